@@ -1,0 +1,149 @@
+//! Reads `lango.toml`, makes its paths absolute and checks what types cannot.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::Settings;
+
+/// What is wrong with the settings, with the place and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: {error}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// It is not what a settings file may be.
+    #[error("{}: {message}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What, and where in the file.
+        message: String,
+    },
+}
+
+/// The settings in the file at `path`, with absolute paths.
+pub fn load(path: &Path) -> Result<Settings, ConfigError> {
+    let unreadable = |error| ConfigError::Unreadable { path: path.to_owned(), error };
+    let text = fs::read_to_string(path).map_err(unreadable)?;
+    let base = std::path::absolute(path).map_err(unreadable)?;
+    parse(&text, base.parent().unwrap_or(Path::new("/")))
+        .map_err(|message| ConfigError::Invalid { path: path.to_owned(), message })
+}
+
+/// The settings in `text`; its paths are taken from the folder `base`.
+pub fn parse(text: &str, base: &Path) -> Result<Settings, String> {
+    let mut settings: Settings = toml::from_str(text).map_err(|error| error.to_string())?;
+    for path in paths(&mut settings) {
+        *path = base.join(&*path);
+    }
+    check(&settings)?;
+    Ok(settings)
+}
+
+fn paths(settings: &mut Settings) -> Vec<&mut PathBuf> {
+    let Settings { node, doors, credentials, callbacks, .. } = settings;
+    let mut paths = vec![
+        &mut node.data,
+        &mut node.secret_key,
+        &mut node.catalogue,
+        &mut node.whitelist,
+        &mut doors.third_party.certificate,
+        &mut doors.third_party.key,
+        &mut doors.third_party.client_ca,
+        &mut doors.handset.certificate,
+        &mut doors.handset.key,
+        &mut doors.handset.client_ca,
+        &mut doors.admin.socket,
+        &mut callbacks.certificate,
+        &mut callbacks.key,
+        &mut callbacks.server_ca,
+    ];
+    paths.extend(node.wsdl.as_mut());
+    paths.extend(doors.third_party.client_crl.as_mut());
+    paths.extend(doors.handset.client_crl.as_mut());
+    paths.extend(credentials.keys.iter_mut());
+    paths
+}
+
+fn check(settings: &Settings) -> Result<(), String> {
+    let rules = [
+        (settings.node.digit <= 9, "node.digit: must be 0 to 9"),
+        (
+            settings.node.currency.len() == 3 && settings.node.currency.bytes().all(|b| b.is_ascii_uppercase()),
+            "node.currency: must be three capital letters, for example \"KES\"",
+        ),
+        (!settings.credentials.keys.is_empty(), "credentials.keys: name at least one private key"),
+        (settings.credentials.failures_max >= 1, "credentials.failures_max: must be at least 1"),
+        (settings.limits.connections_max >= 1, "limits.connections_max: must be at least 1"),
+        (settings.limits.handshakes_max >= 1, "limits.handshakes_max: must be at least 1"),
+        (
+            settings.limits.header_bytes_max >= 8192,
+            "limits.header_bytes_max: must be at least 8192, which the HTTP reader needs",
+        ),
+        (settings.limits.xml.depth_max >= 8, "limits.xml.depth_max: a payment request is 8 deep"),
+        (settings.requests.expiry_seconds >= 1, "requests.expiry_seconds: must be at least 1"),
+        (settings.requests.waiting_max >= 1, "requests.waiting_max: must be at least 1"),
+        (
+            settings.store.segment_bytes_max >= settings.store.write_set_bytes_max as u64,
+            "store.segment_bytes_max: must not be below store.write_set_bytes_max",
+        ),
+        (settings.store.waiting_max >= 1, "store.waiting_max: must be at least 1"),
+        (
+            (100..=60_000).contains(&settings.callbacks.validation_milliseconds_max),
+            "callbacks.validation_milliseconds_max: must be 100 to 60000",
+        ),
+        (settings.callbacks.jitter_percent <= 50, "callbacks.jitter_percent: must be 0 to 50"),
+        (settings.callbacks.endpoint_concurrency_max >= 1, "callbacks.endpoint_concurrency_max: must be at least 1"),
+        (settings.callbacks.breaker_failures >= 1, "callbacks.breaker_failures: must be at least 1"),
+    ];
+    let broken: Vec<&str> = rules.iter().filter(|(kept, _)| !kept).map(|(_, rule)| *rule).collect();
+    if broken.is_empty() { Ok(()) } else { Err(broken.join("\n")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Limits, Requests, SHIPPED, Store};
+
+    fn shipped() -> Settings {
+        parse(SHIPPED, Path::new("/srv/lango")).unwrap()
+    }
+
+    #[test]
+    fn the_shipped_file_says_the_defaults() {
+        let settings = shipped();
+        assert_eq!(format!("{:?}", settings.limits), format!("{:?}", Limits::default()));
+        assert_eq!(format!("{:?}", settings.requests), format!("{:?}", Requests::default()));
+        assert_eq!(format!("{:?}", settings.store), format!("{:?}", Store::default()));
+        let bare = SHIPPED
+            .lines()
+            .filter(|line| !line.contains("schedule_seconds") && !line.contains("_max") && !line.starts_with("breaker"))
+            .collect::<Vec<_>>()
+            .join("\n");
+        let bare = parse(&bare, Path::new("/srv/lango")).unwrap();
+        assert_eq!(format!("{bare:?}"), format!("{settings:?}"));
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        assert_eq!(shipped().node.data, Path::new("/srv/lango/data"));
+        assert_eq!(shipped().credentials.keys, [Path::new("/srv/lango/certs/credential.key")]);
+    }
+
+    #[test]
+    fn a_misspelled_key_is_named_with_its_line() {
+        let error = parse(&SHIPPED.replace("jitter_percent = 10", "jitter_percents = 10"), Path::new("/")).unwrap_err();
+        assert!(error.contains("jitter_percents") && error.contains("line"), "{error}");
+    }
+
+    #[test]
+    fn a_value_that_makes_no_sense_is_named() {
+        let error = parse(&SHIPPED.replace("digit = 0", "digit = 10"), Path::new("/")).unwrap_err();
+        assert_eq!(error, "node.digit: must be 0 to 9");
+    }
+}

@@ -1,0 +1,411 @@
+//! What `lango.toml` may say. The shipped file (`config/lango.toml`) writes every key out with its
+//! default and what it means; a test holds the two together.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+/// The whole file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// `[node]`
+    pub node: Node,
+    /// `[doors]`
+    pub doors: Doors,
+    /// `[limits]`
+    #[serde(default)]
+    pub limits: Limits,
+    /// `[credentials]`
+    pub credentials: Credentials,
+    /// `[requests]`
+    #[serde(default)]
+    pub requests: Requests,
+    /// `[store]`
+    #[serde(default)]
+    pub store: Store,
+    /// `[callbacks]`
+    pub callbacks: Callbacks,
+    /// `[log]`
+    #[serde(default)]
+    pub log: Log,
+}
+
+/// `[node]`: what this node is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Node {
+    /// `digit`: the fourth character of receipts, 0 to 9.
+    #[serde(default)]
+    pub digit: u8,
+    /// `zone`: where days roll, an IANA name.
+    #[serde(default = "default_zone")]
+    pub zone: String,
+    /// `currency`: the ISO 4217 code of the one currency.
+    #[serde(default = "default_currency")]
+    pub currency: String,
+    /// `data`: the folder of journal, index and audit log.
+    pub data: PathBuf,
+    /// `secret_key`: the file with the key that encrypts secrets at rest.
+    pub secret_key: PathBuf,
+    /// `catalogue`: the folder of the catalogue.
+    pub catalogue: PathBuf,
+    /// `whitelist`: the whitelist's file.
+    pub whitelist: PathBuf,
+    /// `wsdl`: a folder of WSDL files that replace or add to the bundled ones.
+    pub wsdl: Option<PathBuf>,
+}
+
+/// `[doors]`: where the node listens.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Doors {
+    /// `[doors.third_party]`
+    pub third_party: ThirdPartyDoor,
+    /// `[doors.handset]`
+    pub handset: HandsetDoor,
+    /// `[doors.plain]`
+    #[serde(default)]
+    pub plain: PlainDoor,
+    /// `[doors.metrics]`
+    pub metrics: MetricsDoor,
+    /// `[doors.admin]`
+    pub admin: AdminDoor,
+}
+
+/// `[doors.third_party]`: HTTPS with client certificates.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ThirdPartyDoor {
+    /// `listen`
+    pub listen: SocketAddr,
+    /// `certificate`: the server's chain, PEM.
+    pub certificate: PathBuf,
+    /// `key`: its private key, PEM.
+    pub key: PathBuf,
+    /// `client_ca`: who signs client certificates, PEM.
+    pub client_ca: PathBuf,
+    /// `client_crl`: revoked client certificates, PEM.
+    pub client_crl: Option<PathBuf>,
+}
+
+/// `[doors.handset]`: HTTPS with client certificates of another CA, and its own whitelist.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HandsetDoor {
+    /// `listen`
+    pub listen: SocketAddr,
+    /// `certificate`: the server's chain, PEM.
+    pub certificate: PathBuf,
+    /// `key`: its private key, PEM.
+    pub key: PathBuf,
+    /// `client_ca`: who signs client certificates, PEM.
+    pub client_ca: PathBuf,
+    /// `client_crl`: revoked client certificates, PEM.
+    pub client_crl: Option<PathBuf>,
+    /// `networks`: who may connect.
+    pub networks: Vec<IpNet>,
+}
+
+/// `[doors.plain]`: plain HTTP for first tests.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PlainDoor {
+    /// `enabled`
+    pub enabled: bool,
+    /// `listen`
+    pub listen: SocketAddr,
+}
+
+/// `[doors.metrics]`: health and metrics.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsDoor {
+    /// `listen`
+    pub listen: SocketAddr,
+}
+
+/// `[doors.admin]`: the operators' Unix socket.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminDoor {
+    /// `socket`: at most 107 bytes once made absolute.
+    pub socket: PathBuf,
+}
+
+/// `[limits]`: what one caller may cost.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Connections of one door.
+    pub connections_max: usize,
+    /// Connections of one address to one door.
+    pub connections_per_address_max: usize,
+    /// Handshakes under way.
+    pub handshakes_max: usize,
+    /// Seconds for a handshake.
+    pub handshake_seconds_max: u64,
+    /// Bytes of a request's start line and headers.
+    pub header_bytes_max: usize,
+    /// Headers of a request.
+    pub headers_max: usize,
+    /// Seconds until a request's headers are complete.
+    pub header_seconds_max: u64,
+    /// Bytes of a request's body.
+    pub body_bytes_max: usize,
+    /// Seconds until a request's body is complete.
+    pub body_seconds_max: u64,
+    /// Requests on one connection.
+    pub requests_per_connection_max: u64,
+    /// Seconds that a connection may live.
+    pub connection_age_seconds_max: u64,
+    /// Seconds for requests under way after SIGTERM.
+    pub drain_seconds_max: u64,
+    /// `[limits.xml]`
+    pub xml: Xml,
+}
+
+/// `[limits.xml]`: what one XML document may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Xml {
+    /// Elements inside each other.
+    pub depth_max: usize,
+    /// Elements in all.
+    pub elements_max: usize,
+    /// Attributes of one element, namespace declarations not counted.
+    pub attributes_per_element_max: usize,
+    /// Namespace declarations of one element.
+    pub namespaces_per_element_max: usize,
+    /// Bytes of a name.
+    pub name_bytes_max: usize,
+    /// Bytes of one element's text.
+    pub text_bytes_max: usize,
+}
+
+/// `[credentials]`: operators' passwords on the wire.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credentials {
+    /// `keys`: RSA private keys, the current one first.
+    pub keys: Vec<PathBuf>,
+    /// `failures_max`: wrong passwords in a row that lock an operator.
+    #[serde(default = "default_failures_max")]
+    pub failures_max: u32,
+    /// `password_days_max`
+    #[serde(default = "default_password_days_max")]
+    pub password_days_max: u32,
+    /// `cache_entries_max`
+    #[serde(default = "default_cache_entries_max")]
+    pub cache_entries_max: usize,
+}
+
+/// `[requests]`: from acceptance to result.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Requests {
+    /// Seconds that an accepted request may wait for the core.
+    pub expiry_seconds: u64,
+    /// Requests that may wait.
+    pub waiting_max: usize,
+    /// Days that legs are kept.
+    pub trace_days: u32,
+}
+
+/// `[store]`: the embedded store.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Store {
+    /// Bytes of a journal segment.
+    pub segment_bytes_max: u64,
+    /// Bytes in memory before a checkpoint.
+    pub memory_bytes_max: u64,
+    /// Bytes of one write set.
+    pub write_set_bytes_max: usize,
+    /// Commits that may wait.
+    pub waiting_max: usize,
+}
+
+/// `[callbacks]`: calls to third parties' servers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Callbacks {
+    /// `certificate`: our client certificate, PEM.
+    pub certificate: PathBuf,
+    /// `key`: its private key, PEM.
+    pub key: PathBuf,
+    /// `server_ca`: who signs third parties' servers, PEM.
+    pub server_ca: PathBuf,
+    /// `validation_milliseconds_max`: the payer's whole window.
+    #[serde(default = "default_validation_milliseconds_max")]
+    pub validation_milliseconds_max: u64,
+    /// `connect_seconds_max`
+    #[serde(default = "default_connect_seconds_max")]
+    pub connect_seconds_max: u64,
+    /// `answer_seconds_max`
+    #[serde(default = "default_answer_seconds_max")]
+    pub answer_seconds_max: u64,
+    /// `answer_bytes_max`
+    #[serde(default = "default_answer_bytes_max")]
+    pub answer_bytes_max: usize,
+    /// `schedule_seconds`: pauses between attempts.
+    #[serde(default = "default_schedule_seconds")]
+    pub schedule_seconds: Vec<u64>,
+    /// `jitter_percent`
+    #[serde(default = "default_jitter_percent")]
+    pub jitter_percent: u8,
+    /// `endpoint_concurrency_max`
+    #[serde(default = "default_endpoint_concurrency_max")]
+    pub endpoint_concurrency_max: usize,
+    /// `breaker_failures`
+    #[serde(default = "default_breaker_failures")]
+    pub breaker_failures: u32,
+    /// `breaker_seconds`
+    #[serde(default = "default_breaker_seconds")]
+    pub breaker_seconds: u64,
+    /// `special_networks`: loopback, link-local and the like that are allowed all the same.
+    #[serde(default)]
+    pub special_networks: Vec<IpNet>,
+}
+
+/// `[log]`: what is logged, and how.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// `level`
+    pub level: String,
+    /// `format`
+    pub format: LogFormat,
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines.
+    Json,
+}
+
+impl Default for PlainDoor {
+    fn default() -> Self {
+        Self { enabled: false, listen: SocketAddr::from(([127, 0, 0, 1], 8310)) }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 10_000,
+            connections_per_address_max: 256,
+            handshakes_max: 512,
+            handshake_seconds_max: 10,
+            header_bytes_max: 16 * 1024,
+            headers_max: 64,
+            header_seconds_max: 10,
+            body_bytes_max: 1024 * 1024,
+            body_seconds_max: 20,
+            requests_per_connection_max: 100_000,
+            connection_age_seconds_max: 3600,
+            drain_seconds_max: 20,
+            xml: Xml::default(),
+        }
+    }
+}
+
+impl Default for Xml {
+    fn default() -> Self {
+        Self {
+            depth_max: 32,
+            elements_max: 10_000,
+            attributes_per_element_max: 32,
+            namespaces_per_element_max: 16,
+            name_bytes_max: 256,
+            text_bytes_max: 256 * 1024,
+        }
+    }
+}
+
+impl Default for Requests {
+    fn default() -> Self {
+        Self { expiry_seconds: 300, waiting_max: 10_000, trace_days: 30 }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            segment_bytes_max: 64 * 1024 * 1024,
+            memory_bytes_max: 64 * 1024 * 1024,
+            write_set_bytes_max: 4 * 1024 * 1024,
+            waiting_max: 4096,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".into(), format: LogFormat::Text }
+    }
+}
+
+fn default_zone() -> String {
+    "Africa/Nairobi".into()
+}
+
+fn default_currency() -> String {
+    "KES".into()
+}
+
+fn default_failures_max() -> u32 {
+    5
+}
+
+fn default_password_days_max() -> u32 {
+    90
+}
+
+fn default_cache_entries_max() -> usize {
+    10_000
+}
+
+fn default_validation_milliseconds_max() -> u64 {
+    8000
+}
+
+fn default_connect_seconds_max() -> u64 {
+    5
+}
+
+fn default_answer_seconds_max() -> u64 {
+    15
+}
+
+fn default_answer_bytes_max() -> usize {
+    64 * 1024
+}
+
+/// domain.md 10, rule 4: after the first attempt at once.
+fn default_schedule_seconds() -> Vec<u64> {
+    vec![5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400]
+}
+
+fn default_jitter_percent() -> u8 {
+    10
+}
+
+fn default_endpoint_concurrency_max() -> usize {
+    8
+}
+
+fn default_breaker_failures() -> u32 {
+    5
+}
+
+fn default_breaker_seconds() -> u64 {
+    30
+}
