@@ -13,6 +13,8 @@ mod locks;
 pub mod memory;
 mod state;
 mod stored;
+#[cfg(test)]
+mod tests;
 mod write_set;
 
 pub use key::{Key, KeyRange, Part};

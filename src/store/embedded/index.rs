@@ -9,28 +9,33 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 
 use super::disk::{Disk, is_full};
 use super::entry;
 use super::memtable::Generation;
 use super::segment::Position;
-use crate::store::locks::lock;
+use crate::store::locks::{lock, read, write};
 use crate::store::{Key, KeyRange, ReadError, Record};
 
 /// Records and counters as of a stamped position in the journal, or later ones of what a checkpoint
 /// under way has moved already.
 pub(super) struct Index {
-    db: sled::Db,
-    records: sled::Tree,
-    counters: sled::Tree,
-    meta: sled::Tree,
+    /// Nothing once it is closed.
+    trees: RwLock<Option<Trees>>,
     dir: PathBuf,
     disk: Arc<dyn Disk>,
     /// The sequence number of the stamp.
     checkpoint: AtomicU64,
     /// Files of sled's for large values, each written once, that are durable.
     synced_blobs: Mutex<BTreeSet<String>>,
+}
+
+struct Trees {
+    db: sled::Db,
+    records: sled::Tree,
+    counters: sled::Tree,
+    meta: sled::Tree,
 }
 
 /// Up to where the journal is in the index.
@@ -65,15 +70,9 @@ const STAMP: &[u8] = b"checkpoint";
 impl Index {
     /// Opens or makes the index.
     pub(super) fn open(disk: Arc<dyn Disk>, dir: &Path) -> Result<Self, IndexError> {
-        let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-        let (db, records, counters, meta) = guarded(|| {
-            let db = config.open()?;
-            let (records, counters) = (db.open_tree("records")?, db.open_tree("counters")?);
-            let meta = db.open_tree("meta")?;
-            Ok((db, records, counters, meta))
-        })?;
+        let trees = RwLock::new(Some(Trees::open(dir)?));
         let (checkpoint, synced_blobs) = (AtomicU64::new(0), Mutex::default());
-        let index = Self { db, records, counters, meta, dir: dir.to_owned(), disk, checkpoint, synced_blobs };
+        let index = Self { trees, dir: dir.to_owned(), disk, checkpoint, synced_blobs };
         if let Some(stamp) = index.stamp()? {
             index.checkpoint.store(stamp.position.sequence, Ordering::Release);
         }
@@ -82,7 +81,7 @@ impl Index {
 
     /// The stamp of the last whole checkpoint, if there was one.
     pub(super) fn stamp(&self) -> Result<Option<Stamp>, IndexError> {
-        let Some(bytes) = guarded(|| self.meta.get(STAMP))? else { return Ok(None) };
+        let Some(bytes) = self.with(|trees| trees.meta.get(STAMP))? else { return Ok(None) };
         let stamp = Stamp::decode(&bytes).ok_or_else(|| IndexError::Damaged("the stamp cannot be read".into()))?;
         Ok(Some(stamp))
     }
@@ -94,7 +93,7 @@ impl Index {
 
     /// The record under `key`.
     pub(super) fn record(&self, key: &Key) -> Result<Option<Record>, ReadError> {
-        match guarded(|| self.records.get(key.as_bytes()))? {
+        match self.with(|trees| trees.records.get(key.as_bytes()))? {
             Some(bytes) => Ok(Some(decode_record(&bytes)?)),
             None => Ok(None),
         }
@@ -102,7 +101,7 @@ impl Index {
 
     /// The version of the record under `key`.
     pub(super) fn version(&self, key: &Key) -> Result<Option<u64>, ReadError> {
-        match guarded(|| self.records.get(key.as_bytes()))? {
+        match self.with(|trees| trees.records.get(key.as_bytes()))? {
             Some(bytes) => Ok(Some(split_version(&bytes)?.0)),
             None => Ok(None),
         }
@@ -110,7 +109,7 @@ impl Index {
 
     /// The counter, if it was ever moved.
     pub(super) fn counter(&self, key: &Key) -> Result<Option<i64>, ReadError> {
-        match guarded(|| self.counters.get(key.as_bytes()))? {
+        match self.with(|trees| trees.counters.get(key.as_bytes()))? {
             Some(bytes) => {
                 let digits = <[u8; 8]>::try_from(&*bytes).map_err(|_| unreadable("a counter"))?;
                 Ok(Some(i64::from_le_bytes(digits)))
@@ -121,8 +120,8 @@ impl Index {
 
     /// At most `limit` records of a range, in order.
     pub(super) fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, ReadError> {
-        let found = guarded(|| {
-            let pairs = self.records.range(range.from.as_bytes()..range.to.as_bytes());
+        let found = self.with(|trees| {
+            let pairs = trees.records.range(range.from.as_bytes()..range.to.as_bytes());
             pairs.take(limit).collect::<Result<Vec<_>, _>>()
         })?;
         found.into_iter().map(|(key, bytes)| Ok((Key::from_bytes(&*key), decode_record(&bytes)?))).collect()
@@ -131,46 +130,30 @@ impl Index {
     /// Takes in a generation and stamps its position. When it fails midway the old stamp stays, and
     /// doing it again, now or after a replay from that stamp, comes to the same.
     pub(super) fn absorb(&self, identity: [u8; 16], generation: &Generation) -> Result<(), IndexError> {
-        let mut unflushed: usize = 0;
-        let mut written = |bytes: usize| {
-            unflushed = unflushed.saturating_add(bytes);
-            if unflushed < FLUSH_BYTES {
-                return Ok(());
-            }
-            unflushed = 0;
-            self.db.flush().map(drop)
-        };
-        // One by one and not in sled's own batches: those shut out all readers while they are
-        // applied, and go in no order.
-        let mut value = Vec::new();
-        guarded(|| {
-            for (key, record) in generation.records() {
-                match record {
-                    Some(record) => {
-                        encode_record(&mut value, record);
-                        self.records.insert(key.as_bytes(), value.as_slice())?;
-                    }
-                    None => drop(self.records.remove(key.as_bytes())?),
-                }
-                written(key.as_bytes().len().saturating_add(value.len()))?;
-            }
-            for (key, value) in generation.counters() {
-                self.counters.insert(key.as_bytes(), &value.to_le_bytes())?;
-                written(key.as_bytes().len().saturating_add(8))?;
-            }
-            Ok(())
-        })?;
+        self.with(|trees| trees.take_in(generation))?;
         self.sync()?;
         let stamp = Stamp { identity, position: generation.position() };
-        guarded(|| self.meta.insert(STAMP, stamp.encode()))?;
+        self.with(|trees| trees.meta.insert(STAMP, stamp.encode()))?;
         self.sync()?;
         self.checkpoint.store(stamp.position.sequence, Ordering::Release);
         Ok(())
     }
 
+    /// Gives the files up; whoever reads from now on is told so.
+    pub(super) fn close(&self) {
+        *write(&self.trees) = None;
+    }
+
+    fn with<T>(&self, run: impl FnOnce(&Trees) -> sled::Result<T>) -> Result<T, IndexError> {
+        match &*read(&self.trees) {
+            Some(trees) => guarded(|| run(trees)),
+            None => Err(IndexError::Unavailable("it is closed".into())),
+        }
+    }
+
     /// Makes everything written durable: sled's flush hands it to the kernel and no further.
     fn sync(&self) -> Result<(), IndexError> {
-        guarded(|| self.db.flush())?;
+        self.with(|trees| trees.db.flush())?;
         self.sync_blobs().and_then(|()| self.disk.sync_file(&self.dir.join("db"))).map_err(io_error)?;
         self.disk.sync_dir(&self.dir).map_err(io_error)
     }
@@ -189,6 +172,48 @@ impl Index {
         if names != *synced {
             self.disk.sync_dir(&dir)?;
             *synced = names;
+        }
+        Ok(())
+    }
+}
+
+impl Trees {
+    fn open(dir: &Path) -> Result<Self, IndexError> {
+        let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+        guarded(|| {
+            let db = config.open()?;
+            let (records, counters) = (db.open_tree("records")?, db.open_tree("counters")?);
+            Ok(Self { meta: db.open_tree("meta")?, records, counters, db })
+        })
+    }
+
+    /// Writes one by one and not in sled's own batches: those shut out all readers while they are
+    /// applied, and go in no order.
+    fn take_in(&self, generation: &Generation) -> sled::Result<()> {
+        let mut unflushed: usize = 0;
+        let mut written = |bytes: usize| {
+            unflushed = unflushed.saturating_add(bytes);
+            if unflushed < FLUSH_BYTES {
+                return Ok(());
+            }
+            unflushed = 0;
+            self.db.flush().map(drop)
+        };
+        let mut value = Vec::new();
+        for (key, record) in generation.records() {
+            value.clear();
+            match record {
+                Some(record) => {
+                    encode_record(&mut value, record);
+                    self.records.insert(key.as_bytes(), value.as_slice())?;
+                }
+                None => drop(self.records.remove(key.as_bytes())?),
+            }
+            written(key.as_bytes().len().saturating_add(value.len()))?;
+        }
+        for (key, value) in generation.counters() {
+            self.counters.insert(key.as_bytes(), &value.to_le_bytes())?;
+            written(key.as_bytes().len().saturating_add(8))?;
         }
         Ok(())
     }
@@ -225,7 +250,6 @@ impl From<IndexError> for ReadError {
 }
 
 fn encode_record(out: &mut Vec<u8>, record: &Record) {
-    out.clear();
     out.extend_from_slice(&record.version.to_le_bytes());
     entry::put_content(out, record);
 }

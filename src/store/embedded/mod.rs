@@ -22,7 +22,7 @@ mod open;
 mod queue;
 mod segment;
 #[cfg(test)]
-mod tests;
+pub(in crate::store) mod tests;
 mod verify;
 mod view;
 
@@ -111,8 +111,8 @@ impl EmbeddedStore {
         self.shared.checkpoints.ask_and_wait();
     }
 
-    /// Commits what waits, makes a checkpoint, ends the threads and gives the directory up. Reads
-    /// go on to work; commits are refused. Closing twice is closing once.
+    /// Commits what waits, makes a checkpoint, ends the threads and gives the directory up; reads and
+    /// commits are refused from then on. Closing twice is closing once.
     pub fn close(&self) {
         let mut guard = lock(&self.threads);
         let Some(Threads { committer, checkpointer, lock }) = guard.take() else { return };
@@ -125,6 +125,7 @@ impl EmbeddedStore {
         if committer.and(checkpointer.join()).is_err() {
             tracing::error!("a thread of the store panicked; the next opening replays the journal");
         }
+        self.shared.index.close();
         drop(lock);
     }
 }
