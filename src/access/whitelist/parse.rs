@@ -157,7 +157,7 @@ fn read_kind(text: &str) -> Result<NetworkKind, String> {
 
 /// The first moment after this day, in UTC; none for what is no day.
 fn end_of(date: &Datetime) -> Option<Timestamp> {
-    let (Datetime { date: Some(day), time: None, offset: None }, _) = (*date, ()) else { return None };
+    let Datetime { date: Some(day), time: None, offset: None } = *date else { return None };
     let day = Date::new(i16::try_from(day.year).ok()?, i8::try_from(day.month).ok()?, i8::try_from(day.day).ok()?);
     let midnight = day.ok()?.tomorrow().ok()?.to_zoned_datetime(TimeZone::UTC).ok()?;
     Some(Timestamp::from_seconds(midnight.timestamp().as_second()))
