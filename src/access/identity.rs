@@ -1,11 +1,41 @@
-//! The identity that a client certificate proves.
+//! The identity that a client certificate proves. Whether the certificate itself is good (chain,
+//! validity, revocation) was settled in the handshake; here only its public key counts.
 
 use std::fmt;
+use std::str::FromStr;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use rustls_pki_types::CertificateDer;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use x509_parser::parse_x509_certificate;
+
+use super::hex;
 
 /// The SHA-256 of a certificate's public key (its SubjectPublicKeyInfo, DER). It stays the same when
 /// a certificate is renewed for the same key, and names one third party.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyFingerprint(pub [u8; 32]);
+
+/// Why something is no certificate or no fingerprint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IdentityError {
+    /// The bytes are no X.509 certificate.
+    #[error("this is no X.509 certificate in DER")]
+    NoCertificate,
+    /// The text is no fingerprint.
+    #[error("a key's fingerprint is written as 64 hexadecimal digits")]
+    NoFingerprint,
+}
+
+/// The fingerprint of the public key in `certificate`.
+pub fn fingerprint(certificate: &CertificateDer<'_>) -> Result<KeyFingerprint, IdentityError> {
+    let (rest, parsed) = parse_x509_certificate(certificate).map_err(|_| IdentityError::NoCertificate)?;
+    if !rest.is_empty() {
+        return Err(IdentityError::NoCertificate);
+    }
+    let hash = digest(&SHA256, parsed.public_key().raw);
+    hash.as_ref().try_into().map(KeyFingerprint).map_err(|_| IdentityError::NoCertificate)
+}
 
 impl fmt::Display for KeyFingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -16,5 +46,46 @@ impl fmt::Display for KeyFingerprint {
 impl fmt::Debug for KeyFingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for KeyFingerprint {
+    type Err = IdentityError;
+
+    /// Reads what `Display` writes; colons between the bytes, as other tools print them, are let be.
+    fn from_str(text: &str) -> Result<Self, IdentityError> {
+        let digits: Vec<u8> = text.trim().bytes().filter(|&byte| byte != b':').collect();
+        hex::decode(&digits).map(Self).ok_or(IdentityError::NoFingerprint)
+    }
+}
+
+impl Serialize for KeyFingerprint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for KeyFingerprint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_is_read_as_it_is_written() {
+        let key = KeyFingerprint(std::array::from_fn(|at| at as u8));
+        assert_eq!(key.to_string().parse(), Ok(key));
+        let with_colons = key.0.map(|byte| format!("{byte:02X}")).join(":");
+        assert_eq!(with_colons.parse(), Ok(key));
+        assert_eq!("12ab".parse::<KeyFingerprint>(), Err(IdentityError::NoFingerprint));
+    }
+
+    #[test]
+    fn what_is_no_certificate_has_no_fingerprint() {
+        assert_eq!(fingerprint(&CertificateDer::from(vec![0x30, 0])), Err(IdentityError::NoCertificate));
     }
 }

@@ -1,6 +1,238 @@
 //! Who may come in: whitelist, certificate identity, third parties, operators' credentials, rates.
 //! Everything is refused unless a rule lets it in. Never knows money.
+//!
+//! The order of the gates: the address at accept ([`Access::admits`]), the certificate's key on every
+//! request ([`Access::key_known`]), the header ([`Access::authenticate`], which gives a [`Permit`]),
+//! the rate ([`Access::spend`]), the operator's credential ([`Access::verify_credential`]). Each
+//! refusal has one private reason and one public code.
 
+pub mod authority;
+pub mod credential;
+pub mod third_party;
+pub mod whitelist;
+
+mod authenticate;
+mod hex;
 mod identity;
+mod networks;
+mod rates;
+mod refusal;
+mod sp_password;
+mod vault;
 
-pub use identity::KeyFingerprint;
+pub use authenticate::{Claim, Permit};
+pub use credential::{
+    CredentialKeys, CredentialRefusal, CredentialSettings, CredentialVerdict, HashCost, PasswordRule, SetPasswordError,
+    security_credential,
+};
+pub use identity::{IdentityError, KeyFingerprint, fingerprint};
+pub use refusal::Refusal;
+pub use sp_password::sp_password;
+pub use third_party::{AuthenticationMode, ClientKey, ThirdParty, ThirdPartyError, ToleranceSwitches};
+pub use vault::{Sealed, Secret, Vault, VaultError};
+pub use whitelist::{CallbackHost, HostRule, NamedNetwork, NetworkKind, Whitelist, WhitelistError};
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+
+use crate::clock::Clock;
+use crate::entropy::Entropy;
+use crate::store::{CommitError, ReadError, Store, WriteSet};
+use crate::telemetry::audit::Audit;
+use credential::{HashError, Verifier};
+use rates::Rates;
+use third_party::Directory;
+
+/// What [`Access`] is made of.
+pub struct Parts {
+    /// Where third parties and credentials are.
+    pub store: Arc<dyn Store>,
+    /// What opens third parties' passwords.
+    pub vault: Vault,
+    /// From where they may come.
+    pub whitelist: Whitelist,
+    /// What opens SecurityCredentials.
+    pub credential_keys: CredentialKeys,
+    /// The rules of credentials.
+    pub credentials: CredentialSettings,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Where refusals and changes are recorded.
+    pub audit: Arc<Audit>,
+}
+
+/// The door: every question of who may come in.
+#[derive(Debug)]
+pub struct Access {
+    store: Arc<dyn Store>,
+    vault: Vault,
+    whitelist: ArcSwap<Whitelist>,
+    directory: ArcSwap<Directory>,
+    refreshing: Mutex<()>,
+    /// One who is nobody, for the same work on unknown spIds.
+    nobody: ThirdParty,
+    verifier: Arc<Verifier>,
+    rates: Rates,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    audit: Arc<Audit>,
+}
+
+/// Why there is no [`Access`].
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// The store could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The cost of a password's hash makes no sense.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// The vault does not seal.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+/// Why a third party was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// It may not be what it was to be.
+    #[error(transparent)]
+    ThirdParty(#[from] ThirdPartyError),
+    /// The store did not take it.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+impl Access {
+    /// The door, with the third parties that are in the store.
+    pub fn new(parts: Parts) -> Result<Self, AccessError> {
+        let Parts { store, vault, whitelist, credential_keys, credentials, clock, entropy, audit } = parts;
+        let directory = Directory::load(&*store)?;
+        let nobody = authenticate::nobody(&vault, &*entropy)?;
+        let verifier =
+            Verifier::new(store.clone(), credential_keys, credentials, clock.clone(), &*entropy, audit.clone())?;
+        Ok(Self {
+            store,
+            vault,
+            whitelist: ArcSwap::from_pointee(whitelist),
+            directory: ArcSwap::from_pointee(directory),
+            refreshing: Mutex::default(),
+            nobody,
+            verifier: Arc::new(verifier),
+            rates: Rates::default(),
+            clock,
+            entropy,
+            audit,
+        })
+    }
+
+    /// Whether a connection from this address gets as far as the handshake.
+    pub fn admits(&self, address: IpAddr) -> bool {
+        self.whitelist.load().admits(address, self.clock.now())
+    }
+
+    /// Whether a certificate's key is some third party's at this time. To be asked again for every
+    /// request of a kept connection.
+    pub fn key_known(&self, fingerprint: &KeyFingerprint) -> bool {
+        let now = self.clock.now();
+        self.directory
+            .load()
+            .with_key(fingerprint)
+            .is_some_and(|party| party.keys.iter().any(|key| key.fingerprint == *fingerprint && key.in_force(now)))
+    }
+
+    /// Takes one request from the third party's rate.
+    pub fn spend(&self, permit: &Permit) -> Result<(), Refusal> {
+        let party = permit.third_party();
+        match party.requests_per_second_max {
+            Some(rate) if !self.rates.take(&party.name, rate, self.clock.now()) => Err(Refusal::RateExceeded),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks the SecurityCredential of an operator; none is one that does not exist. Failures are
+    /// counted before this returns.
+    pub async fn verify_credential(&self, operator: Option<u64>, security_credential: &str) -> CredentialVerdict {
+        self.verifier.verify(operator, security_credential).await
+    }
+
+    /// The write set that sets an operator's password. Hashes for some milliseconds: not for an async
+    /// thread.
+    pub fn set_password(&self, operator: u64, password: &str) -> Result<WriteSet, SetPasswordError> {
+        let cost = self.verifier.settings.cost;
+        credential::set_password(&*self.store, operator, password, cost, self.clock.now(), &*self.entropy)
+    }
+
+    /// The whitelist in force.
+    pub fn whitelist(&self) -> Arc<Whitelist> {
+        self.whitelist.load_full()
+    }
+
+    /// Replaces the whitelist by what this text says, or leaves it as it is if the text has a fault.
+    pub fn reload_whitelist(&self, text: &str) -> Result<(), WhitelistError> {
+        match Whitelist::parse(text) {
+            Ok(whitelist) => {
+                let networks = whitelist.networks().count().to_string();
+                self.whitelist.store(Arc::new(whitelist));
+                self.audit.record("whitelist-reloaded", &[("networks", &networks)]);
+                Ok(())
+            }
+            Err(error) => {
+                self.audit.record("whitelist-refused", &[("error", &error.to_string())]);
+                Err(error)
+            }
+        }
+    }
+
+    /// The third party with this name.
+    pub fn third_party(&self, name: &str) -> Option<Arc<ThirdParty>> {
+        self.directory.load().named(name).cloned()
+    }
+
+    /// All third parties, by name.
+    pub fn third_parties(&self) -> Vec<Arc<ThirdParty>> {
+        self.directory.load().all().cloned().collect()
+    }
+
+    /// Creates or replaces a third party; the door knows it when this returns.
+    pub async fn save_third_party(&self, party: &ThirdParty) -> Result<(), ChangeError> {
+        let write_set = third_party::save(&*self.store, party)?;
+        self.store.commit(write_set).await?;
+        self.refresh().map_err(ThirdPartyError::Read)?;
+        self.audit.record("third-party-saved", &[("third_party", &party.name), ("sp_id", &party.sp_id)]);
+        Ok(())
+    }
+
+    /// Removes a third party; the door no longer knows it when this returns.
+    pub async fn remove_third_party(&self, name: &str) -> Result<(), ChangeError> {
+        let write_set = third_party::remove(&*self.store, name).map_err(ThirdPartyError::Read)?;
+        self.store.commit(write_set).await?;
+        self.refresh().map_err(ThirdPartyError::Read)?;
+        self.audit.record("third-party-removed", &[("third_party", name)]);
+        Ok(())
+    }
+
+    /// Sets a third party's password in a record that is to be saved.
+    pub fn seal_password(&self, party: &mut ThirdParty, password: &Secret) -> Result<(), VaultError> {
+        party.seal_password(password, &self.vault, &*self.entropy)
+    }
+
+    /// Reads the third parties anew, after somebody else changed the store.
+    pub fn refresh(&self) -> Result<(), ReadError> {
+        // One load at a time, so that a slow one does not put an older state over a newer one.
+        let _one_at_a_time = self.refreshing.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        self.directory.store(Arc::new(Directory::load(&*self.store)?));
+        let directory = self.directory.load();
+        self.rates.retain(|party| directory.named(party).is_some());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! Who calls: the gates between a request's header and a [`Permit`].
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::sp_password::{self, SpPasswordFault};
+use super::third_party::Directory;
+use super::{Access, KeyFingerprint, NetworkKind, Refusal, Secret, ThirdParty, Vault, VaultError};
+use crate::clock::Timestamp;
+use crate::entropy::Entropy;
+
+/// What a request's header says about who sends it, as it was sent.
+#[derive(Clone, Copy)]
+pub struct Claim<'a> {
+    /// The spId.
+    pub sp_id: &'a str,
+    /// The spPassword, if there is one.
+    pub sp_password: Option<&'a str>,
+    /// The serviceId, if there is one.
+    pub service_id: Option<&'a str>,
+    /// The timeStamp, if there is one: part of what was hashed, never read as a time.
+    pub time_stamp: Option<&'a str>,
+}
+
+impl std::fmt::Debug for Claim<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The spPassword is as good as the password for whoever can send the same timeStamp.
+        f.debug_struct("Claim")
+            .field("sp_id", &self.sp_id)
+            .field("service_id", &self.service_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The proof that a request was let in. Only [`Access::authenticate`] makes one, so what takes a
+/// permit cannot be reached without.
+#[derive(Clone, Debug)]
+pub struct Permit {
+    third_party: Arc<ThirdParty>,
+    network: NetworkKind,
+}
+
+impl Permit {
+    /// Who was let in.
+    pub fn third_party(&self) -> &Arc<ThirdParty> {
+        &self.third_party
+    }
+
+    /// By which kind of network it came.
+    pub fn network(&self) -> NetworkKind {
+        self.network
+    }
+}
+
+impl Access {
+    /// Judges who sends a request: by its header, the address it came from, and the key of the
+    /// client certificate, which is none on the plain door only. `need` is the kind of network that
+    /// what is asked for needs.
+    pub fn authenticate(
+        &self,
+        claim: &Claim<'_>,
+        address: IpAddr,
+        key: Option<KeyFingerprint>,
+        need: NetworkKind,
+    ) -> Result<Permit, Refusal> {
+        let verdict = self.judge(claim, address, key, need);
+        if let Err(refusal) = &verdict {
+            let (code, _) = refusal.public();
+            self.audit.record(
+                "request-refused",
+                &[
+                    ("sp_id", claim.sp_id),
+                    ("address", &address.to_canonical().to_string()),
+                    ("reason", refusal.reason()),
+                    ("code", code),
+                ],
+            );
+        }
+        verdict
+    }
+
+    fn judge(
+        &self,
+        claim: &Claim<'_>,
+        address: IpAddr,
+        key: Option<KeyFingerprint>,
+        need: NetworkKind,
+    ) -> Result<Permit, Refusal> {
+        let (directory, now) = (self.directory.load(), self.clock.now());
+        let known = directory.with_sp_id(claim.sp_id);
+        let party = known.map_or(&self.nobody, |party| party);
+
+        // All gates are tried, whatever the first one says: the time must not tell which was closed.
+        let key = key_gate(party, key, &directory, now);
+        let password = self.password_gate(party, claim);
+        let network = self.network_gate(party, address, need, now);
+
+        let party = known.ok_or(Refusal::SpIdUnknown)?;
+        key?;
+        password?;
+        let network = network?;
+
+        // What follows has codes of its own, so it comes after everything about who the caller is.
+        if !party.enabled {
+            return Err(Refusal::Disabled);
+        }
+        match claim.service_id {
+            Some(id) if !id.is_empty() && !party.service_ids.iter().any(|own| own == id) => {
+                Err(Refusal::ServiceUnknown)
+            }
+            _ => Ok(Permit { third_party: party.clone(), network }),
+        }
+    }
+
+    fn password_gate(&self, party: &ThirdParty, claim: &Claim<'_>) -> Result<(), Refusal> {
+        if !party.mode.needs_password() {
+            return Ok(());
+        }
+        let password = match party.open_password(&self.vault) {
+            Ok(Some(password)) => password,
+            Ok(None) => return Err(Refusal::PasswordNotSet),
+            Err(error) => {
+                tracing::error!(third_party = party.name, %error, "a third party's password does not open");
+                return Err(Refusal::SecretUnreadable);
+            }
+        };
+        let presented = claim.sp_password.filter(|text| !text.is_empty()).ok_or(Refusal::PasswordMissing)?;
+        let time_stamp = claim.time_stamp.filter(|text| !text.is_empty()).ok_or(Refusal::TimeStampMissing)?;
+        sp_password::check(presented, claim.sp_id, password.expose(), time_stamp, party.raw_digest).map_err(|fault| {
+            match fault {
+                SpPasswordFault::Malformed => Refusal::PasswordMalformed,
+                SpPasswordFault::Wrong => Refusal::PasswordWrong,
+            }
+        })
+    }
+
+    fn network_gate(
+        &self,
+        party: &ThirdParty,
+        address: IpAddr,
+        need: NetworkKind,
+        now: Timestamp,
+    ) -> Result<NetworkKind, Refusal> {
+        match self.whitelist.load().network(&party.name, address, now) {
+            None => Err(Refusal::AddressForeign),
+            Some(network) if !network.suffices_for(need) => Err(Refusal::AddressNotVpn),
+            Some(network) => Ok(network),
+        }
+    }
+}
+
+fn key_gate(
+    party: &ThirdParty,
+    presented: Option<KeyFingerprint>,
+    directory: &Directory,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let Some(presented) = presented else {
+        return if party.plain_requests { Ok(()) } else { Err(Refusal::PlainDoorClosed) };
+    };
+    match party.keys.iter().find(|key| key.fingerprint == presented) {
+        Some(key) if key.in_force(now) => Ok(()),
+        Some(_) => Err(Refusal::KeyNotInForce),
+        None if directory.with_key(&presented).is_some() => Err(Refusal::KeyOfAnother),
+        None => Err(Refusal::KeyUnknown),
+    }
+}
+
+/// A third party that is nobody: what an unknown spId is judged against. It has a password that
+/// nobody knows, and no network.
+pub(super) fn nobody(vault: &Vault, entropy: &dyn Entropy) -> Result<ThirdParty, VaultError> {
+    // No third party can have this name, so no network is its own.
+    let mut nobody = ThirdParty::new("", "");
+    let password = Secret::new(format!("{:016x}{:016x}", entropy.u64(), entropy.u64()));
+    nobody.seal_password(&password, vault, entropy)?;
+    Ok(nobody)
+}

@@ -1,0 +1,190 @@
+//! A small private certificate authority: enough for a demonstration, for tests and for a pilot. It
+//! signs server and client certificates with ECDSA P-256 keys, and makes the RSA key pair of
+//! SecurityCredentials. What is issued is handed out as PEM; where it is kept is for others to say.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, PublicKeyData, RsaKeySize, SanType, SerialNumber,
+    date_time_ymd,
+};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use x509_parser::parse_x509_certificate;
+use zeroize::Zeroizing;
+
+use crate::clock::Timestamp;
+use crate::entropy::Entropy;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long an authority lasts.
+pub const AUTHORITY_DAYS: u32 = 3650;
+/// How long a server's certificate lasts, at most.
+pub const SERVER_DAYS: u32 = 825;
+/// How long a client's certificate lasts, at most.
+pub const CLIENT_DAYS: u32 = 365;
+/// How long the certificate of the credential key says that it lasts; nobody checks.
+pub const CREDENTIAL_DAYS: u32 = 3650;
+/// Certificates are valid from a little before they are issued, for clocks that are behind.
+const CLOCK_SLACK: Duration = Duration::from_secs(60 * 60);
+/// The last second of the year 9999, the latest that a certificate can say.
+const END_OF_TIME: u64 = 253_402_300_799;
+
+/// A certificate and its private key, both as PEM.
+pub struct Issued {
+    /// The certificate.
+    pub certificate_pem: String,
+    /// Its private key, PKCS#8.
+    pub key_pem: Zeroizing<String>,
+}
+
+impl std::fmt::Debug for Issued {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Issued").field("certificate_pem", &self.certificate_pem).finish_non_exhaustive()
+    }
+}
+
+/// Why nothing was issued.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthorityError {
+    /// A name cannot stand in a certificate, or a key could not be made.
+    #[error("the certificate could not be made: {0}")]
+    Unmade(#[from] rcgen::Error),
+    /// The text is no certificate of an authority.
+    #[error("this is no certificate of a certificate authority in PEM")]
+    NoAuthority,
+    /// The key is another certificate's.
+    #[error("the private key does not belong to the authority's certificate")]
+    OtherKey,
+}
+
+/// A certificate authority with its private key.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate_pem: String,
+    not_after: Timestamp,
+}
+
+impl Authority {
+    /// A new authority.
+    pub fn create(name: &str, now: Timestamp, entropy: &dyn Entropy) -> Result<Self, AuthorityError> {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let not_after = now.plus(DAY.saturating_mul(AUTHORITY_DAYS));
+        let mut params = params(name, now, not_after, entropy);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let certificate_pem = params.self_signed(&key)?.pem();
+        Ok(Self { issuer: Issuer::new(params, key), certificate_pem, not_after })
+    }
+
+    /// The authority whose certificate and key these are.
+    pub fn load(certificate_pem: &str, key_pem: &str) -> Result<Self, AuthorityError> {
+        let der =
+            CertificateDer::from_pem_slice(certificate_pem.as_bytes()).map_err(|_| AuthorityError::NoAuthority)?;
+        let (_, parsed) = parse_x509_certificate(&der).map_err(|_| AuthorityError::NoAuthority)?;
+        if !parsed.is_ca() {
+            return Err(AuthorityError::NoAuthority);
+        }
+        let key = KeyPair::from_pem(key_pem)?;
+        if key.der_bytes() != parsed.public_key().subject_public_key.data.as_ref() {
+            return Err(AuthorityError::OtherKey);
+        }
+        let not_after = Timestamp::from_seconds(parsed.validity().not_after.timestamp());
+        let issuer = Issuer::from_ca_cert_der(&der, key)?;
+        Ok(Self { issuer, certificate_pem: certificate_pem.to_owned(), not_after })
+    }
+
+    /// Its certificate, for those who are to trust it.
+    pub fn certificate_pem(&self) -> &str {
+        &self.certificate_pem
+    }
+
+    /// Its private key.
+    pub fn key_pem(&self) -> Zeroizing<String> {
+        Zeroizing::new(self.issuer.key().serialize_pem())
+    }
+
+    /// A certificate for a server that is called by these names and addresses.
+    pub fn issue_server(
+        &self,
+        name: &str,
+        dns_names: &[&str],
+        addresses: &[IpAddr],
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Issued, AuthorityError> {
+        let mut params = params(name, now, self.end(now, SERVER_DAYS), entropy);
+        for name in dns_names {
+            params.subject_alt_names.push(SanType::DnsName((*name).try_into()?));
+        }
+        params.subject_alt_names.extend(addresses.iter().copied().map(SanType::IpAddress));
+        self.issue(params, ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
+    /// A certificate for a client. The name in it is for people; who it is is said by its key.
+    pub fn issue_client(&self, name: &str, now: Timestamp, entropy: &dyn Entropy) -> Result<Issued, AuthorityError> {
+        let params = params(name, now, self.end(now, CLIENT_DAYS), entropy);
+        self.issue(params, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    fn issue(&self, mut params: CertificateParams, usage: ExtendedKeyUsagePurpose) -> Result<Issued, AuthorityError> {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![usage];
+        params.use_authority_key_identifier_extension = true;
+        let certificate = params.signed_by(&key, &self.issuer)?;
+        Ok(Issued { certificate_pem: certificate.pem(), key_pem: Zeroizing::new(key.serialize_pem()) })
+    }
+
+    /// The end of a certificate issued now: nothing outlives its authority.
+    fn end(&self, now: Timestamp, days: u32) -> Timestamp {
+        now.plus(DAY.saturating_mul(days)).min(self.not_after)
+    }
+}
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authority").field("not_after", &self.not_after).finish_non_exhaustive()
+    }
+}
+
+/// A new RSA-2048 key pair for SecurityCredentials. Partners get the certificate, which only carries
+/// the public key.
+pub fn issue_credential_key(name: &str, now: Timestamp, entropy: &dyn Entropy) -> Result<Issued, AuthorityError> {
+    let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
+    let mut params = params(name, now, now.plus(DAY.saturating_mul(CREDENTIAL_DAYS)), entropy);
+    params.key_usages = vec![KeyUsagePurpose::KeyEncipherment];
+    let certificate_pem = params.self_signed(&key)?.pem();
+    Ok(Issued { certificate_pem, key_pem: Zeroizing::new(key.serialize_pem()) })
+}
+
+fn params(name: &str, now: Timestamp, not_after: Timestamp, entropy: &dyn Entropy) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.serial_number = Some(serial(entropy));
+    let epoch = date_time_ymd(1970, 1, 1);
+    let since_epoch = |at: Timestamp| {
+        let seconds = u64::try_from(at.seconds()).unwrap_or(0);
+        Duration::from_secs(seconds.min(END_OF_TIME))
+    };
+    params.not_before = epoch + since_epoch(now.minus(CLOCK_SLACK));
+    params.not_after = epoch + since_epoch(not_after);
+    params
+}
+
+/// A serial number of 126 random bits: positive, and of the same length for all.
+fn serial(entropy: &dyn Entropy) -> SerialNumber {
+    let mut bytes = [0; 16];
+    entropy.fill(&mut bytes);
+    if let Some(first) = bytes.first_mut() {
+        *first = (*first & 0x3F) | 0x40;
+    }
+    SerialNumber::from_slice(&bytes)
+}
+
+#[cfg(test)]
+mod tests;
