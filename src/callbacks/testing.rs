@@ -280,12 +280,14 @@ impl Node {
 
     /// Waits until a delivery has ended.
     pub async fn ended(&self, id: &DeliveryId) -> Delivery {
+        let mut pause = Duration::from_millis(5);
         loop {
             let delivery = self.delivery(id);
             if delivery.state.due().is_none() {
                 return delivery;
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(60));
         }
     }
 

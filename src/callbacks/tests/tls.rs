@@ -91,6 +91,7 @@ async fn a_server_of_our_authority_gets_our_certificate_over_tls_1_3_and_1_2() {
 async fn another_authority_and_another_name_are_refused() {
     let (pki, other) = (Pki::new(), Pki::new());
     for server in [pki.server("10.0.0.1", rustls::ALL_VERSIONS), other.server("127.0.0.1", rustls::ALL_VERSIONS)] {
-        assert_eq!(call(&pki, server).await.unwrap_err().outcome, Outcome::TlsFailed);
+        let error = call(&pki, server).await.unwrap_err();
+        assert_eq!(error.outcome, Outcome::TlsFailed, "{error:?}");
     }
 }
