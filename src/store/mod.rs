@@ -5,8 +5,16 @@
 //! paybill does not make payments collide. What must be known only when a write set commits (the
 //! balance after it, the next number of a log) is [captured](Change) into the records it writes.
 
+#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
+pub mod embedded;
 mod key;
+mod locks;
+pub mod memory;
+mod state;
 mod stored;
+#[cfg(test)]
+mod tests;
 mod write_set;
 
 pub use key::{Key, KeyRange, Part};

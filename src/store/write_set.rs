@@ -109,6 +109,21 @@ impl WriteSet {
         self.changes.push(Change::Append { log, value, capture });
     }
 
+    /// About how many bytes it takes to keep it: what limits on the size of a write set count.
+    pub fn bytes(&self) -> usize {
+        let key_bytes = |key: &Key| key.as_bytes().len().saturating_add(PART_BYTES);
+        let expects = self.expects.iter().map(|(key, _)| key_bytes(key));
+        let adjusts = self.adjusts.iter().map(|adjust| key_bytes(&adjust.counter));
+        let changes = self.changes.iter().map(|change| match change {
+            Change::Delete { key } => key_bytes(key),
+            Change::Put { key, value, capture } | Change::Append { log: key, value, capture } => {
+                let captured = capture.iter().map(key_bytes);
+                captured.fold(key_bytes(key).saturating_add(value.len()), usize::saturating_add)
+            }
+        });
+        expects.chain(adjusts).chain(changes).fold(0, usize::saturating_add)
+    }
+
     /// Takes over everything of another write set, after what is here.
     pub fn extend(&mut self, other: WriteSet) {
         self.expects.extend(other.expects);
@@ -116,3 +131,6 @@ impl WriteSet {
         self.changes.extend(other.changes);
     }
 }
+
+/// What a part of a write set takes beside its key and value: lengths, versions, a counter's value.
+const PART_BYTES: usize = 16;

@@ -1,0 +1,173 @@
+//! The one thread that commits. It takes all write sets that wait, checks each against the state
+//! plus the batch so far, appends the good ones to the journal with one write and one sync, makes
+//! them visible, and then answers everyone.
+//!
+//! Invariants: nothing is visible or acknowledged before it is durable; no answer, not even a
+//! refusal, rests on something that does not become durable.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Shared;
+use super::entry;
+use super::journal::{AppendError, Journal};
+use super::queue::Waiting;
+use super::segment::{Position, marker, push_frame};
+use crate::store::state::{Facts, Rejection, Resolved, Write, resolve};
+use crate::store::{CommitError, Committed, Key, ReadError, WriteSet};
+
+/// Commits until the queue is closed and empty.
+pub(super) fn run(shared: &Arc<Shared>, journal: Journal) {
+    // However the thread ends, nobody may wait for it afterwards.
+    let _end = End(shared);
+    let mut committer = Committer { shared, journal, frames: Vec::new(), payload: Vec::new() };
+    while let Some(waiting) = shared.queue.take() {
+        committer.commit(waiting);
+    }
+}
+
+struct End<'a>(&'a Shared);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.refuse("the committer stopped");
+        }
+        self.0.queue.close();
+        drop(self.0.queue.take());
+    }
+}
+
+struct Committer<'a> {
+    shared: &'a Arc<Shared>,
+    journal: Journal,
+    frames: Vec<u8>,
+    payload: Vec<u8>,
+}
+
+type Answer = Result<Committed, CommitError>;
+
+/// Buffers that grew beyond this for a large batch are given back after it.
+const BUFFER_BYTES_KEPT: usize = 8 << 20;
+
+impl Committer<'_> {
+    fn commit(&mut self, waiting: Vec<Waiting>) {
+        self.shared.make_room();
+        let (write_sets, answers): (Vec<_>, Vec<_>) =
+            waiting.into_iter().map(|one| (one.write_set, one.answer)).unzip();
+        let outcome = match self.shared.refusing() {
+            Some(reason) => vec![Err(CommitError::Refusing(reason)); answers.len()],
+            None => self.commit_batch(write_sets),
+        };
+        for (answer, result) in answers.into_iter().zip(outcome) {
+            // Who no longer waits gave up on the answer, not on the commit.
+            let _ = answer.send(result);
+        }
+    }
+
+    fn commit_batch(&mut self, write_sets: Vec<WriteSet>) -> Vec<Answer> {
+        let count = write_sets.len();
+        let mut batch = Batch::new(self.shared, self.journal.position());
+        self.frames.clear();
+        for write_set in write_sets {
+            if let Err(error) = batch.take(write_set, &mut self.frames, &mut self.payload, self.journal.identity()) {
+                self.shared.refuse(&error.0);
+                return vec![Err(CommitError::Refusing(error.0)); count];
+            }
+        }
+        let written = if self.frames.is_empty() { Ok(()) } else { self.journal.append(&self.frames, batch.position) };
+        self.frames.shrink_to(BUFFER_BYTES_KEPT);
+        self.payload.shrink_to(BUFFER_BYTES_KEPT);
+        match written {
+            Ok(()) => {
+                self.shared.publish(batch.commits);
+                batch.answers
+            }
+            Err(AppendError::Full) => vec![Err(CommitError::Full); count],
+            Err(AppendError::Failed(reason)) => {
+                self.shared.refuse(&reason);
+                vec![Err(CommitError::Refusing(reason)); count]
+            }
+        }
+    }
+}
+
+/// The write sets accepted so far, which those after them must see.
+struct Batch<'a> {
+    pending: Pending<'a>,
+    position: Position,
+    commits: Vec<(Vec<Write>, Vec<(Key, i64)>, Position)>,
+    answers: Vec<Answer>,
+}
+
+impl<'a> Batch<'a> {
+    fn new(shared: &'a Shared, position: Position) -> Self {
+        let pending = Pending { shared, versions: HashMap::new(), counters: HashMap::new() };
+        Self { pending, position, commits: Vec::new(), answers: Vec::new() }
+    }
+
+    /// Checks one more write set and adds its frame if it may commit. An error means that the state
+    /// cannot be read, or the frame not be written, and nothing of the batch may be.
+    fn take(
+        &mut self,
+        write_set: WriteSet,
+        frames: &mut Vec<u8>,
+        payload: &mut Vec<u8>,
+        identity: [u8; 16],
+    ) -> Result<(), ReadError> {
+        let sequence = self.position.sequence.saturating_add(1);
+        let resolved = match resolve(&self.pending, write_set, sequence) {
+            Ok(resolved) => resolved,
+            Err(Rejection::Refused(error)) => {
+                self.answers.push(Err(error));
+                return Ok(());
+            }
+            Err(Rejection::Unreadable(error)) => return Err(error),
+        };
+        payload.clear();
+        let records = resolved.writes.iter().map(|write| (&write.key, write.record.as_ref()));
+        entry::encode(payload, records, &resolved.counters);
+        let place = u32::try_from(self.commits.len()).map_err(|_| ReadError("a batch has too many commits".into()))?;
+        self.position = push_frame(frames, marker(&identity), &self.position, place, payload)
+            .ok_or_else(|| ReadError("a commit is too large for the journal".into()))?;
+        self.pending.take_in(&resolved);
+        let Resolved { writes, counters, committed } = resolved;
+        self.commits.push((writes, counters, self.position));
+        self.answers.push(Ok(committed));
+        Ok(())
+    }
+}
+
+/// The state plus the batch so far.
+struct Pending<'a> {
+    shared: &'a Shared,
+    versions: HashMap<Key, Option<u64>>,
+    counters: HashMap<Key, i64>,
+}
+
+impl Pending<'_> {
+    fn take_in(&mut self, resolved: &Resolved) {
+        for write in &resolved.writes {
+            self.versions.insert(write.key.clone(), write.record.as_ref().map(|record| record.version));
+        }
+        for (counter, value) in &resolved.counters {
+            self.counters.insert(counter.clone(), *value);
+        }
+    }
+}
+
+impl Facts for Pending<'_> {
+    fn version(&self, key: &Key) -> Result<Option<u64>, ReadError> {
+        match self.versions.get(key) {
+            Some(&version) => Ok(version),
+            None => self.shared.version(key),
+        }
+    }
+
+    fn counter(&self, key: &Key) -> Result<i64, ReadError> {
+        match self.counters.get(key) {
+            Some(&value) => Ok(value),
+            None => self.shared.counter(key),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The journal as it is written: batches of frames are appended to the newest segment and synced,
+//! and a new segment is begun when the newest is full. Nothing is acknowledged before
+//! [`Journal::append`] has returned.
+//!
+//! A failed write is undone by cutting the file back to the last good offset. A failed sync is never
+//! retried: the kernel may have dropped what it could not write, and a second sync would then
+//! succeed without it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::disk::{Disk, DiskFile, is_full};
+use super::segment::{HEADER_BYTES, Header, Position};
+
+/// The writing end of the journal. Only the committer has it.
+#[derive(Debug)]
+pub(super) struct Journal {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    identity: [u8; 16],
+    segment_bytes_max: u64,
+    file: Box<dyn DiskFile>,
+    /// The end of the last good frame; the next batch is written here.
+    offset: u64,
+    position: Position,
+}
+
+/// Why a batch is not in the journal.
+#[derive(Debug)]
+pub(super) enum AppendError {
+    /// There is no room; nothing has changed, and the next batch may find some.
+    Full,
+    /// What the disk holds is not known; only opening again can find out.
+    Failed(String),
+}
+
+/// Where the journal ends, as opening found it.
+#[derive(Debug)]
+pub(super) struct End {
+    /// The newest segment.
+    pub path: PathBuf,
+    /// The end of its last whole frame.
+    pub offset: u64,
+    /// The place in the chain there.
+    pub position: Position,
+    /// The journal's name.
+    pub identity: [u8; 16],
+}
+
+impl Journal {
+    /// Begins a journal in an empty directory.
+    pub(super) fn begin(disk: Arc<dyn Disk>, dir: &Path, segment_bytes_max: u64) -> io::Result<Self> {
+        let identity = disk.identity();
+        let position = Position::start(&identity);
+        let (file, offset) = begin_segment(&*disk, dir, identity, position)?;
+        Ok(Self { disk, dir: dir.to_owned(), identity, segment_bytes_max, file, offset, position })
+    }
+
+    /// Goes on where the journal ends. What is behind the end is cut off, and what is before it is
+    /// synced: a process that died may have left it written and not synced.
+    pub(super) fn resume(disk: Arc<dyn Disk>, dir: &Path, segment_bytes_max: u64, end: End) -> io::Result<Self> {
+        let mut file = disk.open(&end.path)?;
+        file.truncate(end.offset)?;
+        file.sync()?;
+        disk.sync_dir(dir)?;
+        let End { offset, position, identity, .. } = end;
+        Ok(Self { disk, dir: dir.to_owned(), identity, segment_bytes_max, file, offset, position })
+    }
+
+    /// The journal's name.
+    pub(super) fn identity(&self) -> [u8; 16] {
+        self.identity
+    }
+
+    /// The place in the chain after the last batch.
+    pub(super) fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Writes a batch of whole frames that ends at `position`, and syncs it.
+    pub(super) fn append(&mut self, batch: &[u8], position: Position) -> Result<(), AppendError> {
+        if self.offset >= self.segment_bytes_max {
+            self.begin_next()?;
+        }
+        if let Err(error) = self.file.write_at(self.offset, batch) {
+            return Err(self.undo(&error));
+        }
+        if let Err(error) = self.file.sync() {
+            // Whether the batch is on the disk is not known. It was refused, so it should not be
+            // found by the next opening, as far as that can still be helped.
+            let _ = self.file.truncate(self.offset);
+            return Err(AppendError::Failed(format!("syncing the journal failed: {error}")));
+        }
+        self.offset = self.offset.saturating_add(batch.len() as u64);
+        self.position = position;
+        Ok(())
+    }
+
+    fn undo(&mut self, error: &io::Error) -> AppendError {
+        match self.file.truncate(self.offset) {
+            Ok(()) if is_full(error) => AppendError::Full,
+            Ok(()) => AppendError::Failed(format!("writing the journal failed: {error}")),
+            Err(second) => AppendError::Failed(format!(
+                "writing the journal failed ({error}), and so did cutting off what was half written: {second}"
+            )),
+        }
+    }
+
+    fn begin_next(&mut self) -> Result<(), AppendError> {
+        match begin_segment(&*self.disk, &self.dir, self.identity, self.position) {
+            Ok((file, offset)) => {
+                self.file = file;
+                self.offset = offset;
+                Ok(())
+            }
+            Err(error) if is_full(&error) => {
+                // What is left of it holds no frame: the next attempt, or the next opening, begins
+                // it anew.
+                Err(AppendError::Full)
+            }
+            Err(error) => Err(AppendError::Failed(format!("a new journal segment could not be begun: {error}"))),
+        }
+    }
+}
+
+/// Begins the segment after `position`, in place of what an attempt that failed may have left. It
+/// is durable, with its name, before the first frame is written into it.
+fn begin_segment(
+    disk: &dyn Disk,
+    dir: &Path,
+    identity: [u8; 16],
+    position: Position,
+) -> io::Result<(Box<dyn DiskFile>, u64)> {
+    let header = Header { identity, after: position };
+    let mut file = disk.create(&dir.join(segment_name(position.sequence.saturating_add(1))))?;
+    file.write_at(0, &header.encode())?;
+    file.sync()?;
+    disk.sync_dir(dir)?;
+    Ok((file, HEADER_BYTES as u64))
+}
+
+/// The name of the segment whose first frame has this sequence number; names sort as numbers do.
+pub(super) fn segment_name(first: u64) -> String {
+    format!("{first:020}.journal")
+}
+
+/// The segments in a directory in their order: first sequence number and path.
+pub(super) fn segments(disk: &dyn Disk, dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut found = Vec::new();
+    for name in disk.list(dir)? {
+        if let Some(first) = name.strip_suffix(".journal").and_then(|digits| digits.parse().ok())
+            && name == segment_name(first)
+        {
+            found.push((first, dir.join(name)));
+        }
+    }
+    found.sort();
+    Ok(found)
+}

@@ -1,0 +1,235 @@
+//! What was committed since the last checkpoint, in memory: the active generation, which grows, and
+//! beside it the frozen one while a checkpoint moves it into the index. A key is looked up in the
+//! active one, then in the frozen one, then in the index.
+//!
+//! A deleted record leaves a tombstone, which hides what is below it, unless it is known that there
+//! is nothing: what is written and deleted between two checkpoints costs the index nothing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, RwLock};
+
+use super::segment::Position;
+use crate::store::locks::{read, write};
+use crate::store::state::Write;
+use crate::store::{Key, KeyRange, Record};
+
+/// The records and counters of a span of commits.
+#[derive(Debug)]
+pub(super) struct Generation {
+    records: BTreeMap<Key, Entry>,
+    counters: HashMap<Key, i64>,
+    bytes: u64,
+    position: Position,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// Nothing: a tombstone.
+    record: Option<Record>,
+    /// There is no record under this key in any generation before, nor in the index.
+    alone: bool,
+}
+
+impl Generation {
+    /// An empty generation that begins after `position`.
+    pub(super) fn new(position: Position) -> Self {
+        Self { records: BTreeMap::new(), counters: HashMap::new(), bytes: 0, position }
+    }
+
+    /// The newest commit in it.
+    pub(super) fn position(&self) -> Position {
+        self.position
+    }
+
+    /// About how much memory it takes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.counters.is_empty()
+    }
+
+    /// Takes in one commit, which ends at `position`.
+    pub(super) fn apply(&mut self, writes: Vec<Write>, counters: Vec<(Key, i64)>, position: Position) {
+        for write in writes {
+            self.write(write);
+        }
+        for (counter, value) in counters {
+            let bytes = entry_bytes(&counter, None);
+            if self.counters.insert(counter, value).is_none() {
+                self.bytes = self.bytes.saturating_add(bytes);
+            }
+        }
+        self.position = position;
+    }
+
+    fn write(&mut self, Write { key, record, fresh }: Write) {
+        let bytes = entry_bytes(&key, record.as_ref());
+        if let Some(entry) = self.records.get_mut(&key) {
+            self.bytes = self.bytes.saturating_sub(entry_bytes(&key, entry.record.as_ref()));
+            if record.is_none() && entry.alone {
+                self.records.remove(&key);
+                return;
+            }
+            // Whether something is below was settled by the first write of the key: later ones see
+            // this entry, or the tombstone in it, and not what it hides.
+            entry.record = record;
+        } else {
+            self.records.insert(key, Entry { record, alone: fresh });
+        }
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    /// The record or tombstone under a key; nothing when the key was not written.
+    pub(super) fn record(&self, key: &Key) -> Option<Option<&Record>> {
+        self.records.get(key).map(|entry| entry.record.as_ref())
+    }
+
+    /// The counter, if it moved.
+    pub(super) fn counter(&self, key: &Key) -> Option<i64> {
+        self.counters.get(key).copied()
+    }
+
+    /// All records and tombstones in the order of their keys.
+    pub(super) fn records(&self) -> impl Iterator<Item = (&Key, Option<&Record>)> {
+        self.records.iter().map(|(key, entry)| (key, entry.record.as_ref()))
+    }
+
+    /// The records and tombstones of a range, which must not be empty, in the order of their keys.
+    pub(super) fn range(&self, range: &KeyRange) -> impl Iterator<Item = (&Key, Option<&Record>)> {
+        self.records.range(&range.from..&range.to).map(|(key, entry)| (key, entry.record.as_ref()))
+    }
+
+    /// All counters in the order of their keys.
+    pub(super) fn counters(&self) -> Vec<(&Key, i64)> {
+        let mut counters: Vec<_> = self.counters.iter().map(|(key, &value)| (key, value)).collect();
+        counters.sort_unstable_by_key(|(key, _)| *key);
+        counters
+    }
+}
+
+/// What an entry takes beside its key and value: nodes, pointers, lengths.
+const ENTRY_BYTES: u64 = 128;
+
+fn entry_bytes(key: &Key, record: Option<&Record>) -> u64 {
+    let value = record.map_or(0, |record| record.value.len().saturating_add(record.captured.len().saturating_mul(8)));
+    ENTRY_BYTES.saturating_add(key.as_bytes().len() as u64).saturating_add(value as u64)
+}
+
+/// Both generations.
+#[derive(Debug)]
+pub(super) struct Memtable {
+    layers: RwLock<Layers>,
+}
+
+/// The generations at one moment.
+#[derive(Debug)]
+pub(super) struct Layers {
+    /// The one that takes in what is committed.
+    pub active: Generation,
+    /// The one that a checkpoint moves into the index.
+    pub frozen: Option<Arc<Generation>>,
+}
+
+impl Memtable {
+    /// A memtable that begins with one generation.
+    pub(super) fn new(active: Generation) -> Self {
+        Self { layers: RwLock::new(Layers { active, frozen: None }) }
+    }
+
+    /// Makes commits visible, all at once.
+    pub(super) fn publish(&self, commits: impl IntoIterator<Item = (Vec<Write>, Vec<(Key, i64)>, Position)>) {
+        let mut layers = write(&self.layers);
+        for (writes, counters, position) in commits {
+            layers.active.apply(writes, counters, position);
+        }
+    }
+
+    /// Looks at both generations at one moment. Commits wait meanwhile, so nothing slow may be done.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Layers) -> T) -> T {
+        look(&read(&self.layers))
+    }
+
+    /// The frozen generation: the one there is, or else the active one, frozen now; nothing when
+    /// there is nothing to move.
+    pub(super) fn freeze(&self) -> Option<Arc<Generation>> {
+        let mut layers = write(&self.layers);
+        if layers.frozen.is_none() && !layers.active.is_empty() {
+            let next = Generation::new(layers.active.position());
+            layers.frozen = Some(Arc::new(std::mem::replace(&mut layers.active, next)));
+        }
+        layers.frozen.clone()
+    }
+
+    /// Forgets the frozen generation: the index holds it now.
+    pub(super) fn forget_frozen(&self) {
+        // Taken out under the lock and dropped behind it: freeing a generation takes a while.
+        let frozen = write(&self.layers).frozen.take();
+        drop(frozen);
+    }
+}
+
+impl Layers {
+    /// The record or tombstone under a key; nothing when only the index can tell.
+    pub(super) fn record(&self, key: &Key) -> Option<Option<&Record>> {
+        self.active.record(key).or_else(|| self.frozen.as_ref()?.record(key))
+    }
+
+    /// The counter; nothing when only the index can tell.
+    pub(super) fn counter(&self, key: &Key) -> Option<i64> {
+        self.active.counter(key).or_else(|| self.frozen.as_ref()?.counter(key))
+    }
+
+    /// About how much memory both take.
+    pub(super) fn bytes(&self) -> u64 {
+        self.active.bytes().saturating_add(self.frozen.as_ref().map_or(0, |frozen| frozen.bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn put(fresh: bool) -> Write {
+        let record = Record { version: 1, value: Bytes::from_static(b"value"), captured: Vec::new() };
+        Write { key: Key::of("k"), record: Some(record), fresh }
+    }
+
+    fn delete() -> Write {
+        Write { key: Key::of("k"), record: None, fresh: false }
+    }
+
+    fn after(writes: Vec<Write>) -> Generation {
+        let mut generation = Generation::new(Position::start(&[0; 16]));
+        generation.apply(writes, Vec::new(), Position::start(&[0; 16]));
+        generation
+    }
+
+    #[test]
+    fn what_is_written_and_deleted_between_two_checkpoints_leaves_nothing() {
+        let generation = after(vec![put(true), put(false), delete()]);
+        assert_eq!((generation.records().count(), generation.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn a_tombstone_stays_as_long_as_something_may_be_below_it() {
+        assert_eq!(after(vec![put(false), delete()]).record(&Key::of("k")), Some(None));
+        assert_eq!(after(vec![delete()]).record(&Key::of("k")), Some(None));
+        // The record after the tombstone is known to be new, and the index may still have the old one.
+        assert_eq!(after(vec![delete(), put(true), delete()]).record(&Key::of("k")), Some(None));
+    }
+
+    #[test]
+    fn freezing_moves_everything_aside_and_is_seen_until_it_is_forgotten() {
+        let memtable = Memtable::new(after(vec![put(true)]));
+        let frozen = memtable.freeze().unwrap();
+        assert!(Arc::ptr_eq(&frozen, &memtable.freeze().unwrap()), "one generation is frozen at a time");
+        assert!(memtable.look(|layers| layers.record(&Key::of("k")).is_some()));
+        memtable.forget_frozen();
+        assert!(memtable.look(|layers| layers.record(&Key::of("k")).is_none()));
+        assert!(memtable.freeze().is_none());
+    }
+}

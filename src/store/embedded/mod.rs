@@ -1,0 +1,249 @@
+//! The store on the node's own disk. The truth is the journal; everything else follows from it:
+//!
+//! ```text
+//! commit -> queue -> committer -> journal (write, sync) -> memtable -> checkpointer -> index (sled)
+//!                                                             ^ reads look here, then here ^
+//! ```
+//!
+//! What is acknowledged is in the journal and synced. What is visible is acknowledged or about to
+//! be. The memtable holds what came after the index's stamp; opening replays it from the journal.
+//!
+//! Locks: a range read holds `scans` and under it, for moments, the memtable's lock. Nobody holds
+//! another pair, and nobody writes a file while holding any.
+
+mod checkpoint;
+mod committer;
+pub mod disk;
+mod entry;
+mod index;
+mod journal;
+mod memtable;
+mod open;
+mod queue;
+mod segment;
+#[cfg(test)]
+pub(in crate::store) mod tests;
+mod verify;
+mod view;
+
+pub use open::OpenError;
+pub use segment::Flaw;
+pub use verify::{TornTail, Verified, verify};
+
+use std::future::ready;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
+use std::thread::{self, JoinHandle};
+
+use self::checkpoint::Checkpoints;
+use self::disk::{Disk, Lock};
+use self::index::{Index, IndexError};
+use self::memtable::Memtable;
+use self::queue::Queue;
+use self::segment::Position;
+use super::locks::{lock, write};
+use super::state::Write;
+use super::{CommitError, Health, Key, KeyRange, Pending, Read, ReadError, Record, Store, WriteSet};
+
+/// Where the store is and how large its parts may be.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The directory that holds everything.
+    pub dir: PathBuf,
+    /// A journal segment that has reached this is followed by a new one.
+    pub segment_bytes_max: u64,
+    /// About how much of what was committed may be in memory only.
+    pub memory_bytes_max: u64,
+    /// The largest write set.
+    pub write_set_bytes_max: usize,
+    /// How many commits may wait.
+    pub waiting_max: usize,
+}
+
+/// The store on the node's own disk.
+#[derive(Debug)]
+pub struct EmbeddedStore {
+    shared: Arc<Shared>,
+    write_set_bytes_max: usize,
+    threads: Mutex<Option<Threads>>,
+}
+
+#[derive(Debug)]
+struct Threads {
+    committer: JoinHandle<()>,
+    checkpointer: JoinHandle<()>,
+    /// Given up last, when nothing writes any more.
+    lock: Box<dyn Lock>,
+}
+
+impl EmbeddedStore {
+    /// Opens the store, or makes it when the directory is empty: replays what is not in the index,
+    /// cuts a torn end off the journal, and makes the index anew when it is damaged or missing.
+    pub fn open(options: Options, disk: Arc<dyn Disk>) -> Result<Arc<Self>, OpenError> {
+        let opened = open::open(&options, disk)?;
+        let queue_bytes_max = usize::try_from(options.memory_bytes_max).unwrap_or(usize::MAX);
+        let shared = Arc::new(Shared {
+            identity: opened.journal.identity(),
+            memtable: Memtable::new(opened.generation),
+            index: opened.index,
+            queue: Queue::new(options.waiting_max, queue_bytes_max),
+            checkpoints: Checkpoints::default(),
+            scans: RwLock::new(()),
+            // Both generations are full when the active one, of half the size, may not grow more.
+            generation_bytes_max: options.memory_bytes_max / 2,
+            refusing: OnceLock::new(),
+        });
+        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
+            thread.map_err(|error| OpenError::Io { path: options.dir.clone(), error: error.to_string() })
+        };
+        let (of_checkpointer, of_committer, journal) = (shared.clone(), shared.clone(), opened.journal);
+        let checkpointer = spawn("checkpointer", Box::new(move || checkpoint::run(&of_checkpointer)))?;
+        let committer = spawn("committer", Box::new(move || committer::run(&of_committer, journal)));
+        let committer = committer.inspect_err(|_| shared.checkpoints.close())?;
+        let threads = Mutex::new(Some(Threads { committer, checkpointer, lock: opened.lock }));
+        Ok(Arc::new(Self { shared, write_set_bytes_max: options.write_set_bytes_max, threads }))
+    }
+
+    /// Moves everything committed so far into the index and waits for it. A failure shows in
+    /// [`Store::health`].
+    pub fn checkpoint(&self) {
+        self.shared.checkpoints.ask_and_wait();
+    }
+
+    /// Commits what waits, makes a checkpoint, ends the threads and gives the directory up; reads and
+    /// commits are refused from then on. Closing twice is closing once.
+    pub fn close(&self) {
+        let mut guard = lock(&self.threads);
+        let Some(Threads { committer, checkpointer, lock }) = guard.take() else { return };
+        self.shared.queue.close();
+        let committer = committer.join();
+        if self.shared.refusing().is_none() {
+            self.shared.checkpoints.ask_and_wait();
+        }
+        self.shared.checkpoints.close();
+        if committer.and(checkpointer.join()).is_err() {
+            tracing::error!("a thread of the store panicked; the next opening replays the journal");
+        }
+        self.shared.index.close();
+        drop(lock);
+    }
+}
+
+impl Drop for EmbeddedStore {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Store for EmbeddedStore {
+    /// The write set waits in the queue from this call on, whether or not the answer is awaited.
+    fn commit(&self, write_set: WriteSet) -> Pending {
+        match self.enqueue(write_set) {
+            Err(error) => Box::pin(ready(Err(error))),
+            Ok(answer) => Box::pin(async {
+                let stopped = || CommitError::Refusing("it stopped".into());
+                answer.await.unwrap_or_else(|_| Err(stopped()))
+            }),
+        }
+    }
+
+    fn health(&self) -> Health {
+        let (sequence, memory_bytes) =
+            self.shared.memtable.look(|layers| (layers.active.position().sequence, layers.bytes()));
+        Health {
+            refusing: self.shared.refusing(),
+            sequence,
+            checkpoint: self.shared.index.checkpoint(),
+            memory_bytes,
+            waiting: self.shared.queue.len() as u64,
+        }
+    }
+}
+
+type Answer = tokio::sync::oneshot::Receiver<Result<super::Committed, CommitError>>;
+
+impl EmbeddedStore {
+    fn enqueue(&self, write_set: WriteSet) -> Result<Answer, CommitError> {
+        if let Some(reason) = self.shared.refusing() {
+            return Err(CommitError::Refusing(reason));
+        }
+        let (bytes, max) = (write_set.bytes(), self.write_set_bytes_max);
+        if bytes > max {
+            return Err(CommitError::TooLarge { bytes, max });
+        }
+        self.shared.queue.push(write_set, bytes)
+    }
+}
+
+impl Read for EmbeddedStore {
+    fn record(&self, key: &Key) -> Result<Option<Record>, ReadError> {
+        self.shared.record(key)
+    }
+
+    fn counter(&self, key: &Key) -> Result<i64, ReadError> {
+        self.shared.counter(key)
+    }
+
+    fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, ReadError> {
+        self.shared.range(range, limit)
+    }
+}
+
+/// What the threads and the readers share.
+#[derive(Debug)]
+struct Shared {
+    identity: [u8; 16],
+    memtable: Memtable,
+    index: Index,
+    queue: Queue,
+    checkpoints: Checkpoints,
+    /// Held by range reads while they read the index; a checkpoint lets those that began before it
+    /// froze a generation end before it changes the index under them.
+    scans: RwLock<()>,
+    generation_bytes_max: u64,
+    /// Why nothing is committed any more. Set once: only opening again leaves this state.
+    refusing: OnceLock<String>,
+}
+
+impl Shared {
+    fn refusing(&self) -> Option<String> {
+        self.refusing.get().cloned()
+    }
+
+    fn refuse(&self, reason: &str) {
+        if self.refusing.set(reason.to_owned()).is_ok() {
+            tracing::error!(reason, "the store refuses to commit until it is opened again");
+        }
+    }
+
+    /// Makes durable commits visible, and asks for a checkpoint when there is enough to move.
+    fn publish(&self, commits: Vec<(Vec<Write>, Vec<(Key, i64)>, Position)>) {
+        self.memtable.publish(commits);
+        if self.memtable.look(|layers| layers.active.bytes()) >= self.generation_bytes_max {
+            self.checkpoints.ask();
+        }
+    }
+
+    /// Waits until the memtable may grow by another batch.
+    fn make_room(&self) {
+        let full = || {
+            self.memtable.look(|layers| layers.frozen.is_some() && layers.active.bytes() >= self.generation_bytes_max)
+        };
+        while full() && self.refusing.get().is_none() {
+            self.checkpoints.ask();
+            self.checkpoints.wait_idle();
+        }
+    }
+
+    /// Moves the generation frozen before, or else the active one, into the index.
+    fn checkpoint_now(&self) -> Result<(), IndexError> {
+        let Some(frozen) = self.memtable.freeze() else { return Ok(()) };
+        // Range reads that began before the freeze have not seen the frozen generation and must not
+        // find parts of it in the index. Those that begin now see it, and it hides what it changes.
+        drop(write(&self.scans));
+        self.index.absorb(self.identity, &frozen)?;
+        self.memtable.forget_frozen();
+        Ok(())
+    }
+}

@@ -1,0 +1,151 @@
+//! Journals that were cut or changed, and indexes that cannot be read.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::{copy, open};
+use crate::store::embedded::{OpenError, verify};
+use crate::store::tests::{commit, put};
+use crate::store::{Key, Read, Store};
+
+const COMMITS: u64 = 12;
+
+/// A journal of a few small commits over several segments, with the length of the last one after
+/// each commit.
+fn journal() -> (TempDir, Vec<(PathBuf, u64)>) {
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path()).unwrap();
+    let mut ends = Vec::new();
+    for number in 0..COMMITS {
+        commit(&*store, put(Key::of("r").number(number), &[7; 180])).unwrap();
+        let path = segments(dir.path()).pop().unwrap();
+        ends.push((path.strip_prefix(dir.path()).unwrap().to_owned(), fs::metadata(&path).unwrap().len()));
+    }
+    store.close();
+    fs::remove_dir_all(dir.path().join("index")).unwrap();
+    (dir, ends)
+}
+
+fn segments(dir: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<_> = fs::read_dir(dir.join("journal")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+/// Opens what the change left and gives how many commits there are; they must be the first ones.
+fn reopened(from: &Path, change: impl FnOnce(&Path)) -> Result<u64, OpenError> {
+    let dir = TempDir::new().unwrap();
+    copy(from, dir.path());
+    change(dir.path());
+    let verified = verify(dir.path());
+    let store = open(dir.path());
+    let store = match store {
+        Ok(store) => store,
+        Err(error) => {
+            assert!(verified.is_err(), "the check found nothing, and opening said {error}");
+            return Err(error);
+        }
+    };
+    let found = store.range(&Key::of("r").subtree(), usize::MAX).unwrap();
+    assert_eq!(verified.unwrap().records, found.len() as u64);
+    assert!(found.iter().zip(0..).all(|((key, _), number)| *key == Key::of("r").number(number)));
+    commit(&*store, put(Key::of("after"), b"")).unwrap();
+    store.close();
+    let verified = verify(dir.path()).unwrap();
+    assert_eq!((verified.records, verified.torn), (found.len() as u64 + 1, None));
+    Ok(found.len() as u64)
+}
+
+#[test]
+fn a_journal_cut_at_any_byte_of_its_end_gives_the_whole_records_before_it() {
+    let (dir, ends) = journal();
+    let (last, length) = ends.last().unwrap().clone();
+    let in_last = ends.iter().filter(|(path, _)| *path == last).count() as u64;
+    assert!(in_last >= 2 && in_last < COMMITS, "the journal has several segments and records in the last");
+    for cut in 0..length {
+        let whole = ends.iter().filter(|(path, end)| *path != last || *end <= cut).count() as u64;
+        let found = reopened(dir.path(), |dir| {
+            fs::OpenOptions::new().write(true).open(dir.join(&last)).unwrap().set_len(cut).unwrap();
+        });
+        assert_eq!(found.unwrap(), whole, "cut at {cut}");
+    }
+}
+
+#[test]
+fn s7_a_flipped_byte_is_refused_with_its_position_or_costs_the_last_record() {
+    let (dir, ends) = journal();
+    let (last, length) = ends.last().unwrap().clone();
+    let last_begins = ends[ends.len() - 2].1;
+    for path in segments(dir.path()) {
+        let path = path.strip_prefix(dir.path()).unwrap().to_owned();
+        let bytes = fs::read(dir.path().join(&path)).unwrap();
+        // Every byte of the last segment, and of the others enough to meet each field.
+        let step = if path == last { 1 } else { 7 };
+        for at in (0..bytes.len()).step_by(step) {
+            let found = reopened(dir.path(), |dir| {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 1 << (at % 8);
+                fs::write(dir.join(&path), flipped).unwrap();
+            });
+            let in_last_record = path == last && (at as u64) >= last_begins && (at as u64) < length;
+            match found {
+                Ok(found) => assert!(in_last_record && found == COMMITS - 1, "{} at {at}", path.display()),
+                Err(OpenError::Damaged { file, offset, .. }) => {
+                    assert!(!in_last_record && file.ends_with(&path) && offset <= at as u64);
+                }
+                Err(error) => panic!("{} at {at}: {error}", path.display()),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_missing_segment_is_named() {
+    let (dir, _) = journal();
+    for gone in 0..segments(dir.path()).len() - 1 {
+        let copied = TempDir::new().unwrap();
+        copy(dir.path(), copied.path());
+        fs::remove_file(&segments(copied.path())[gone]).unwrap();
+        assert!(matches!(open(copied.path()), Err(OpenError::Missing { .. })));
+        let seen = verify(copied.path());
+        // What came before the first segment may have been moved away with a backup.
+        assert!(if gone == 0 { seen.unwrap().first > 1 } else { matches!(seen, Err(OpenError::Missing { .. })) });
+    }
+}
+
+#[test]
+fn an_index_that_knows_more_than_the_journal_stops_the_opening() {
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path()).unwrap();
+    commit(&*store, put(Key::of("r").number(0), b"old")).unwrap();
+    let copied = TempDir::new().unwrap();
+    copy(&dir.path().join("journal"), copied.path());
+    commit(&*store, put(Key::of("r").number(1), b"new")).unwrap();
+    store.close();
+    fs::remove_dir_all(dir.path().join("journal")).unwrap();
+    copy(copied.path(), &dir.path().join("journal"));
+    let error = open(dir.path()).unwrap_err();
+    assert!(matches!(error, OpenError::Behind { journal: 1, index: 2, .. }), "{error}");
+}
+
+#[test]
+fn a_damaged_index_is_moved_aside_and_made_anew() {
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path()).unwrap();
+    for number in 0..300 {
+        commit(&*store, put(Key::of("r").number(number), &[7; 300])).unwrap();
+    }
+    store.close();
+    drop(store);
+    for content in [&b"no sled"[..], &[0xFF; 100_000]] {
+        fs::write(dir.path().join("index/db"), content).unwrap();
+        fs::write(dir.path().join("index/conf"), content).unwrap();
+        let store = open(dir.path()).unwrap();
+        assert_eq!(store.range(&Key::of("r").subtree(), usize::MAX).unwrap().len(), 300);
+        assert_eq!(store.health().sequence, 300);
+        store.close();
+    }
+    assert!(dir.path().join("index.damaged.1").exists() && dir.path().join("index.damaged.2").exists());
+}

@@ -1,0 +1,138 @@
+//! Locks, bounds, closing.
+
+use std::sync::Arc;
+use std::thread;
+
+use tempfile::TempDir;
+
+use super::{open, options};
+use crate::store::embedded::disk::RealDisk;
+use crate::store::embedded::{EmbeddedStore, OpenError, Options, verify};
+use crate::store::tests::{commit, put};
+use crate::store::{CommitError, Key, Read, Store};
+
+#[test]
+fn a_store_is_opened_by_one_at_a_time() {
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path()).unwrap();
+    assert!(matches!(open(dir.path()), Err(OpenError::Locked { .. })));
+    store.close();
+    open(dir.path()).unwrap();
+}
+
+#[test]
+fn closing_commits_what_waits_and_then_refuses() {
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path()).unwrap();
+    let pending: Vec<_> = (0..50).map(|number| store.commit(put(Key::of("r").number(number), b"v"))).collect();
+    store.close();
+    store.close();
+    for answer in pending {
+        crate::store::tests::wait(answer).unwrap();
+    }
+    assert!(matches!(commit(&*store, put(Key::of("late"), b"")), Err(CommitError::Refusing(_))));
+    assert_eq!(store.health().checkpoint, 50);
+    assert!(store.record(&Key::of("r").number(1)).is_err());
+    let store = open(dir.path()).unwrap();
+    assert_eq!(store.health().checkpoint, 50);
+    assert_eq!(store.range(&Key::of("r").subtree(), 100).unwrap().len(), 50);
+}
+
+#[test]
+fn a_write_set_may_be_as_large_as_the_limit_and_not_larger() {
+    let dir = TempDir::new().unwrap();
+    let limit = put(Key::of("k"), &[0; 1000]).bytes();
+    let options = Options { write_set_bytes_max: limit, ..options(dir.path()) };
+    let store = EmbeddedStore::open(options, Arc::new(RealDisk)).unwrap();
+    commit(&*store, put(Key::of("k"), &[0; 1000])).unwrap();
+    let error = commit(&*store, put(Key::of("k"), &[0; 1001])).unwrap_err();
+    assert_eq!(error, CommitError::TooLarge { bytes: limit + 1, max: limit });
+}
+
+#[test]
+fn d6_the_queue_of_commits_is_bounded_and_full_is_said_at_once() {
+    let queue = super::super::queue::Queue::new(2, 100);
+    let _first = queue.push(put(Key::of("k"), b""), 40).unwrap();
+    assert!(queue.push(put(Key::of("k"), b""), 61).is_err_and(|error| error == CommitError::Busy));
+    let _second = queue.push(put(Key::of("k"), b""), 60).unwrap();
+    assert!(queue.push(put(Key::of("k"), b""), 0).is_err_and(|error| error == CommitError::Busy));
+    assert_eq!(queue.take().unwrap().len(), 2);
+    let _large = queue.push(put(Key::of("k"), b""), 1000).unwrap();
+}
+
+#[test]
+fn d6_memory_stays_bounded_while_checkpoints_run_beside_commits_and_ranges() {
+    const VALUE_BYTES: usize = 2000;
+    let dir = TempDir::new().unwrap();
+    let memory_bytes_max = 200_000;
+    let options = Options { memory_bytes_max, segment_bytes_max: 100_000, ..options(dir.path()) };
+    let store = EmbeddedStore::open(options, Arc::new(RealDisk)).unwrap();
+    let writers: Vec<_> = (0..4_u64)
+        .map(|writer| {
+            let store = store.clone();
+            thread::spawn(move || {
+                for number in 0..150_u64 {
+                    // Each write moves the one record of its writer: a range sees it exactly once.
+                    let mut write_set = put(Key::of("at").number(number % 7).number(writer), &[1; VALUE_BYTES]);
+                    if let Some(before) = number.checked_sub(1) {
+                        write_set.delete(Key::of("at").number(before % 7).number(writer));
+                    }
+                    write_set.append(Key::of("log").number(writer), vec![2; VALUE_BYTES], vec![]);
+                    commit(&*store, write_set).unwrap();
+                }
+            })
+        })
+        .collect();
+    // One batch of all writers may come on top.
+    let allowed = memory_bytes_max + 8 * (VALUE_BYTES as u64 + 400);
+    while !writers.iter().all(|writer| writer.is_finished()) {
+        assert!(store.health().memory_bytes <= allowed, "{:?}", store.health());
+        for _ in 0..20 {
+            let found = store.range(&Key::of("at").subtree(), 100).unwrap();
+            assert!(found.len() <= 4, "a record is seen where it was and where it is");
+            let mut seen: Vec<_> = found.iter().map(|(key, _)| key.parts()[2].clone()).collect();
+            seen.dedup();
+            assert_eq!(seen.len(), found.len());
+        }
+    }
+    writers.into_iter().for_each(|writer| writer.join().unwrap());
+    assert!(store.health().checkpoint > 0);
+    assert_eq!(store.range(&Key::of("at").subtree(), 100).unwrap().len(), 4);
+    assert_eq!(store.range(&Key::of("log").subtree(), usize::MAX).unwrap().len(), 600);
+    store.close();
+    let verified = verify(dir.path()).unwrap();
+    assert_eq!((verified.records, verified.first, verified.last, verified.torn), (600, 1, 600, None));
+    assert!(verified.segments > 5);
+}
+
+#[test]
+fn a_checkpoint_cut_short_is_done_again_by_the_replay() {
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path()).unwrap();
+    let (kept, gone) = (Key::of("r").number(1), Key::of("r").number(2));
+    let mut write_set = put(kept.clone(), b"old");
+    write_set.put(gone.clone(), b"old".to_vec());
+    commit(&*store, write_set).unwrap();
+    // The index has what the generation holds, and the journal goes on; the stamp is the one before.
+    let stale = TempDir::new().unwrap();
+    super::copy(&dir.path().join("journal"), &stale.path().join("journal"));
+    store.close();
+    drop(store);
+    let store = open(stale.path()).unwrap();
+    let mut write_set = put(kept.clone(), b"new");
+    write_set.delete(gone.clone());
+    commit(&*store, write_set).unwrap();
+    store.close();
+    drop(store);
+    std::fs::remove_dir_all(stale.path().join("index")).unwrap();
+    super::copy(&dir.path().join("index"), &stale.path().join("index"));
+    let db = sled::open(stale.path().join("index")).unwrap();
+    db.open_tree("meta").unwrap().clear().unwrap();
+    drop(db);
+    let store = open(stale.path()).unwrap();
+    for _ in 0..2 {
+        assert_eq!(store.record(&kept).unwrap().unwrap().value.as_ref(), b"new");
+        assert_eq!(store.record(&gone), Ok(None));
+        store.checkpoint();
+    }
+}

@@ -1,0 +1,247 @@
+//! What a write set means, for every engine alike: whether it may commit on top of what is there,
+//! and which absolute values it then writes. Pure: no files, no locks, no waiting.
+//!
+//! Invariant L2 is kept here: no counter moves outside the bounds that its write set names.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+
+use super::{Adjust, Change, CommitError, Committed, Expect, Key, ReadError, Record, WriteSet};
+
+/// What a check reads: the newest state, with everything that was accepted before.
+pub(super) trait Facts {
+    /// The version of the record under `key`, if there is one.
+    fn version(&self, key: &Key) -> Result<Option<u64>, ReadError>;
+
+    /// The counter's value, 0 when it was never moved.
+    fn counter(&self, key: &Key) -> Result<i64, ReadError>;
+}
+
+/// Why a write set was not accepted.
+#[derive(Debug)]
+pub(super) enum Rejection {
+    /// Its own fault, or that of who came before.
+    Refused(CommitError),
+    /// The state could not be read.
+    Unreadable(ReadError),
+}
+
+impl From<ReadError> for Rejection {
+    fn from(error: ReadError) -> Self {
+        Self::Unreadable(error)
+    }
+}
+
+/// A write set with nothing left to look up: every value in it is absolute, so applying it twice is
+/// the same as applying it once.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    /// Records written (`Some`) and deleted (`None`), in order; a key can occur more than once.
+    pub writes: Vec<Write>,
+    /// The values of the counters that moved.
+    pub counters: Vec<(Key, i64)>,
+    /// The answer to who committed.
+    pub committed: Committed,
+}
+
+/// One record written or deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Write {
+    /// Where.
+    pub key: Key,
+    /// What; nothing when it is deleted.
+    pub record: Option<Record>,
+    /// It is known that there was no record under the key before this write set.
+    pub fresh: bool,
+}
+
+/// Checks a write set against the facts and, when it may commit, resolves it as the commit
+/// `sequence`.
+pub(super) fn resolve(facts: &dyn Facts, write_set: WriteSet, sequence: u64) -> Result<Resolved, Rejection> {
+    for (key, expect) in &write_set.expects {
+        let meets = match (facts.version(key)?, expect) {
+            (None, Expect::Absent) => true,
+            (Some(found), Expect::Version(version)) => found == *version,
+            _ => false,
+        };
+        if !meets {
+            return Err(Rejection::Refused(CommitError::Expectation(key.clone())));
+        }
+    }
+    let mut counters = Counters { facts, moved: HashMap::new() };
+    for (counter, movement) in movements(&write_set.adjusts) {
+        counters.shift(counter, &movement)?;
+    }
+    let absent = write_set.expects.into_iter().filter(|(_, expect)| *expect == Expect::Absent);
+    let absent: Vec<Key> = absent.map(|(key, _)| key).collect();
+
+    let mut drafts = Vec::with_capacity(write_set.changes.len());
+    let mut appended = Vec::new();
+    for change in write_set.changes {
+        drafts.push(match change {
+            Change::Put { key, value, capture } => {
+                let fresh = absent.contains(&key);
+                Draft { key, content: Some((value, capture)), fresh }
+            }
+            Change::Delete { key } => Draft { key, content: None, fresh: false },
+            Change::Append { log, value, capture } => {
+                let key = counters.next_of(&log)?;
+                // Looked up, since nothing stops a put under a log's key.
+                let fresh = facts.version(&key)?.is_none();
+                appended.push(key.clone());
+                Draft { key, content: Some((value, capture)), fresh }
+            }
+        });
+    }
+    // Captures see the counters as they are after the whole write set, so they come last.
+    let mut writes = Vec::with_capacity(drafts.len());
+    let mut captured = Vec::with_capacity(drafts.len());
+    for Draft { key, content, fresh } in drafts {
+        let mut values = Vec::new();
+        let record = match content {
+            Some((value, capture)) => {
+                for counter in &capture {
+                    values.push(counters.value(counter)?);
+                }
+                Some(Record { version: sequence, value: Bytes::from(value), captured: values.clone() })
+            }
+            None => None,
+        };
+        captured.push(values);
+        writes.push(Write { key, record, fresh });
+    }
+    let counters = counters.moved.into_iter().collect();
+    Ok(Resolved { writes, counters, committed: Committed { sequence, captured, appended } })
+}
+
+/// A change whose captures are not looked up yet.
+struct Draft {
+    key: Key,
+    content: Option<(Vec<u8>, Vec<Key>)>,
+    fresh: bool,
+}
+
+/// All adjusts of one counter, taken together: the sum of the deltas within the narrowest bounds.
+struct Movement {
+    // Wide enough for the sum of any number of deltas that fits in memory.
+    delta: i128,
+    floor: i64,
+    ceiling: i64,
+}
+
+fn movements(adjusts: &[Adjust]) -> Vec<(&Key, Movement)> {
+    let mut found: Vec<(&Key, Movement)> = Vec::with_capacity(adjusts.len());
+    for adjust in adjusts {
+        match found.iter_mut().find(|(counter, _)| *counter == &adjust.counter) {
+            Some((_, movement)) => {
+                movement.delta = movement.delta.saturating_add(i128::from(adjust.delta));
+                movement.floor = movement.floor.max(adjust.floor);
+                movement.ceiling = movement.ceiling.min(adjust.ceiling);
+            }
+            None => {
+                let delta = i128::from(adjust.delta);
+                found.push((&adjust.counter, Movement { delta, floor: adjust.floor, ceiling: adjust.ceiling }));
+            }
+        }
+    }
+    found
+}
+
+/// The counters as the write set leaves them.
+struct Counters<'a> {
+    facts: &'a dyn Facts,
+    moved: HashMap<Key, i64>,
+}
+
+impl Counters<'_> {
+    fn value(&self, counter: &Key) -> Result<i64, ReadError> {
+        match self.moved.get(counter) {
+            Some(&value) => Ok(value),
+            None => self.facts.counter(counter),
+        }
+    }
+
+    fn shift(&mut self, counter: &Key, movement: &Movement) -> Result<(), Rejection> {
+        let value = self.value(counter)?;
+        match moved(value, movement) {
+            Some(after) if after == value => Ok(()),
+            Some(after) => {
+                self.moved.insert(counter.clone(), after);
+                Ok(())
+            }
+            None => Err(out_of_bounds(counter, value, movement.delta)),
+        }
+    }
+
+    fn next_of(&mut self, log: &Key) -> Result<Key, Rejection> {
+        let value = self.value(log)?;
+        let next = value.checked_add(1).ok_or_else(|| out_of_bounds(log, value, 1))?;
+        let number = u64::try_from(next).map_err(|_| out_of_bounds(log, value, 1))?;
+        self.moved.insert(log.clone(), next);
+        Ok(log.clone().number(number))
+    }
+}
+
+/// The value after the movement, or nothing when that is outside the bounds or of what an i64 holds.
+/// Each bound holds back only what moves towards it: money that comes in is never refused because
+/// there is too little, nor money that goes out because there is too much.
+fn moved(value: i64, movement: &Movement) -> Option<i64> {
+    let after = i128::from(value).checked_add(movement.delta)?;
+    let after = i64::try_from(after).ok()?;
+    let sinks = movement.delta < 0 && after < movement.floor;
+    let overflows = movement.delta > 0 && after > movement.ceiling;
+    (!sinks && !overflows).then_some(after)
+}
+
+fn out_of_bounds(counter: &Key, value: i64, delta: i128) -> Rejection {
+    let delta = i64::try_from(delta).unwrap_or(if delta < 0 { i64::MIN } else { i64::MAX });
+    Rejection::Refused(CommitError::Bound { counter: counter.clone(), value, delta })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(value: i64, deltas: &[(i64, i64, i64)]) -> Option<i64> {
+        let counter = Key::of("c");
+        let adjusts: Vec<Adjust> = deltas
+            .iter()
+            .map(|&(delta, floor, ceiling)| Adjust { counter: counter.clone(), delta, floor, ceiling })
+            .collect();
+        moved(value, &movements(&adjusts)[0].1)
+    }
+
+    #[test]
+    fn l2_each_bound_holds_at_its_last_value_and_not_beyond() {
+        assert_eq!(after(10, &[(-10, 0, 100)]), Some(0));
+        assert_eq!(after(10, &[(-11, 0, 100)]), None);
+        assert_eq!(after(10, &[(90, 0, 100)]), Some(100));
+        assert_eq!(after(10, &[(91, 0, 100)]), None);
+    }
+
+    #[test]
+    fn l2_several_adjusts_count_together_within_the_narrowest_bounds() {
+        assert_eq!(after(10, &[(-15, 0, 100), (5, i64::MIN, i64::MAX)]), Some(0));
+        assert_eq!(after(10, &[(-6, 0, 100), (-5, i64::MIN, i64::MAX)]), None);
+        assert_eq!(after(10, &[(20, 0, 40), (5, 0, 30)]), None);
+        assert_eq!(after(0, &[(i64::MAX, 0, i64::MAX), (i64::MAX, 0, i64::MAX), (i64::MIN, 0, i64::MAX)]), {
+            Some(i64::MAX - 1)
+        });
+    }
+
+    #[test]
+    fn a_delta_that_only_makes_things_better_is_let_through() {
+        assert_eq!(after(-50, &[(10, 0, 100)]), Some(-40));
+        assert_eq!(after(150, &[(-10, 0, 100)]), Some(140));
+        assert_eq!(after(-50, &[(0, 0, 100)]), Some(-50));
+        assert_eq!(after(-50, &[(-1, 0, 100)]), None);
+        assert_eq!(after(150, &[(1, 0, 100)]), None);
+    }
+
+    #[test]
+    fn what_does_not_fit_in_a_counter_is_out_of_bounds() {
+        assert_eq!(after(i64::MAX, &[(1, i64::MIN, i64::MAX)]), None);
+        assert_eq!(after(i64::MIN, &[(-1, i64::MIN, i64::MAX)]), None);
+    }
+}
