@@ -1,1 +1,193 @@
-//! Under way.
+//! Calls to third parties' servers: every callback reaches its owner, once in effect, and everybody
+//! can see how. A callback is written into the [outbox](enqueue) by the commit of what it reports
+//! (D1), and from there on it is this module's: the schedule, the queues and breakers of endpoints,
+//! where a call may go, acknowledgements, and the payer's validation, which waits in no queue.
+//!
+//! What it never knows: why a callback exists, and how its documents look ([`Wire`] is told).
+//!
+//! A delivery goes Due -> in flight -> Delivered, Retrying or Dead; in flight it is only in memory,
+//! so a node that stops at any moment finds it due again and sends it with the same id (D2).
+
+mod attempt;
+mod breaker;
+mod delivery;
+mod dispatcher;
+mod endpoint;
+pub mod guard;
+mod holds;
+mod http;
+mod lane;
+pub mod outbox;
+mod schedule;
+mod transport;
+pub mod urls;
+mod validation;
+mod verdict;
+mod wire;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use delivery::{ATTEMPTS_KEPT_MAX, Attempt, Callback, Delivery, DeliveryId, Entry, Kind, Outcome, State};
+pub use endpoint::Endpoint;
+pub use guard::{Hosts, Refused};
+pub use holds::HOLD_MAX;
+pub use http::{HttpTransport, Names, SystemNames, TlsError, client_tls};
+pub use lane::WINDOW_MAX;
+pub use outbox::{Queued, ReplayError, enqueue};
+pub use schedule::RETRY_AFTER_MAX;
+pub use transport::{Answer, Call, Pool, SendError, Transport};
+pub use validation::{Unreachable, Validation, ValidationOutcome};
+pub use wire::{Acknowledgement, ValidationResult, Wire};
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+use crate::config;
+use crate::entropy::Entropy;
+use crate::store::{ReadError, Store};
+
+use attempt::{Counts, Courier};
+use dispatcher::Dispatcher;
+use endpoint::Endpoints;
+use schedule::Schedule;
+
+/// What callbacks are made of.
+#[derive(Debug)]
+pub struct Parts<'a> {
+    /// Where the outbox is.
+    pub store: Arc<dyn Store>,
+    /// The way out.
+    pub transport: Arc<dyn Transport>,
+    /// What the documents look like.
+    pub wire: Arc<dyn Wire>,
+    /// `[callbacks]`
+    pub settings: &'a config::Callbacks,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Jitter.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// The callbacks of a node.
+#[derive(Debug)]
+pub struct Callbacks(Arc<Dispatcher>);
+
+/// The queue of an endpoint, as it is at a moment.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct EndpointStatus {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// Deliveries that wait and are known in memory.
+    pub waiting: usize,
+    /// Whether more wait in the store.
+    pub more: bool,
+    /// Deliveries under way.
+    pub in_flight: usize,
+    /// Whether its breaker holds calls back.
+    pub breaker_open: bool,
+}
+
+/// Attempts since the start, by what came of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Totals {
+    /// Acknowledged.
+    pub delivered: u64,
+    /// Delivered, with an acknowledgement that could not be read.
+    pub unread: u64,
+    /// Failed, and to be tried again.
+    pub retried: u64,
+    /// Given up.
+    pub dead: u64,
+}
+
+impl Callbacks {
+    /// Takes up what is pending in the store and goes on from there. Must be called in the runtime
+    /// that is to do the work.
+    pub fn start(parts: Parts<'_>) -> Result<Arc<Self>, ReadError> {
+        let settings = parts.settings;
+        let courier = Courier {
+            store: parts.store,
+            transport: parts.transport,
+            wire: parts.wire,
+            clock: parts.clock,
+            entropy: parts.entropy,
+            schedule: Schedule::new(&settings.schedule_seconds, settings.jitter_percent),
+            answer_deadline: Duration::from_secs(settings.connect_seconds_max + settings.answer_seconds_max),
+            counts: Counts::default(),
+        };
+        let endpoints = Endpoints::new(settings.breaker_failures, Duration::from_secs(settings.breaker_seconds));
+        let dispatcher = Dispatcher::new(courier, endpoints, settings.endpoint_concurrency_max);
+        dispatcher.take_up_pending()?;
+        Ok(Arc::new(Self(dispatcher)))
+    }
+
+    /// Holds a delivery back until [`Callbacks::release`], or for [`HOLD_MAX`] (D3). Call it before
+    /// the commit that enqueues it.
+    pub fn hold(&self, id: &DeliveryId) {
+        self.0.holds.hold(id);
+    }
+
+    /// Ends a hold: the answer that the delivery must not overtake was written.
+    pub fn release(&self, id: &DeliveryId) {
+        self.0.release(id);
+    }
+
+    /// Tells that the commit with this [`Queued`] is durable.
+    pub fn wake(&self, queued: Queued) {
+        self.0.offer(queued);
+    }
+
+    /// Asks a third party about a payment.
+    pub async fn validate(&self, question: Validation) -> ValidationOutcome {
+        validation::validate(&self.0, question).await
+    }
+
+    /// Sends a delivered or dead callback once more, with the same id.
+    pub async fn replay(&self, id: &DeliveryId) -> Result<(), ReplayError> {
+        let courier = &self.0.courier;
+        let (write_set, queued) = outbox::replay(&*courier.store, id, courier.clock.now())?;
+        courier.store.commit(write_set).await?;
+        self.wake(queued);
+        Ok(())
+    }
+
+    /// The queues as they are, by endpoint.
+    pub fn status(&self) -> Vec<EndpointStatus> {
+        let now = Instant::now();
+        let mut all = self.0.each_lane(|lane| {
+            let load = lane.load();
+            EndpointStatus {
+                endpoint: lane.endpoint.clone(),
+                waiting: load.waiting,
+                more: load.more,
+                in_flight: load.in_flight,
+                breaker_open: lane.health.breaker.is_open(now),
+            }
+        });
+        all.sort_by(|a, b| a.endpoint.cmp(&b.endpoint));
+        all
+    }
+
+    /// What came of the attempts since the start.
+    pub fn totals(&self) -> Totals {
+        let counts = &self.0.courier.counts;
+        Totals {
+            delivered: counts.delivered.load(Ordering::Relaxed),
+            unread: counts.unread.load(Ordering::Relaxed),
+            retried: counts.retried.load(Ordering::Relaxed),
+            dead: counts.dead.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Begins no more attempts, and waits for those under way. What is pending stays in the store.
+    pub async fn stop(&self) {
+        self.0.stop().await;
+    }
+}

@@ -1,0 +1,222 @@
+//! One attempt: read what is due, make the body, post it, judge the answer, and write down what
+//! came of it in one commit. The next attempt of the same delivery can only follow from that commit,
+//! so there is never more than one at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+use tracing::{debug, error, warn};
+
+use crate::clock::Clock;
+use crate::entropy::Entropy;
+use crate::store::{CommitError, Store};
+
+use super::breaker::Pass;
+use super::delivery::{Attempt, DETAIL_CHARACTERS_MAX, Delivery, InFlight, Kind, Next, Outcome};
+use super::outbox::{self, Loaded, Queued};
+use super::schedule::{Schedule, retry_after};
+use super::transport::{Answer, Call, Pool, SendError, Transport, soap_headers};
+use super::verdict::{Condition, Course, condition, course, judge};
+use super::wire::Wire;
+use super::{urls, verdict::Verdict};
+
+/// How long a delivery rests that could not be read.
+const UNREADABLE_PAUSE: Duration = Duration::from_secs(30);
+
+/// The first and the longest pause before a commit is tried again.
+const COMMIT_PAUSE_MIN: Duration = Duration::from_millis(20);
+const COMMIT_PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// Who carries deliveries to their endpoints.
+#[derive(Debug)]
+pub(super) struct Courier {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) wire: Arc<dyn Wire>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) schedule: Schedule,
+    pub(super) answer_deadline: Duration,
+    pub(super) counts: Counts,
+}
+
+/// What has been carried since the start.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) delivered: AtomicU64,
+    pub(super) unread: AtomicU64,
+    pub(super) retried: AtomicU64,
+    pub(super) dead: AtomicU64,
+}
+
+/// Where a delivery is after it was taken up.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Landing {
+    /// Nothing more is to be done about it.
+    Ended,
+    /// It waits, in this endpoint's queue or another's.
+    Waits(Queued),
+    /// What came of the attempt could not be written down before the node stopped; when it starts
+    /// again, the delivery is due.
+    Unsettled,
+}
+
+impl Courier {
+    /// Makes the attempt that is due. `pass` is the endpoint's leave to be called.
+    pub(super) async fn carry(&self, queued: Queued, pass: Pass, stop: watch::Receiver<bool>) -> Landing {
+        let loaded = match outbox::load(&*self.store, &queued.id) {
+            Ok(Some(loaded)) => loaded,
+            Ok(None) => return Landing::Ended,
+            Err(error) => {
+                error!(delivery = %queued.id, %error, "a delivery could not be read");
+                return Landing::Waits(Queued { due: self.clock.now().plus(UNREADABLE_PAUSE), ..queued });
+            }
+        };
+        match loaded.delivery.state.due() {
+            None => return Landing::Ended,
+            // The queue's entry was older than the delivery's state.
+            Some(due) if due > self.clock.now() => return Landing::Waits(Queued { due, ..queued }),
+            Some(_) => {}
+        }
+        let target = self.target(&loaded.delivery);
+        if target.endpoint != queued.endpoint {
+            return self.settle(&loaded, &target, stop).await;
+        }
+        let Ok(in_flight) = target.begin() else { return Landing::Ended };
+        let after = self.attempt(in_flight, &loaded, pass).await;
+        self.settle(&loaded, &after, stop).await
+    }
+
+    /// The delivery, bound for where its kind of news goes now: confirmations follow the URL that is
+    /// registered, so a corrected registration also mends what is still undelivered.
+    fn target(&self, delivery: &Delivery) -> Delivery {
+        let delivery = delivery.clone();
+        if delivery.kind != Kind::Confirmation {
+            return delivery;
+        }
+        match urls::registration(&*self.store, &delivery.owner) {
+            Ok(Some(now)) if now.confirmation_url != delivery.url => {
+                delivery.bound_for(&now.third_party, &now.confirmation_url)
+            }
+            Ok(_) => delivery,
+            Err(error) => {
+                warn!(delivery = %delivery.id, %error, "a registration could not be read; the callback goes to its old URL");
+                delivery
+            }
+        }
+    }
+
+    /// Posts, and gives the delivery as it is afterwards.
+    async fn attempt(&self, in_flight: InFlight, loaded: &Loaded, pass: Pass) -> Delivery {
+        let (started, clock_before) = (self.clock.now(), Instant::now());
+        let (answer, verdict) = self.post(&in_flight, loaded).await;
+        match condition(verdict.outcome) {
+            Condition::Well => pass.succeeded(),
+            Condition::Sick => pass.failed(Instant::now()),
+            Condition::Unknown => drop(pass),
+        }
+        let attempt = Attempt {
+            number: in_flight.attempt_number(),
+            started,
+            milliseconds: u64::try_from(clock_before.elapsed().as_millis()).unwrap_or(u64::MAX),
+            address: answer.as_ref().and_then(|answer| answer.address),
+            status: answer.as_ref().map(|answer| answer.status),
+            outcome: verdict.outcome,
+            detail: verdict.detail.chars().take(DETAIL_CHARACTERS_MAX).collect(),
+        };
+        let next = self.next(&in_flight, verdict.outcome, answer.as_ref());
+        in_flight.end(attempt, next, self.clock.now())
+    }
+
+    async fn post(&self, in_flight: &InFlight, loaded: &Loaded) -> (Option<Answer>, Verdict) {
+        let delivery = in_flight.delivery();
+        let body = match self.wire.render(delivery.kind, &loaded.entry.callback.payload, &loaded.captured) {
+            Ok(body) => body,
+            Err(detail) => return (None, Verdict { outcome: Outcome::Unrenderable, detail }),
+        };
+        let mut headers = soap_headers(self.wire.soap_action(delivery.kind));
+        headers.push(("webhook-id", delivery.id.to_string()));
+        headers.push(("webhook-timestamp", self.clock.now().seconds().to_string()));
+        headers.push(("lango-attempt", in_flight.attempt_number().to_string()));
+        headers.push(("lango-number", delivery.number.to_string()));
+        let call = Call {
+            third_party: delivery.third_party.clone(),
+            url: delivery.url.clone(),
+            pool: Pool::Deliveries,
+            headers,
+            body,
+            deadline: self.answer_deadline,
+        };
+        // The transport keeps the deadline; this one is for a transport that does not.
+        let answer = match timeout(self.answer_deadline + Duration::from_secs(1), self.transport.post(call)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(SendError::new(Outcome::TimedOut, "no answer in time")),
+        };
+        let verdict = judge(&answer, delivery.kind, &*self.wire);
+        (answer.ok(), verdict)
+    }
+
+    fn next(&self, in_flight: &InFlight, outcome: Outcome, answer: Option<&Answer>) -> Next {
+        match course(outcome) {
+            Course::Delivered => return Next::Done,
+            Course::Stop => return Next::Never,
+            Course::Again => {}
+        }
+        let now = self.clock.now();
+        let asked = answer.and_then(|answer| answer.retry_after.as_deref()).and_then(|header| retry_after(header, now));
+        match self.schedule.pause_asked(in_flight.attempts_of_round(), self.entropy.u64(), asked) {
+            Some(pause) => Next::Again(now.plus(pause)),
+            None => Next::Never,
+        }
+    }
+
+    /// Writes the delivery down as it is now. While the store takes no commits this waits, and with
+    /// it the endpoint's slot: what cannot be recorded is not sent.
+    async fn settle(&self, before: &Loaded, after: &Delivery, mut stop: watch::Receiver<bool>) -> Landing {
+        let mut pause = COMMIT_PAUSE_MIN;
+        loop {
+            let (write_set, next) = outbox::settle(&before.delivery, before.version, after);
+            match self.store.commit(write_set).await {
+                Ok(_) => {
+                    self.count(after);
+                    return next.map_or(Landing::Ended, Landing::Waits);
+                }
+                Err(CommitError::Expectation(_)) => {
+                    // Somebody else decided about it meanwhile; the queue will show what.
+                    warn!(delivery = %after.id, "a delivery was changed while it was in flight");
+                    return Landing::Waits(Queued {
+                        due: self.clock.now(),
+                        id: after.id.clone(),
+                        endpoint: after.endpoint.clone(),
+                    });
+                }
+                Err(error) => error!(delivery = %after.id, %error, "an attempt could not be written down"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(COMMIT_PAUSE_MAX),
+                _ = stop.wait_for(|stop| *stop) => return Landing::Unsettled,
+            }
+        }
+    }
+
+    fn count(&self, after: &Delivery) {
+        let Some(last) = after.attempts.last() else { return };
+        let counter = match course(last.outcome) {
+            Course::Delivered if last.outcome == Outcome::Unread => &self.counts.unread,
+            Course::Delivered => &self.counts.delivered,
+            Course::Again if after.state.due().is_some() => &self.counts.retried,
+            Course::Again | Course::Stop => &self.counts.dead,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        let (id, owner, number, attempt) = (&after.id, &after.owner, after.number, last.number);
+        let (outcome, detail) = (last.outcome, &last.detail);
+        match (course(outcome), after.state.due()) {
+            (Course::Delivered, _) => debug!(delivery = %id, owner, number, attempt, ?outcome, "delivered"),
+            (_, Some(_)) => debug!(delivery = %id, owner, number, attempt, ?outcome, detail, "to be tried again"),
+            (_, None) => warn!(delivery = %id, owner, number, attempt, ?outcome, detail, "given up: dead letter"),
+        }
+    }
+}

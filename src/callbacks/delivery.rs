@@ -1,0 +1,374 @@
+//! One delivery: a callback on its way to its owner, from the commit that made it to the
+//! acknowledgement or the dead letter. Its id is the same on all attempts (D2); what is kept of its
+//! attempts is bounded (D6).
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::entropy::Entropy;
+use crate::store::Stored;
+
+use super::endpoint::Endpoint;
+
+/// Attempts that are kept with a delivery: the newest ones.
+pub const ATTEMPTS_KEPT_MAX: usize = 16;
+
+/// Characters of an attempt's detail.
+pub const DETAIL_CHARACTERS_MAX: usize = 200;
+
+/// How a delivery is told apart, for example `msg_7h2k...`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DeliveryId(String);
+
+impl DeliveryId {
+    /// A new one: `msg_` and 26 random characters (130 bits).
+    pub fn draw(entropy: &dyn Entropy) -> Self {
+        const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+        let mut bytes = [0; 26];
+        entropy.fill(&mut bytes);
+        let letters =
+            bytes.iter().filter_map(|byte| LETTERS.get(usize::from(byte & 31))).map(|&letter| char::from(letter));
+        Self("msg_".chars().chain(letters).collect())
+    }
+
+    /// An id as somebody typed it or as it stands in a key.
+    pub fn from_text(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What kind of news a callback brings. A validation is no delivery: it is asked once, at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Kind {
+    /// GenericAPIResult, to the ResultURL.
+    Result,
+    /// notifyQueueTimeout, to the QueueTimeoutURL.
+    Timeout,
+    /// C2BPaymentConfirmationRequest, to the ConfirmationURL.
+    Confirmation,
+}
+
+/// What is to be delivered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callback {
+    /// What kind of news it is.
+    pub kind: Kind,
+    /// The shortcode that it belongs to: its callbacks are numbered without gaps (D8).
+    pub owner: String,
+    /// The third party whose server is called.
+    pub third_party: String,
+    /// Where it goes.
+    pub url: String,
+    /// What [`Wire::render`](super::Wire::render) makes the body of.
+    #[serde(with = "serde_bytes")]
+    pub payload: Vec<u8>,
+}
+
+/// An entry of an owner's log of callbacks. It never changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its delivery.
+    pub delivery: DeliveryId,
+    /// When it was committed.
+    pub created: Timestamp,
+    /// What is to be delivered.
+    pub callback: Callback,
+}
+
+impl Stored for Entry {
+    const NAME: &'static str = "callback";
+}
+
+/// How far a delivery is. In flight it is only in memory, so whatever the node was doing when it
+/// stopped, it finds the delivery due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum State {
+    /// Not tried yet.
+    Due {
+        /// When it is to be tried.
+        at: Timestamp,
+    },
+    /// Tried without success.
+    Retrying {
+        /// When it is to be tried again.
+        at: Timestamp,
+    },
+    /// Acknowledged.
+    Delivered {
+        /// When.
+        at: Timestamp,
+        /// Whether the acknowledgement was one that we can read.
+        read: bool,
+    },
+    /// Given up: kept, shown, and can be replayed.
+    Dead {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// The record of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// Whose callback it is.
+    pub owner: String,
+    /// The callback's number in the owner's log; 0 until it was looked up.
+    pub number: u64,
+    /// What kind of callback.
+    pub kind: Kind,
+    /// The third party whose server is called.
+    pub third_party: String,
+    /// Where it goes now.
+    pub url: String,
+    /// The endpoint of `url`, in whose queue it waits.
+    pub endpoint: Endpoint,
+    /// When it was committed.
+    pub created: Timestamp,
+    /// How far it is.
+    pub state: State,
+    /// Attempts made.
+    pub attempts_made: u32,
+    /// Attempts made since it was last replayed: what the schedule counts.
+    pub attempts_of_round: u32,
+    /// The newest attempts, oldest first.
+    pub attempts: Vec<Attempt>,
+}
+
+impl Stored for Delivery {
+    const NAME: &'static str = "delivery";
+}
+
+/// One attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// From 1.
+    pub number: u32,
+    /// When it began.
+    pub started: Timestamp,
+    /// How long it took.
+    pub milliseconds: u64,
+    /// The address that was connected to, if it came so far.
+    pub address: Option<SocketAddr>,
+    /// The HTTP status, if there was an answer.
+    pub status: Option<u16>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// More about it, for people.
+    pub detail: String,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Outcome {
+    /// 2xx with a positive acknowledgement, or with an empty body.
+    Acknowledged,
+    /// 2xx with a body that is no acknowledgement: counts as delivered, and is flagged.
+    Unread,
+    /// 2xx with an acknowledgement that says no.
+    Declined,
+    /// 3xx: never followed.
+    Redirected,
+    /// 410: never tried again.
+    Gone,
+    /// 429 or 503: too much for now.
+    Throttled,
+    /// Any other 4xx.
+    RefusedByServer,
+    /// Any other 5xx, or a status that does not exist.
+    FailedAtServer,
+    /// The URL or the address is not one that we may call.
+    Forbidden,
+    /// The host's name does not resolve.
+    NameFailed,
+    /// No connection.
+    ConnectFailed,
+    /// No TLS session: certificate, name or protocol.
+    TlsFailed,
+    /// The connection ended before the answer.
+    Broken,
+    /// No whole answer in time.
+    TimedOut,
+    /// What the server sent is no HTTP.
+    NotHttp,
+    /// The body could not be made: nothing was sent.
+    Unrenderable,
+}
+
+/// What follows an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It arrived.
+    Done,
+    /// Another attempt, then.
+    Again(Timestamp),
+    /// Nothing more: dead letter.
+    Never,
+}
+
+impl State {
+    /// When it is to be tried, if it still is.
+    pub fn due(&self) -> Option<Timestamp> {
+        match self {
+            Self::Due { at } | Self::Retrying { at } => Some(*at),
+            Self::Delivered { .. } | Self::Dead { .. } => None,
+        }
+    }
+}
+
+impl Delivery {
+    /// A delivery that nobody has tried yet.
+    pub fn new(id: DeliveryId, callback: &Callback, now: Timestamp) -> Self {
+        Self {
+            id,
+            owner: callback.owner.clone(),
+            number: 0,
+            kind: callback.kind,
+            third_party: callback.third_party.clone(),
+            url: callback.url.clone(),
+            endpoint: Endpoint::of(&callback.url),
+            created: now,
+            state: State::Due { at: now },
+            attempts_made: 0,
+            attempts_of_round: 0,
+            attempts: Vec::new(),
+        }
+    }
+
+    /// Takes the delivery in hand for one attempt; one that has ended is given back.
+    pub fn begin(self) -> Result<InFlight, Delivery> {
+        match self.state {
+            State::Due { .. } | State::Retrying { .. } => Ok(InFlight(self)),
+            State::Delivered { .. } | State::Dead { .. } => Err(self),
+        }
+    }
+
+    /// The delivery, bound for another URL from now on (domain.md 10, rule 5).
+    #[must_use]
+    pub fn bound_for(mut self, third_party: &str, url: &str) -> Self {
+        self.third_party = third_party.to_owned();
+        self.url = url.to_owned();
+        self.endpoint = Endpoint::of(url);
+        self
+    }
+
+    /// The delivery begun anew, with the same id and a fresh schedule.
+    #[must_use]
+    pub fn replayed(mut self, now: Timestamp) -> Self {
+        self.state = State::Due { at: now };
+        self.attempts_of_round = 0;
+        self
+    }
+}
+
+/// A delivery with an attempt under way. It exists only in memory.
+#[derive(Debug)]
+pub struct InFlight(Delivery);
+
+impl InFlight {
+    /// The delivery.
+    pub fn delivery(&self) -> &Delivery {
+        &self.0
+    }
+
+    /// The number of the attempt under way, from 1.
+    pub fn attempt_number(&self) -> u32 {
+        self.0.attempts_made.saturating_add(1)
+    }
+
+    /// Attempts of this round, the one under way included.
+    pub fn attempts_of_round(&self) -> u32 {
+        self.0.attempts_of_round.saturating_add(1)
+    }
+
+    /// The delivery after its attempt.
+    pub fn end(self, attempt: Attempt, next: Next, now: Timestamp) -> Delivery {
+        let Self(mut delivery) = self;
+        delivery.attempts_made = delivery.attempts_made.saturating_add(1);
+        delivery.attempts_of_round = delivery.attempts_of_round.saturating_add(1);
+        delivery.state = match next {
+            Next::Done => State::Delivered { at: now, read: attempt.outcome != Outcome::Unread },
+            Next::Again(at) => State::Retrying { at },
+            Next::Never => State::Dead { at: now },
+        };
+        let over = (delivery.attempts.len() + 1).saturating_sub(ATTEMPTS_KEPT_MAX);
+        delivery.attempts.drain(..over.min(delivery.attempts.len()));
+        delivery.attempts.push(attempt);
+        delivery
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::SeededEntropy;
+
+    fn attempt(number: u32, outcome: Outcome) -> Attempt {
+        let started = Timestamp::from_seconds(1);
+        Attempt { number, started, milliseconds: 3, address: None, status: None, outcome, detail: String::new() }
+    }
+
+    fn delivery() -> Delivery {
+        let callback = Callback {
+            kind: Kind::Result,
+            owner: "600000".into(),
+            third_party: "acme".into(),
+            url: "https://pay.example.com/".into(),
+            payload: b"x".to_vec(),
+        };
+        Delivery::new(DeliveryId::draw(&SeededEntropy::new(1)), &callback, Timestamp::from_seconds(1))
+    }
+
+    #[test]
+    fn ids_are_long_and_differ() {
+        let entropy = SeededEntropy::new(3);
+        let (a, b) = (DeliveryId::draw(&entropy), DeliveryId::draw(&entropy));
+        assert_ne!(a, b);
+        assert_eq!(a.as_str().len(), 30);
+        assert!(a.as_str().starts_with("msg_"));
+    }
+
+    #[test]
+    fn a_delivery_that_ended_cannot_be_begun() {
+        let now = Timestamp::from_seconds(9);
+        for (next, outcome) in [(Next::Done, Outcome::Acknowledged), (Next::Never, Outcome::Gone)] {
+            let ended = delivery().begin().unwrap().end(attempt(1, outcome), next, now);
+            assert!(ended.begin().is_err());
+        }
+        let retrying = delivery().begin().unwrap().end(attempt(1, Outcome::TimedOut), Next::Again(now), now);
+        assert_eq!(retrying.begin().unwrap().attempt_number(), 2);
+    }
+
+    #[test]
+    fn d6_only_the_newest_attempts_are_kept() {
+        let now = Timestamp::from_seconds(9);
+        let mut delivery = delivery();
+        for number in 1..=40 {
+            delivery = delivery.begin().unwrap().end(attempt(number, Outcome::TimedOut), Next::Again(now), now);
+        }
+        assert_eq!(delivery.attempts.len(), ATTEMPTS_KEPT_MAX);
+        assert_eq!((delivery.attempts_made, delivery.attempts.last().map(|last| last.number)), (40, Some(40)));
+    }
+}

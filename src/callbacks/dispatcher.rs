@@ -1,0 +1,132 @@
+//! Brings what is pending to the queue of its endpoint, and starts and ends the queues' tasks.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::store::ReadError;
+
+use super::attempt::Courier;
+use super::endpoint::{Endpoint, Endpoints};
+use super::holds::Holds;
+use super::lane::Lane;
+use super::outbox::{self, Queued};
+
+/// All queues.
+#[derive(Debug)]
+pub(super) struct Dispatcher {
+    pub(super) courier: Courier,
+    pub(super) endpoints: Endpoints,
+    pub(super) holds: Holds,
+    pub(super) concurrency_max: usize,
+    lanes: Mutex<HashMap<Endpoint, Running>>,
+    stop: watch::Sender<bool>,
+    runtime: Handle,
+}
+
+/// A queue and its task.
+#[derive(Debug)]
+struct Running {
+    lane: Arc<Lane>,
+    task: JoinHandle<()>,
+}
+
+impl Dispatcher {
+    /// A dispatcher without queues, in the runtime that calls it.
+    pub(super) fn new(courier: Courier, endpoints: Endpoints, concurrency_max: usize) -> Arc<Self> {
+        Arc::new(Self {
+            courier,
+            endpoints,
+            holds: Holds::default(),
+            concurrency_max: concurrency_max.max(1),
+            lanes: Mutex::default(),
+            stop: watch::Sender::new(false),
+            runtime: Handle::current(),
+        })
+    }
+
+    /// Starts a queue for each endpoint that has something pending.
+    pub(super) fn take_up_pending(self: &Arc<Self>) -> Result<(), ReadError> {
+        for endpoint in outbox::endpoints(&*self.courier.store)? {
+            self.with_lane(endpoint, |_| ());
+        }
+        let dispatcher = Arc::clone(self);
+        self.runtime.spawn(async move { dispatcher.end_holds().await });
+        Ok(())
+    }
+
+    /// Brings a delivery to its queue.
+    pub(super) fn offer(self: &Arc<Self>, queued: Queued) {
+        self.with_lane(queued.endpoint.clone(), |lane| lane.offer(queued));
+    }
+
+    /// Ends a hold.
+    pub(super) fn release(self: &Arc<Self>, id: &super::DeliveryId) {
+        if let Some(queued) = self.holds.release(id) {
+            self.offer(queued);
+        }
+    }
+
+    /// Ends the task of a queue, unless something came in meanwhile.
+    pub(super) fn close(&self, lane: &Lane) -> bool {
+        let mut lanes = self.lanes();
+        let idle = lane.is_idle();
+        if idle {
+            lanes.remove(&lane.endpoint);
+        }
+        idle
+    }
+
+    /// Turns true when the node stops.
+    pub(super) fn stopping(&self) -> watch::Receiver<bool> {
+        self.stop.subscribe()
+    }
+
+    /// The queues as they are.
+    pub(super) fn each_lane<T>(&self, look: impl Fn(&Lane) -> T) -> Vec<T> {
+        self.lanes().values().map(|running| look(&running.lane)).collect()
+    }
+
+    /// Starts nothing more, and waits for what is in flight.
+    pub(super) async fn stop(&self) {
+        self.stop.send_replace(true);
+        let running: Vec<Running> = self.lanes().drain().map(|(_, running)| running).collect();
+        for Running { task, .. } in running {
+            // A task that broke has nothing in flight any more.
+            let _ = task.await;
+        }
+    }
+
+    fn with_lane(self: &Arc<Self>, endpoint: Endpoint, with: impl FnOnce(&Lane)) {
+        let mut lanes = self.lanes();
+        if *self.stop.borrow() {
+            return;
+        }
+        let running = lanes.entry(endpoint.clone()).or_insert_with(|| {
+            let health = self.endpoints.health(&endpoint);
+            let lane = Arc::new(Lane::new(endpoint, health));
+            let task = Arc::clone(&lane).run(Arc::clone(self), self.stopping());
+            Running { lane, task: self.runtime.spawn(task) }
+        });
+        with(&running.lane);
+    }
+
+    async fn end_holds(self: Arc<Self>) {
+        let mut stop = self.stopping();
+        loop {
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return,
+                ended = self.holds.next_end() => if let Some(queued) = ended {
+                    self.offer(queued);
+                }
+            }
+        }
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, HashMap<Endpoint, Running>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

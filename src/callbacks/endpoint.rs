@@ -1,0 +1,117 @@
+//! An endpoint: scheme, host and port of a third party's server. What is slow or broken is a server,
+//! not a URL, so queues, breakers and connections are kept per endpoint (D7).
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+
+use super::breaker::Breaker;
+
+/// Endpoints whose breakers are remembered; above it the healthy ones are forgotten.
+const ENDPOINTS_MAX: usize = 10_000;
+
+/// Validations under way to one endpoint.
+const VALIDATIONS_PER_ENDPOINT_MAX: usize = 64;
+
+/// Scheme, host and port, for example `https://pay.example.com:443`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Endpoint(String);
+
+impl Endpoint {
+    /// The endpoint that a URL names. What is no URL has one too, so that a callback to it is kept,
+    /// tried and seen to fail like any other.
+    pub fn of(url: &str) -> Self {
+        let parsed = reqwest::Url::parse(url).ok();
+        let named = parsed.as_ref().and_then(|url| Some((url.scheme(), url.host_str()?, url.port_or_known_default()?)));
+        match named {
+            Some((scheme, host, port)) => Self(format!("{scheme}://{host}:{port}")),
+            None => Self("unusable".into()),
+        }
+    }
+
+    /// An endpoint from the text that [`Endpoint::as_str`] gave.
+    pub(super) fn from_text(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text, as it stands in keys and metrics.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What is known of an endpoint's health, shared by deliveries and validations.
+#[derive(Debug)]
+pub(super) struct Health {
+    pub(super) breaker: Breaker,
+    pub(super) validations: Arc<Semaphore>,
+}
+
+/// The health of all endpoints lately called.
+#[derive(Debug)]
+pub(super) struct Endpoints {
+    failures: u32,
+    pause: Duration,
+    known: Mutex<HashMap<Endpoint, Arc<Health>>>,
+}
+
+impl Endpoints {
+    /// Breakers open after so many `failures` in a row, for a `pause`.
+    pub(super) fn new(failures: u32, pause: Duration) -> Self {
+        Self { failures, pause, known: Mutex::default() }
+    }
+
+    /// The endpoint's health; one that is not known is healthy.
+    pub(super) fn health(&self, endpoint: &Endpoint) -> Arc<Health> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(health) = known.get(endpoint) {
+            return Arc::clone(health);
+        }
+        if known.len() >= ENDPOINTS_MAX {
+            known.retain(|_, health| Arc::strong_count(health) > 1 || !health.breaker.is_healthy());
+        }
+        let health = Arc::new(Health {
+            breaker: Breaker::new(self.failures, self.pause),
+            validations: Arc::new(Semaphore::new(VALIDATIONS_PER_ENDPOINT_MAX)),
+        });
+        known.insert(endpoint.clone(), Arc::clone(&health));
+        health
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_scheme_host_and_port() {
+        for (url, endpoint) in [
+            ("https://Pay.Example.com/mpesa?x=1", "https://pay.example.com:443"),
+            ("http://10.66.49.201:8080/", "http://10.66.49.201:8080"),
+            ("http://10.66.49.201:", "http://10.66.49.201:80"),
+            ("http://[2001:db8::1]/", "http://[2001:db8::1]:80"),
+            ("http://0x7f.1/", "http://127.0.0.1:80"),
+            ("no url", "unusable"),
+            ("mailto:a@b", "unusable"),
+        ] {
+            assert_eq!(Endpoint::of(url).as_str(), endpoint, "{url}");
+        }
+    }
+}

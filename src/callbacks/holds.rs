@@ -1,0 +1,90 @@
+//! D3: no result before its answer. A delivery that is held is not sent until it is released, or
+//! until the hold has lasted [`HOLD_MAX`]: a caller who never reads its answer holds up nothing for
+//! good. Holds live in memory only, since after a restart no answer is left to wait for.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use super::delivery::DeliveryId;
+use super::outbox::Queued;
+
+/// How long a hold lasts at most.
+pub const HOLD_MAX: Duration = Duration::from_secs(5);
+
+/// The deliveries that are held.
+#[derive(Debug, Default)]
+pub(super) struct Holds {
+    held: Mutex<Held>,
+    first: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    /// Those that are held, with what the dispatcher wanted to send meanwhile.
+    parked: HashMap<DeliveryId, Option<Queued>>,
+    /// When they end. All last equally long, so the first to begin is the first to end.
+    ends: VecDeque<(Instant, DeliveryId)>,
+}
+
+impl Holds {
+    /// Holds a delivery from now on.
+    pub(super) fn hold(&self, id: &DeliveryId) {
+        let mut held = self.held();
+        if held.parked.insert(id.clone(), None).is_none() {
+            held.ends.push_back((Instant::now() + HOLD_MAX, id.clone()));
+            if held.ends.len() == 1 {
+                self.first.notify_one();
+            }
+        }
+    }
+
+    /// Keeps a delivery back if it is held; it is given out again by [`Holds::release`] or
+    /// [`Holds::next_end`].
+    pub(super) fn park(&self, queued: &Queued) -> bool {
+        match self.held().parked.get_mut(&queued.id) {
+            Some(parked) => {
+                *parked = Some(queued.clone());
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Ends a hold, and gives what was kept back.
+    pub(super) fn release(&self, id: &DeliveryId) -> Option<Queued> {
+        let mut held = self.held();
+        let parked = held.parked.remove(id).flatten();
+        // What was released leaves the queue of ends when it comes to the front, or when it makes
+        // up most of the queue.
+        if held.ends.len() > 64 && held.ends.len() > 2 * held.parked.len() {
+            let Held { parked, ends } = &mut *held;
+            ends.retain(|(_, id)| parked.contains_key(id));
+        }
+        parked
+    }
+
+    /// Waits for the next hold to end by itself, and gives what was kept back by it.
+    pub(super) async fn next_end(&self) -> Option<Queued> {
+        loop {
+            let first = self.held().ends.front().map(|(end, _)| *end);
+            match first {
+                None => self.first.notified().await,
+                Some(end) => {
+                    sleep_until(end).await;
+                    break;
+                }
+            }
+        }
+        let mut held = self.held();
+        let (_, id) = held.ends.pop_front()?;
+        held.parked.remove(&id).flatten()
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

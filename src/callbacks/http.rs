@@ -1,0 +1,312 @@
+//! The real way out: HTTP/1.1 over reqwest, with our client certificate. Names are resolved here,
+//! each address is [checked](super::guard), and only the checked ones are given to the connector, so
+//! a name that resolves to something else a moment later changes nothing. No redirects, no proxies,
+//! no process-wide TLS settings.
+//!
+//! Connections are kept per third party, endpoint and purpose: one third party never talks over a
+//! connection that was admitted by another's list.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use ipnet::IpNet;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{Client, Url};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::time::{Instant, timeout};
+
+use crate::config;
+
+use super::delivery::Outcome;
+use super::endpoint::Endpoint;
+use super::guard::{Hosts, Refused, check_address, check_url, host_and_port};
+use super::transport::{Answer, Call, Pool, SendError, Transport};
+
+/// Kept sets of connections; above it the one unused longest is closed.
+const CLIENTS_MAX: usize = 1024;
+
+/// How long an unused connection is kept.
+const IDLE_MAX: Duration = Duration::from_secs(50);
+
+/// Looks names up.
+pub trait Names: Send + Sync + fmt::Debug {
+    /// The addresses of a name.
+    fn look_up(&self, name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
+}
+
+/// The machine's resolver.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemNames;
+
+impl Names for SystemNames {
+    fn look_up(&self, name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
+        async move { Ok(tokio::net::lookup_host((name, 0)).await?.map(|found| found.ip()).collect()) }.boxed()
+    }
+}
+
+/// Posts over real connections.
+pub struct HttpTransport {
+    tls: ClientConfig,
+    gate: Arc<Gate>,
+    connect_max: Duration,
+    answer_bytes_max: usize,
+    idle_connections_max: usize,
+    clients: Mutex<HashMap<ClientKey, KeptClient>>,
+}
+
+/// What decides where connections may go.
+#[derive(Debug)]
+struct Gate {
+    hosts: Arc<dyn Hosts>,
+    names: Arc<dyn Names>,
+    special_allowed: Vec<IpNet>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct ClientKey {
+    third_party: String,
+    endpoint: Endpoint,
+    pool: Pool,
+}
+
+struct KeptClient {
+    client: Client,
+    used: Instant,
+}
+
+impl fmt::Debug for HttpTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpTransport").field("gate", &self.gate).finish_non_exhaustive()
+    }
+}
+
+impl HttpTransport {
+    /// A transport with this TLS configuration ([`client_tls`] reads it from the files).
+    pub fn new(tls: ClientConfig, settings: &config::Callbacks, hosts: Arc<dyn Hosts>, names: Arc<dyn Names>) -> Self {
+        Self {
+            tls,
+            gate: Arc::new(Gate { hosts, names, special_allowed: settings.special_networks.clone() }),
+            connect_max: Duration::from_secs(settings.connect_seconds_max),
+            answer_bytes_max: settings.answer_bytes_max,
+            idle_connections_max: settings.endpoint_concurrency_max,
+            clients: Mutex::default(),
+        }
+    }
+
+    /// Closes kept connections once they are unused: after the lists of hosts changed, whatever is
+    /// called is looked up and checked anew.
+    pub fn forget(&self) {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn client(&self, key: ClientKey, url: &Url) -> Result<Client, SendError> {
+        let now = Instant::now();
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = clients.get_mut(&key) {
+            kept.used = now;
+            return Ok(kept.client.clone());
+        }
+        if clients.len() >= CLIENTS_MAX {
+            let oldest = clients.iter().min_by_key(|(_, kept)| kept.used).map(|(key, _)| key.clone());
+            oldest.and_then(|oldest| clients.remove(&oldest));
+        }
+        let client = self.build(&key.third_party, url)?;
+        clients.insert(key, KeptClient { client: client.clone(), used: now });
+        Ok(client)
+    }
+
+    fn build(&self, third_party: &str, url: &Url) -> Result<Client, SendError> {
+        let (host, port) = host_and_port(url).ok_or_else(|| forbidden(Refused::NoUrl))?;
+        let resolver = CheckedNames {
+            gate: Arc::clone(&self.gate),
+            third_party: third_party.to_owned(),
+            host: host.to_owned(),
+            port,
+        };
+        Client::builder()
+            .tls_backend_preconfigured(self.tls.clone())
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .referer(false)
+            .http1_only()
+            .dns_resolver(Arc::new(resolver))
+            .connect_timeout(self.connect_max)
+            .pool_idle_timeout(IDLE_MAX)
+            .pool_max_idle_per_host(self.idle_connections_max)
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|error| SendError::new(Outcome::ConnectFailed, format!("no client: {error}")))
+    }
+
+    async fn call(&self, call: Call) -> Result<Answer, SendError> {
+        let gate = &self.gate;
+        let url = check_url(&*gate.hosts, &gate.special_allowed, &call.third_party, &call.url).map_err(forbidden)?;
+        let key = ClientKey { third_party: call.third_party, endpoint: Endpoint::of(&call.url), pool: call.pool };
+        let mut request = self.client(key, &url)?.post(url);
+        for (name, value) in &call.headers {
+            request = request.header(*name, value);
+        }
+        let response = request.body(call.body).send().await.map_err(|error| classify(&error))?;
+        self.read(response).await
+    }
+
+    /// Reads the answer, up to the cap; what is beyond is never read.
+    async fn read(&self, mut response: reqwest::Response) -> Result<Answer, SendError> {
+        let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+        let mut answer = Answer {
+            status: response.status().as_u16(),
+            retry_after: retry_after.map(str::to_owned),
+            address: response.remote_addr(),
+            ..Answer::default()
+        };
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error))? {
+            let room = self.answer_bytes_max.saturating_sub(body.len());
+            body.extend(chunk.iter().take(room));
+            if chunk.len() > room {
+                answer.cut = true;
+                break;
+            }
+        }
+        answer.body = body.into();
+        Ok(answer)
+    }
+}
+
+impl Transport for HttpTransport {
+    fn post(&self, call: Call) -> BoxFuture<'_, Result<Answer, SendError>> {
+        async move {
+            match timeout(call.deadline, self.call(call)).await {
+                Ok(answer) => answer,
+                Err(_) => Err(SendError::new(Outcome::TimedOut, "no whole answer in time")),
+            }
+        }
+        .boxed()
+    }
+}
+
+/// A resolver for one third party's one endpoint.
+#[derive(Debug)]
+struct CheckedNames {
+    gate: Arc<Gate>,
+    third_party: String,
+    host: String,
+    port: u16,
+}
+
+/// A name that has no addresses.
+#[derive(Debug, thiserror::Error)]
+#[error("the name {0} does not resolve: {1}")]
+struct NameError(String, String);
+
+impl Resolve for CheckedNames {
+    fn resolve(&self, name: Name) -> Resolving {
+        let name = name.as_str().to_owned();
+        let (gate, third_party, host, port) =
+            (Arc::clone(&self.gate), self.third_party.clone(), self.host.clone(), self.port);
+        Box::pin(async move {
+            let found =
+                gate.names.look_up(name.clone()).await.map_err(|error| NameError(name.clone(), error.to_string()))?;
+            let mut first_refusal = None;
+            let mut checked = Vec::new();
+            for address in found {
+                match check_address(&*gate.hosts, &gate.special_allowed, &third_party, &host, address, port) {
+                    Ok(()) => checked.push(SocketAddr::new(address, port)),
+                    Err(refused) => first_refusal = first_refusal.or(Some(refused)),
+                }
+            }
+            match (checked.is_empty(), first_refusal) {
+                (false, _) => Ok(Box::new(checked.into_iter()) as Addrs),
+                (true, Some(refused)) => Err(refused.into()),
+                (true, None) => Err(NameError(name, "it has no address".into()).into()),
+            }
+        })
+    }
+}
+
+fn forbidden(refused: Refused) -> SendError {
+    SendError::new(Outcome::Forbidden, refused.to_string())
+}
+
+/// What an error of the client means: the deepest cause that we know decides.
+fn classify(error: &reqwest::Error) -> SendError {
+    let mut outcome = if error.is_connect() { Outcome::ConnectFailed } else { Outcome::Broken };
+    let mut detail = error.to_string();
+    let mut cause: Option<&(dyn Error + 'static)> = error.source();
+    while let Some(error) = cause {
+        outcome = cause_outcome(error).unwrap_or(outcome);
+        detail = error.to_string();
+        cause = error.source();
+    }
+    SendError::new(outcome, detail)
+}
+
+fn cause_outcome(cause: &(dyn Error + 'static)) -> Option<Outcome> {
+    if cause.is::<Refused>() {
+        return Some(Outcome::Forbidden);
+    }
+    if cause.is::<NameError>() {
+        return Some(Outcome::NameFailed);
+    }
+    if cause.is::<rustls::Error>() {
+        return Some(Outcome::TlsFailed);
+    }
+    if let Some(error) = cause.downcast_ref::<hyper::Error>() {
+        return error.is_parse().then_some(Outcome::NotHttp);
+    }
+    let inner = cause.downcast_ref::<io::Error>()?.get_ref()?;
+    inner.is::<rustls::Error>().then_some(Outcome::TlsFailed)
+}
+
+/// Why there is no TLS configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file has no PEM of the kind needed.
+    #[error("{file}: {why}")]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// Certificate and key do not fit, or the like.
+    #[error("the client certificate cannot be used: {0}")]
+    Configuration(#[from] rustls::Error),
+}
+
+/// The TLS configuration of `[callbacks]`: our certificate, and who signs third parties' servers.
+pub fn client_tls(settings: &config::Callbacks) -> Result<ClientConfig, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for authority in certificates(&settings.server_ca)? {
+        roots.add(authority)?;
+    }
+    let key = PrivateKeyDer::from_pem_file(&settings.key).map_err(|error| file_error(&settings.key, &error))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_client_auth_cert(certificates(&settings.certificate)?, key)?)
+}
+
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let found = CertificateDer::pem_file_iter(file).and_then(|all| all.collect::<Result<Vec<_>, _>>());
+    match found {
+        Ok(found) if found.is_empty() => Err(file_error(file, &"it has no certificate")),
+        Ok(found) => Ok(found),
+        Err(error) => Err(file_error(file, &error)),
+    }
+}
+
+fn file_error(file: &Path, why: &dyn fmt::Display) -> TlsError {
+    TlsError::File { file: file.to_owned(), why: why.to_string() }
+}

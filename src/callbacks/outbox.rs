@@ -1,0 +1,201 @@
+//! The outbox: what is to be delivered, in the store, written by the same commit as what it reports
+//! (D1). It is three kinds of records:
+//!
+//! * `callback/<owner>/<number>`: the callback itself, in its owner's gapless log (D8). Never changes.
+//! * `delivery/<id>`: how far its delivery is; the one truth about it.
+//! * `outbox/<endpoint>/<due>/<id>`: there exactly while the delivery is pending, so that the next
+//!   ones due for an endpoint are read in one range, however many wait behind them (D6).
+
+use crate::clock::Timestamp;
+use crate::store::{self, CommitError, Key, KeyRange, Part, Read, ReadError, WriteSet, decode, encode};
+
+use super::delivery::{Callback, Delivery, DeliveryId, Entry, State};
+use super::endpoint::Endpoint;
+
+/// Callbacks of one owner that one write set may hold: how far back a delivery looks for its number.
+pub const CALLBACKS_PER_WRITE_SET_MAX: u64 = 64;
+
+/// A pending delivery: what the dispatcher must know to take it up.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Queued {
+    /// When it is due.
+    pub due: Timestamp,
+    /// Its id.
+    pub id: DeliveryId,
+    /// Where it waits.
+    pub endpoint: Endpoint,
+}
+
+/// A delivery as it was read, with what it delivers.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// How far it is.
+    pub delivery: Delivery,
+    /// The version of that record.
+    pub version: u64,
+    /// What is delivered.
+    pub entry: Entry,
+    /// The counters that were captured with it.
+    pub captured: Vec<i64>,
+}
+
+/// Puts a callback into the write set of what it reports. After the commit, tell the dispatcher with
+/// [`Callbacks::wake`](super::Callbacks::wake); a node that stops in between finds it when it starts.
+pub fn enqueue(
+    write_set: &mut WriteSet,
+    callback: Callback,
+    id: DeliveryId,
+    now: Timestamp,
+    capture: Vec<Key>,
+) -> Queued {
+    let delivery = Delivery::new(id.clone(), &callback, now);
+    let queued = Queued { due: now, id: id.clone(), endpoint: delivery.endpoint.clone() };
+    let log = log_key(&callback.owner);
+    write_set.put_capturing(delivery_key(&id), encode(&delivery), vec![log.clone()]);
+    write_set.put(pointer_key(&queued), Vec::new());
+    write_set.append(log, encode(&Entry { delivery: id, created: now, callback }), capture);
+    queued
+}
+
+/// The delivery with this id, and what it delivers.
+pub fn load(facts: &dyn Read, id: &DeliveryId) -> Result<Option<Loaded>, ReadError> {
+    let Some(record) = facts.record(&delivery_key(id))? else { return Ok(None) };
+    let mut delivery: Delivery = decode(&record)?;
+    let newest = match delivery.number {
+        0 => record.captured.first().and_then(|&number| u64::try_from(number).ok()).unwrap_or(0),
+        number => number,
+    };
+    let (number, entry, captured) = find_entry(facts, &delivery, newest)?;
+    delivery.number = number;
+    Ok(Some(Loaded { delivery, version: record.version, entry, captured }))
+}
+
+/// The delivery's entry in its owner's log. Callbacks of one owner in one write set all capture the
+/// same newest number, so the entry is the nearest one at or before it that carries the id.
+fn find_entry(facts: &dyn Read, delivery: &Delivery, newest: u64) -> Result<(u64, Entry, Vec<i64>), ReadError> {
+    for number in (1..=newest).rev().take(CALLBACKS_PER_WRITE_SET_MAX as usize) {
+        let Some(record) = facts.record(&log_key(&delivery.owner).number(number))? else { continue };
+        let entry: Entry = decode(&record)?;
+        if entry.delivery == delivery.id {
+            return Ok((number, entry, record.captured));
+        }
+    }
+    Err(ReadError(format!("delivery {} has no callback in the log of {}", delivery.id, delivery.owner)))
+}
+
+/// The commit that follows an attempt, and the delivery's next place in the queue, if it has one.
+/// `before` is the delivery as it was read, of this `version`.
+pub(super) fn settle(before: &Delivery, version: u64, after: &Delivery) -> (WriteSet, Option<Queued>) {
+    let mut write_set = WriteSet::new();
+    write_set.expect_version(delivery_key(&before.id), version);
+    if let Some(was) = queued(before) {
+        write_set.delete(pointer_key(&was));
+    }
+    let next = queued(after);
+    if let Some(next) = &next {
+        write_set.put(pointer_key(next), Vec::new());
+    }
+    write_set.put(delivery_key(&after.id), encode(after));
+    (write_set, next)
+}
+
+/// Why a delivery cannot be replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// There is no such delivery.
+    #[error("there is no delivery {0}")]
+    Unknown(DeliveryId),
+    /// It is still on its way.
+    #[error("delivery {0} is still pending")]
+    Pending(DeliveryId),
+    /// The store did not read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The store did not write.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+/// What sends a delivered or dead callback once more, with the same id.
+pub fn replay(facts: &dyn Read, id: &DeliveryId, now: Timestamp) -> Result<(WriteSet, Queued), ReplayError> {
+    let loaded = load(facts, id)?.ok_or_else(|| ReplayError::Unknown(id.clone()))?;
+    let again = loaded.delivery.clone().replayed(now);
+    match (loaded.delivery.state, settle(&loaded.delivery, loaded.version, &again)) {
+        (State::Delivered { .. } | State::Dead { .. }, (write_set, Some(queued))) => Ok((write_set, queued)),
+        _ => Err(ReplayError::Pending(id.clone())),
+    }
+}
+
+/// At most `limit` pending deliveries of an endpoint, the earliest due first.
+pub(super) fn pending(facts: &dyn Read, endpoint: &Endpoint, limit: usize) -> Result<Vec<Queued>, ReadError> {
+    let rows = facts.range(&endpoint_key(endpoint).subtree(), limit)?;
+    Ok(rows.iter().filter_map(|(key, _)| queued_of(key)).collect())
+}
+
+/// The endpoints that have pending deliveries.
+pub(super) fn endpoints(facts: &dyn Read) -> Result<Vec<Endpoint>, ReadError> {
+    let mut found = Vec::new();
+    let mut rest = Key::of(OUTBOX).subtree();
+    while let Some((key, _)) = facts.range(&rest, 1)?.first() {
+        let Some(queued) = queued_of(key) else {
+            rest = rest.after(key);
+            continue;
+        };
+        // On to the first key after everything of this endpoint.
+        rest = KeyRange { from: endpoint_key(&queued.endpoint).subtree().to, to: rest.to };
+        found.push(queued.endpoint);
+    }
+    Ok(found)
+}
+
+/// An owner's callbacks from number `from` on, at most `limit`.
+pub fn log(facts: &dyn Read, owner: &str, from: u64, limit: usize) -> Result<Vec<(u64, Entry)>, ReadError> {
+    let log = log_key(owner);
+    let range = KeyRange { from: log.clone().number(from), to: log.subtree().to };
+    let mut entries = Vec::new();
+    for (key, record) in facts.range(&range, limit)? {
+        if let Some(Part::Number(number)) = key.parts().last() {
+            entries.push((*number, store::decode(&record)?));
+        }
+    }
+    Ok(entries)
+}
+
+fn queued(delivery: &Delivery) -> Option<Queued> {
+    let due = delivery.state.due()?;
+    Some(Queued { due, id: delivery.id.clone(), endpoint: delivery.endpoint.clone() })
+}
+
+fn queued_of(key: &Key) -> Option<Queued> {
+    match key.parts().as_slice() {
+        [Part::Text(_), Part::Text(endpoint), Part::Number(due), Part::Text(id)] => Some(Queued {
+            due: Timestamp::from_micros(i64::try_from(*due).ok()?),
+            id: DeliveryId::from_text(id.as_str()),
+            endpoint: Endpoint::from_text(endpoint.clone()),
+        }),
+        _ => None,
+    }
+}
+
+/// The owner's log of callbacks.
+pub fn log_key(owner: &str) -> Key {
+    Key::of(CALLBACKS).text(owner)
+}
+
+/// The record of a delivery.
+pub fn delivery_key(id: &DeliveryId) -> Key {
+    Key::of(DELIVERIES).text(id.as_str())
+}
+
+fn pointer_key(queued: &Queued) -> Key {
+    let due = u64::try_from(queued.due.micros()).unwrap_or(0);
+    endpoint_key(&queued.endpoint).number(due).text(queued.id.as_str())
+}
+
+fn endpoint_key(endpoint: &Endpoint) -> Key {
+    Key::of(OUTBOX).text(endpoint.as_str())
+}
+
+const CALLBACKS: &str = "callback";
+const DELIVERIES: &str = "delivery";
+const OUTBOX: &str = "outbox";

@@ -1,0 +1,309 @@
+//! What the tests of callbacks share: a store in memory, documents of one line, a clock that goes
+//! with tokio's, and transports that do as told.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
+
+use super::*;
+use crate::clock::Timestamp;
+use crate::entropy::SeededEntropy;
+use crate::store::{
+    Change, CommitError, Committed, Expect, Health, Key, KeyRange, Pending, Read, ReadError, Record, Store, WriteSet,
+};
+
+/// A store in memory, whose next commits can be made to fail.
+#[derive(Debug, Default)]
+pub struct TestStore {
+    inner: Mutex<Inner>,
+    pub busy: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    sequence: u64,
+    records: BTreeMap<Key, Record>,
+    counters: HashMap<Key, i64>,
+}
+
+impl Read for TestStore {
+    fn record(&self, key: &Key) -> Result<Option<Record>, ReadError> {
+        Ok(self.inner.lock().unwrap().records.get(key).cloned())
+    }
+
+    fn counter(&self, key: &Key) -> Result<i64, ReadError> {
+        Ok(self.inner.lock().unwrap().counters.get(key).copied().unwrap_or(0))
+    }
+
+    fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, ReadError> {
+        let inner = self.inner.lock().unwrap();
+        let rows = inner.records.range(range.from.clone()..range.to.clone()).take(limit);
+        Ok(rows.map(|(key, record)| (key.clone(), record.clone())).collect())
+    }
+}
+
+impl Store for TestStore {
+    fn commit(&self, write_set: WriteSet) -> Pending {
+        let busy = self.busy.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        let result = if busy.is_ok() { Err(CommitError::Busy) } else { self.inner.lock().unwrap().commit(write_set) };
+        async move { result }.boxed()
+    }
+
+    fn health(&self) -> Health {
+        Health::default()
+    }
+}
+
+impl Inner {
+    fn commit(&mut self, write_set: WriteSet) -> Result<Committed, CommitError> {
+        for (key, expect) in &write_set.expects {
+            let version = self.records.get(key).map(|record| record.version);
+            let fits = match expect {
+                Expect::Absent => version.is_none(),
+                Expect::Version(expected) => version == Some(*expected),
+            };
+            if !fits {
+                return Err(CommitError::Expectation(key.clone()));
+            }
+        }
+        for adjust in write_set.adjusts {
+            *self.counters.entry(adjust.counter).or_default() += adjust.delta;
+        }
+        self.sequence += 1;
+        let (mut writes, mut appended) = (Vec::new(), Vec::new());
+        for change in write_set.changes {
+            match change {
+                Change::Put { key, value, capture } => writes.push((key, value, capture)),
+                Change::Delete { key } => drop(self.records.remove(&key)),
+                Change::Append { log, value, capture } => {
+                    let newest = self.counters.entry(log.clone()).or_default();
+                    *newest += 1;
+                    let key = log.number(*newest as u64);
+                    appended.push(key.clone());
+                    writes.push((key, value, capture));
+                }
+            }
+        }
+        for (key, value, capture) in writes {
+            let captured = capture.iter().map(|key| self.counters.get(key).copied().unwrap_or(0)).collect();
+            self.records.insert(key, Record { version: self.sequence, value: value.into(), captured });
+        }
+        Ok(Committed { sequence: self.sequence, captured: Vec::new(), appended })
+    }
+}
+
+/// Documents of one line: an acknowledgement is `code N`, a validation's result is `result N`.
+#[derive(Debug)]
+pub struct LineWire;
+
+impl Wire for LineWire {
+    fn render(&self, _kind: Kind, payload: &[u8], captured: &[i64]) -> Result<Vec<u8>, String> {
+        match payload {
+            b"unrenderable" => Err("it cannot be written".into()),
+            _ => Ok(format!("{} {captured:?}", String::from_utf8_lossy(payload)).into_bytes()),
+        }
+    }
+
+    fn acknowledgement(&self, _kind: Kind, body: &[u8]) -> Acknowledgement {
+        match String::from_utf8_lossy(body).strip_prefix("code ") {
+            Some(code) if code.bytes().all(|digit| digit == b'0') => Acknowledgement::Positive,
+            Some(code) => Acknowledgement::Negative { code: code.into(), description: "no".into() },
+            None => Acknowledgement::Unreadable,
+        }
+    }
+
+    fn validation_result(&self, body: &[u8]) -> Option<ValidationResult> {
+        let result_code = String::from_utf8_lossy(body).strip_prefix("result ")?.to_owned();
+        Some(ValidationResult { result_code, result_desc: None, third_party_trans_id: None })
+    }
+
+    fn soap_action(&self, kind: Kind) -> Option<&'static str> {
+        (kind == Kind::Confirmation).then_some("ConfirmC2BPayment")
+    }
+}
+
+/// Allows everything to the third party `acme`.
+#[derive(Debug)]
+pub struct AnyHost;
+
+impl Hosts for AnyHost {
+    fn allowed(&self, third_party: &str, _host: &str, _address: Option<IpAddr>, _port: u16) -> bool {
+        third_party == "acme"
+    }
+
+    fn plain_allowed(&self, _third_party: &str) -> bool {
+        true
+    }
+}
+
+/// A clock that goes with tokio's, so that paused time moves both.
+#[derive(Debug)]
+pub struct TokioClock(Instant);
+
+impl TokioClock {
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Clock for TokioClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(1_800_000_000).plus(self.0.elapsed())
+    }
+}
+
+/// One call that a [`Script`] got, and when since the test began.
+#[derive(Clone, Debug)]
+pub struct Called {
+    pub at: Duration,
+    pub url: String,
+    pub body: String,
+    pub headers: HashMap<&'static str, String>,
+}
+
+type Play = dyn Fn(&Called) -> (Duration, Result<Answer, SendError>) + Send + Sync;
+
+/// A transport that answers as its play says, after as long as it says.
+pub struct Script {
+    play: Box<Play>,
+    begun: Instant,
+    pub calls: Mutex<Vec<Called>>,
+    now: AtomicUsize,
+    pub at_once_max: AtomicUsize,
+}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Script")
+    }
+}
+
+impl Script {
+    pub fn new(play: impl Fn(&Called) -> (Duration, Result<Answer, SendError>) + Send + Sync + 'static) -> Arc<Self> {
+        let (calls, now, at_once_max) = Default::default();
+        Arc::new(Self { play: Box::new(play), begun: Instant::now(), calls, now, at_once_max })
+    }
+
+    pub fn calls(&self) -> Vec<Called> {
+        self.calls.lock().unwrap().clone()
+    }
+}
+
+impl Transport for Script {
+    fn post(&self, call: Call) -> BoxFuture<'_, Result<Answer, SendError>> {
+        async move {
+            let called = Called {
+                at: self.begun.elapsed(),
+                url: call.url,
+                body: String::from_utf8(call.body).unwrap(),
+                headers: call.headers.into_iter().collect(),
+            };
+            let (pause, answer) = (self.play)(&called);
+            self.calls.lock().unwrap().push(called);
+            self.at_once_max.fetch_max(self.now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            tokio::time::sleep(pause).await;
+            self.now.fetch_sub(1, Ordering::SeqCst);
+            answer
+        }
+        .boxed()
+    }
+}
+
+/// An answer with this status and body.
+pub fn answer(status: u16, body: &'static str) -> Result<Answer, SendError> {
+    Ok(Answer { status, body: body.into(), ..Answer::default() })
+}
+
+/// Settings whose files are never read.
+pub fn settings() -> config::Callbacks {
+    let text =
+        "certificate = \"-\"\nkey = \"-\"\nserver_ca = \"-\"\nspecial_networks = [\"127.0.0.0/8\"]\njitter_percent = 0";
+    toml::from_str(text).unwrap()
+}
+
+/// A node's callbacks, and what a test needs around them.
+pub struct Node {
+    pub store: Arc<TestStore>,
+    pub callbacks: Arc<Callbacks>,
+    pub clock: Arc<TokioClock>,
+    entropy: SeededEntropy,
+}
+
+impl Node {
+    pub fn start(transport: Arc<dyn Transport>) -> Self {
+        Self::start_with(transport, Arc::default(), &settings())
+    }
+
+    pub fn start_with(transport: Arc<dyn Transport>, store: Arc<TestStore>, settings: &config::Callbacks) -> Self {
+        let clock = Arc::new(TokioClock::start());
+        let parts = Parts {
+            store: store.clone(),
+            transport,
+            wire: Arc::new(LineWire),
+            settings,
+            clock: clock.clone(),
+            entropy: Arc::new(SeededEntropy::new(1)),
+        };
+        let callbacks = Callbacks::start(parts).unwrap();
+        Self { store, callbacks, clock, entropy: SeededEntropy::new(2) }
+    }
+
+    pub fn draw(&self) -> DeliveryId {
+        DeliveryId::draw(&self.entropy)
+    }
+
+    /// Commits a callback without telling the dispatcher.
+    pub async fn commit(&self, url: &str, payload: &str, id: DeliveryId) -> Queued {
+        let mut write_set = WriteSet::new();
+        let queued = enqueue(&mut write_set, callback(url, payload), id, self.clock.now(), Vec::new());
+        self.store.commit(write_set).await.unwrap();
+        queued
+    }
+
+    /// Commits a callback and tells the dispatcher.
+    pub async fn send(&self, url: &str, payload: &str) -> DeliveryId {
+        let queued = self.commit(url, payload, self.draw()).await;
+        self.callbacks.wake(queued.clone());
+        queued.id
+    }
+
+    pub fn delivery(&self, id: &DeliveryId) -> Delivery {
+        outbox::load(&*self.store, id).unwrap().unwrap().delivery
+    }
+
+    /// Waits until a delivery has ended.
+    pub async fn ended(&self, id: &DeliveryId) -> Delivery {
+        let mut pause = Duration::from_millis(5);
+        loop {
+            let delivery = self.delivery(id);
+            if delivery.state.due().is_none() {
+                return delivery;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(60));
+        }
+    }
+
+    /// How many deliveries are pending in the store.
+    pub fn pending(&self) -> usize {
+        self.store.range(&Key::of("outbox").subtree(), usize::MAX).unwrap().len()
+    }
+}
+
+/// A result for the organization 600000.
+pub fn callback(url: &str, payload: &str) -> Callback {
+    Callback {
+        kind: Kind::Result,
+        owner: "600000".into(),
+        third_party: "acme".into(),
+        url: url.into(),
+        payload: payload.as_bytes().to_vec(),
+    }
+}

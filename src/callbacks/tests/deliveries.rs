@@ -1,0 +1,298 @@
+//! Deliveries under paused time, through a transport that does as told.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::callbacks::delivery::{Kind, Outcome, State};
+use crate::callbacks::testing::*;
+use crate::callbacks::urls::{DefaultAction, Registration, register};
+use crate::callbacks::*;
+use crate::store::{Key, Store, WriteSet};
+
+const A: &str = "https://a.example.com/result";
+const B: &str = "https://b.example.com/result";
+const SECOND: Duration = Duration::from_secs(1);
+const NOTHING: Duration = Duration::ZERO;
+
+fn well() -> Arc<Script> {
+    Script::new(|_| (NOTHING, answer(200, "code 0")))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_acknowledged_callback_is_delivered_once_and_leaves_the_outbox() {
+    let script = well();
+    let node = Node::start(script.clone());
+    let id = node.send(A, "paid").await;
+    let delivery = node.ended(&id).await;
+    assert!(matches!(delivery.state, State::Delivered { read: true, .. }));
+    assert_eq!((delivery.attempts_made, delivery.number, node.pending()), (1, 1, 0));
+    sleep(3600 * SECOND).await;
+    assert_eq!(script.calls().len(), 1);
+    assert_eq!(node.callbacks.totals(), Totals { delivered: 1, ..Totals::default() });
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_body_has_what_was_captured_by_its_commit() {
+    let script = well();
+    let node = Node::start(script.clone());
+    let mut write_set = WriteSet::new();
+    write_set.adjust(Key::of("balance"), 700, 0, i64::MAX);
+    let now = node.clock.now();
+    let queued = enqueue(&mut write_set, callback(A, "paid"), node.draw(), now, vec![Key::of("balance")]);
+    node.store.commit(write_set).await.unwrap();
+    node.callbacks.wake(queued.clone());
+    node.ended(&queued.id).await;
+    assert_eq!(script.calls()[0].body, "paid [700]");
+}
+
+#[tokio::test(start_paused = true)]
+async fn d2_one_id_on_all_attempts_and_they_follow_the_schedule_until_dead_and_replayed() {
+    let script = Script::new(|_| (NOTHING, answer(500, "")));
+    let mut settings = settings();
+    settings.breaker_failures = 100;
+    let node = Node::start_with(script.clone(), Arc::default(), &settings);
+    let id = node.send(A, "paid").await;
+    let delivery = node.ended(&id).await;
+    assert!(matches!(delivery.state, State::Dead { .. }));
+    let calls = script.calls();
+    let pauses: Vec<u64> = calls.windows(2).map(|pair| (pair[1].at - pair[0].at).as_secs()).collect();
+    assert_eq!(pauses, settings.schedule_seconds);
+    assert!(calls.iter().all(|call| call.headers["webhook-id"] == id.as_str()));
+    assert!(calls.iter().all(|call| call.headers["lango-number"] == "1"));
+    let numbers: Vec<&str> = calls.iter().map(|call| call.headers["lango-attempt"].as_str()).collect();
+    assert_eq!(numbers, ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]);
+    assert_eq!(node.pending(), 0);
+
+    node.callbacks.replay(&id).await.unwrap();
+    assert!(matches!(node.callbacks.replay(&id).await, Err(ReplayError::Pending(_))));
+    sleep(SECOND).await;
+    let again = script.calls();
+    assert_eq!(again.len(), 11, "the schedule begins anew");
+    assert_eq!((&*again[10].headers["webhook-id"], &*again[10].headers["lango-attempt"]), (id.as_str(), "11"));
+    assert!(matches!(node.delivery(&id).state, State::Retrying { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_is_waited_for_and_410_ends_it() {
+    let script = Script::new(|call| {
+        let first = call.headers["lango-attempt"] == "1";
+        let throttled = Answer { status: 429, retry_after: Some("77".into()), ..Answer::default() };
+        (NOTHING, if first { Ok(throttled) } else { answer(410, "") })
+    });
+    let node = Node::start(script.clone());
+    let id = node.send(A, "paid").await;
+    let delivery = node.ended(&id).await;
+    assert!(matches!(delivery.state, State::Dead { .. }));
+    let outcomes: Vec<Outcome> = delivery.attempts.iter().map(|attempt| attempt.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Throttled, Outcome::Gone]);
+    assert_eq!(script.calls()[1].at.as_secs(), 77);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_written_is_a_dead_letter_and_nothing_is_sent() {
+    let script = well();
+    let node = Node::start(script.clone());
+    let id = node.send(A, "unrenderable").await;
+    assert!(matches!(node.ended(&id).await.state, State::Dead { .. }));
+    assert!(script.calls().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn d8_numbers_have_no_gaps_even_for_several_of_one_commit() {
+    let script = well();
+    let node = Node::start(script.clone());
+    let mut write_set = WriteSet::new();
+    let now = node.clock.now();
+    let mut queued = Vec::new();
+    for payload in ["one", "two", "three"] {
+        queued.push(enqueue(&mut write_set, callback(A, payload), node.draw(), now, Vec::new()));
+    }
+    node.store.commit(write_set).await.unwrap();
+    for queued in queued.clone() {
+        node.callbacks.wake(queued);
+    }
+    let fourth = node.send(A, "four").await;
+    for id in queued.iter().map(|queued| &queued.id).chain([&fourth]) {
+        node.ended(id).await;
+    }
+    let mut sent: Vec<(String, String)> =
+        script.calls().iter().map(|call| (call.headers["lango-number"].clone(), call.body.clone())).collect();
+    sent.sort();
+    let expected = [("1", "one []"), ("2", "two []"), ("3", "three []"), ("4", "four []")];
+    assert_eq!(sent, expected.map(|(number, body)| (number.to_owned(), body.to_owned())));
+    let log = outbox::log(&*node.store, "600000", 2, 2).unwrap();
+    assert_eq!(log.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [2, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn d1_a_restart_goes_on_with_what_was_committed_and_with_what_was_in_flight() {
+    let store = Arc::<TestStore>::default();
+    let hanging = Script::new(|_| (3600 * SECOND, answer(200, "code 0")));
+    let node = Node::start_with(hanging.clone(), store.clone(), &settings());
+    let in_flight = node.send(A, "in flight").await;
+    let never_told = node.commit(B, "never told", node.draw()).await.id;
+    sleep(SECOND).await;
+    assert_eq!(hanging.calls().len(), 1);
+    drop(node); // as a crash would: the attempt's end is never written down
+
+    let script = well();
+    let node = Node::start_with(script.clone(), store, &settings());
+    for id in [&in_flight, &never_told] {
+        assert!(matches!(node.ended(id).await.state, State::Delivered { .. }));
+    }
+    let mut ids: Vec<String> = script.calls().iter().map(|call| call.headers["webhook-id"].clone()).collect();
+    ids.sort();
+    let mut expected = [in_flight.to_string(), never_told.to_string()];
+    expected.sort();
+    assert_eq!(ids, expected, "with the ids that they had");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_written_down_yet_is_not_sent_again() {
+    let script = well();
+    let node = Node::start(script.clone());
+    let queued = node.commit(A, "paid", node.draw()).await;
+    node.store.busy.store(5, Ordering::SeqCst);
+    node.callbacks.wake(queued.clone());
+    assert!(matches!(node.ended(&queued.id).await.state, State::Delivered { .. }));
+    assert_eq!(script.calls().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn d3_a_held_delivery_waits_for_its_release() {
+    let script = well();
+    let node = Node::start(script.clone());
+    let id = node.draw();
+    node.callbacks.hold(&id);
+    let queued = node.commit(A, "paid", id.clone()).await;
+    node.callbacks.wake(queued);
+    sleep(2 * SECOND).await;
+    assert!(script.calls().is_empty());
+    node.callbacks.release(&id);
+    node.ended(&id).await;
+    assert_eq!(script.calls()[0].at.as_secs(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn d3_a_hold_ends_by_itself_and_a_release_before_the_commit_is_enough() {
+    let script = well();
+    let node = Node::start(script.clone());
+    let (forgotten, early) = (node.draw(), node.draw());
+    node.callbacks.hold(&forgotten);
+    node.callbacks.hold(&early);
+    node.callbacks.release(&early);
+    for id in [&forgotten, &early] {
+        let queued = node.commit(A, id.as_str(), id.clone()).await;
+        node.callbacks.wake(queued);
+    }
+    node.ended(&early).await;
+    node.ended(&forgotten).await;
+    let at: Vec<u64> = script.calls().iter().map(|call| call.at.as_secs()).collect();
+    assert_eq!(at, [0, HOLD_MAX.as_secs()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn d7_a_slow_endpoint_does_not_slow_another() {
+    let script = Script::new(|call| {
+        let pause = if call.url == A { 14 * SECOND } else { NOTHING };
+        (pause, answer(200, "code 0"))
+    });
+    let node = Node::start(script.clone());
+    for _ in 0..100 {
+        node.send(A, "slow").await;
+    }
+    let mut ids = Vec::new();
+    for _ in 0..100 {
+        ids.push(node.send(B, "fast").await);
+    }
+    for id in &ids {
+        node.ended(id).await;
+    }
+    let last = script.calls().iter().filter(|call| call.url == B).map(|call| call.at).max();
+    assert!(last < Some(SECOND), "{last:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn d6_a_backlog_stays_in_the_store_and_drains_in_order_without_a_herd() {
+    let away = Arc::new(AtomicBool::new(true));
+    let is_away = away.clone();
+    let script = Script::new(move |_| {
+        let refused = Err(SendError::new(Outcome::ConnectFailed, "refused"));
+        (10 * NOTHING, if is_away.load(Ordering::SeqCst) { refused } else { answer(200, "code 0") })
+    });
+    let mut settings = settings();
+    settings.schedule_seconds = vec![3600; 3];
+    let node = Node::start_with(script.clone(), Arc::default(), &settings);
+    let backlog = 3 * WINDOW_MAX;
+    for number in 1..=backlog {
+        node.send(A, &number.to_string()).await;
+        tokio::time::advance(Duration::from_micros(1)).await;
+    }
+    sleep(600 * SECOND).await;
+    let status = node.callbacks.status();
+    assert!(status[0].waiting <= WINDOW_MAX && status[0].more && status[0].breaker_open, "{status:?}");
+    let knocks = script.calls().len();
+    assert!(knocks <= 8 + 600 / 30 + 1, "an open breaker lets only probes through: {knocks}");
+
+    away.store(false, Ordering::SeqCst);
+    while node.pending() > 0 {
+        sleep(SECOND).await;
+    }
+    assert!(script.at_once_max.load(Ordering::SeqCst) <= settings.endpoint_concurrency_max);
+    assert_eq!(node.callbacks.totals().delivered, backlog as u64);
+    let first_time: Vec<usize> = script.calls()[knocks..]
+        .iter()
+        .filter(|call| call.headers["lango-attempt"] == "1")
+        .map(|call| call.headers["lango-number"].parse().unwrap())
+        .collect();
+    assert!(first_time.is_sorted(), "where nothing is retried, numbers leave in order");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_corrected_registration_moves_what_is_undelivered() {
+    let script = Script::new(|call| (NOTHING, if call.url == A { answer(500, "") } else { answer(200, "code 0") }));
+    let node = Node::start(script.clone());
+    let registration = |url: &str| Registration {
+        shortcode: "600000".into(),
+        validation_url: None,
+        confirmation_url: url.into(),
+        default_action: DefaultAction::Completed,
+        third_party: "acme".into(),
+        registered_at: node.clock.now(),
+    };
+    let register = |url| register(&AnyHost, &[], &registration(url)).unwrap();
+    node.store.commit(register(A)).await.unwrap();
+    let mut write_set = WriteSet::new();
+    let confirmation = Callback { kind: Kind::Confirmation, ..callback(A, "paid") };
+    let queued = enqueue(&mut write_set, confirmation, node.draw(), node.clock.now(), Vec::new());
+    node.store.commit(write_set).await.unwrap();
+    node.callbacks.wake(queued.clone());
+    sleep(SECOND).await;
+    node.store.commit(register(B)).await.unwrap();
+    let delivery = node.ended(&queued.id).await;
+    assert!(matches!(delivery.state, State::Delivered { .. }));
+    assert_eq!((delivery.url.as_str(), delivery.attempts_made), (B, 2));
+    let calls = script.calls();
+    assert_eq!(calls[0].headers["webhook-id"], calls[1].headers["webhook-id"]);
+    assert_eq!(calls[1].headers["soapaction"], "\"ConfirmC2BPayment\"");
+    assert_eq!(node.pending(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_waits_for_what_is_in_flight_and_starts_nothing_more() {
+    let script = Script::new(|_| (2 * SECOND, answer(200, "code 0")));
+    let mut settings = settings();
+    settings.endpoint_concurrency_max = 1;
+    let node = Node::start_with(script.clone(), Arc::default(), &settings);
+    let (first, second) = (node.send(A, "one").await, node.send(A, "two").await);
+    sleep(SECOND).await;
+    let begun = Instant::now();
+    node.callbacks.stop().await;
+    assert_eq!(begun.elapsed().as_secs(), 1);
+    let ended = [&first, &second].map(|id| node.delivery(id).state.due().is_none());
+    assert_eq!(ended.iter().filter(|ended| **ended).count(), 1);
+    assert_eq!(script.calls().len(), 1);
+}

@@ -1,0 +1,7 @@
+//! Tests of callbacks as a whole.
+
+mod deliveries;
+mod sink;
+mod sockets;
+mod tls;
+mod validations;

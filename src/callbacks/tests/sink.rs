@@ -1,0 +1,140 @@
+//! A third party's server that behaves as told, byte by byte: real ones do worse than HTTP libraries
+//! let a test do.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+/// What the server does with a request.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// Answers: status line and headers as given, Content-Length added.
+    Answer(&'static str, &'static str),
+    /// Reads and never answers.
+    Hang,
+    /// Reads and resets the connection.
+    Reset,
+    /// Closes the connection after a part of the answer.
+    Break,
+    /// Sends a byte now and then.
+    Drip,
+    /// Sends a body without end.
+    Endless,
+    /// Sends what is no HTTP.
+    Noise,
+}
+
+/// A server.
+pub struct Sink {
+    pub address: SocketAddr,
+    pub requests: Arc<Mutex<Vec<String>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Sink {
+    /// A server that does one act after the other, and the last one for ever.
+    pub async fn start(acts: &[Act]) -> Self {
+        Self::serve(acts, None).await
+    }
+
+    pub async fn serve(acts: &[Act], tls: Option<TlsAcceptor>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let requests = Arc::<Mutex<Vec<String>>>::default();
+        let (acts, seen) = (Arc::new(Mutex::new(VecDeque::from(acts.to_vec()))), requests.clone());
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acts, seen, tls) = (acts.clone(), seen.clone(), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => converse(stream, &acts, &seen, |stream| stream.set_zero_linger().unwrap()).await,
+                        Some(tls) => match tls.accept(stream).await {
+                            Ok(stream) => converse(stream, &acts, &seen, |_| ()).await,
+                            Err(_) => return,
+                        },
+                    }
+                });
+            }
+        });
+        Self { address, requests, task }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}/callback", self.address)
+    }
+
+    pub fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    acts: &Mutex<VecDeque<Act>>,
+    seen: &Mutex<Vec<String>>,
+    before_reset: impl Fn(&mut S),
+) {
+    while let Some(request) = read_request(&mut stream).await {
+        seen.lock().unwrap().push(request);
+        let act = {
+            let mut acts = acts.lock().unwrap();
+            if acts.len() > 1 { acts.pop_front().unwrap() } else { acts[0].clone() }
+        };
+        match act {
+            Act::Answer(head, body) => {
+                let answer = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+            Act::Hang => std::future::pending().await,
+            Act::Reset => return before_reset(&mut stream),
+            Act::Break => {
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\ncode 0").await.unwrap();
+                return;
+            }
+            Act::Noise => {
+                stream.write_all(b"SSH-2.0-OpenSSH_9.6\r\n\r\n").await.unwrap();
+                return;
+            }
+            Act::Drip => send_on(&mut stream, b"x", Duration::from_millis(50)).await,
+            Act::Endless => send_on(&mut stream, &[b'x'; 16384], Duration::ZERO).await,
+        }
+    }
+}
+
+async fn send_on<S: AsyncWrite + Unpin>(stream: &mut S, piece: &[u8], pause: Duration) {
+    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n").await;
+    while stream.write_all(piece).await.is_ok() {
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn read_request<S: AsyncRead + Unpin>(stream: &mut S) -> Option<String> {
+    let mut text = String::new();
+    let mut buffer = [0; 4096];
+    loop {
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
+                return Some(text);
+            }
+        }
+        let read = stream.read(&mut buffer).await.ok().filter(|&read| read > 0)?;
+        text.push_str(std::str::from_utf8(&buffer[..read]).unwrap());
+    }
+}
+
+/// An address on which nobody listens.
+pub async fn nobody() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+}

@@ -1,0 +1,83 @@
+//! The payer's window.
+
+use std::time::Duration;
+
+use crate::callbacks::delivery::Outcome;
+use crate::callbacks::testing::*;
+use crate::callbacks::*;
+
+const WINDOW: Duration = Duration::from_secs(8);
+
+fn question() -> Validation {
+    Validation {
+        third_party: "acme".into(),
+        url: "https://a.example.com/validate".into(),
+        soap_action: Some("ValidateC2BPayment"),
+        body: b"may she pay?".to_vec(),
+        deadline: WINDOW,
+    }
+}
+
+async fn ask(pause_milliseconds: u64, answer: Result<Answer, SendError>) -> ValidationOutcome {
+    let script = Script::new(move |_| (Duration::from_millis(pause_milliseconds), answer.clone()));
+    let outcome = Node::start(script.clone()).callbacks.validate(question()).await;
+    assert_eq!(script.calls().len(), 1, "one attempt");
+    outcome
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_in_time_is_read_whatever_it_says() {
+    for (body, code) in [("result 0", "0"), ("result C2B00012", "C2B00012"), ("result -1", "-1")] {
+        let expected = ValidationResult { result_code: code.into(), result_desc: None, third_party_trans_id: None };
+        assert_eq!(ask(7900, answer(200, body)).await, ValidationOutcome::Answered(expected));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn d5_an_answer_after_the_deadline_is_late() {
+    assert_eq!(ask(8100, answer(200, "result 0")).await, ValidationOutcome::Late);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_or_reached_is_told_apart() {
+    assert_eq!(ask(1, answer(200, "<html>")).await, ValidationOutcome::Unreadable);
+    assert_eq!(ask(1, answer(200, "")).await, ValidationOutcome::Unreadable);
+    assert_eq!(ask(1, answer(302, "result 0")).await, ValidationOutcome::Unreadable);
+    assert_eq!(ask(1, answer(500, "result 0")).await, ValidationOutcome::Unreadable);
+    let refused = SendError::new(Outcome::ConnectFailed, "refused");
+    let expected = ValidationOutcome::Unreachable(Unreachable::Failed(refused.clone()));
+    assert_eq!(ask(1, Err(refused)).await, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_breaker_is_told_at_once_and_a_probe_closes_it() {
+    let script = Script::new(|call| {
+        let back = call.at > Duration::from_secs(60);
+        (WINDOW / 2, if back { answer(200, "result 0") } else { answer(503, "") })
+    });
+    let node = Node::start(script.clone());
+    for _ in 0..settings().breaker_failures {
+        assert_eq!(node.callbacks.validate(question()).await, ValidationOutcome::Unreadable);
+    }
+    let before = tokio::time::Instant::now();
+    let outcome = node.callbacks.validate(question()).await;
+    assert_eq!(outcome, ValidationOutcome::Unreachable(Unreachable::BreakerOpen));
+    assert!(before.elapsed() < Duration::from_millis(1));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(matches!(node.callbacks.validate(question()).await, ValidationOutcome::Answered(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn d7_validations_do_not_wait_behind_deliveries() {
+    let script = Script::new(|call| match call.url.ends_with("validate") {
+        true => (Duration::from_millis(10), answer(200, "result 0")),
+        false => (Duration::from_secs(14), answer(200, "code 0")),
+    });
+    let node = Node::start(script.clone());
+    for _ in 0..50 {
+        node.send("https://a.example.com/confirm", "paid").await;
+    }
+    let before = tokio::time::Instant::now();
+    assert!(matches!(node.callbacks.validate(question()).await, ValidationOutcome::Answered(_)));
+    assert!(before.elapsed() < Duration::from_secs(1));
+}

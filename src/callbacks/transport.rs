@@ -1,0 +1,84 @@
+//! The way out, as a seam: one POST to one URL, an answer or a reason. It decides nothing about
+//! deliveries; whoever calls it says how long it may take.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+use super::delivery::Outcome;
+
+/// Calls third parties' servers.
+pub trait Transport: Send + Sync + fmt::Debug {
+    /// Posts once, to an address that was checked, and follows nothing.
+    fn post(&self, call: Call) -> BoxFuture<'_, Result<Answer, SendError>>;
+}
+
+/// One call.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Whose list of hosts applies.
+    pub third_party: String,
+    /// Where to.
+    pub url: String,
+    /// Whose connections it uses.
+    pub pool: Pool,
+    /// Headers beside Host and Content-Length.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// How long it may take in all, from the name's look-up to the answer's last byte.
+    pub deadline: Duration,
+}
+
+/// Validations never wait behind deliveries, so they have connections of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pool {
+    /// For what the outbox sends.
+    Deliveries,
+    /// For what a payer waits for.
+    Validations,
+}
+
+/// What a server answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The Retry-After header, as sent.
+    pub retry_after: Option<String>,
+    /// The body, at most `callbacks.answer_bytes_max` of it.
+    pub body: Bytes,
+    /// Whether there was more of it.
+    pub cut: bool,
+    /// The address that answered.
+    pub address: Option<SocketAddr>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct SendError {
+    /// How the attempt counts.
+    pub outcome: Outcome,
+    /// For people.
+    pub detail: String,
+}
+
+impl SendError {
+    /// An error of this kind.
+    pub fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
+        Self { outcome, detail: detail.into() }
+    }
+}
+
+/// The headers that every call has, as real receivers expect them.
+pub(super) fn soap_headers(soap_action: Option<&str>) -> Vec<(&'static str, String)> {
+    let mut headers = vec![("content-type", "text/xml; charset=utf-8".to_owned())];
+    if let Some(action) = soap_action {
+        headers.push(("soapaction", format!("\"{action}\"")));
+    }
+    headers
+}

@@ -1,0 +1,136 @@
+//! Where an organization's C2B messages go: what RegisterURL registered, one registration per
+//! shortcode, with the history of all that were (`url/<shortcode>` and the log
+//! `url-history/<shortcode>`).
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::store::{Key, Read, ReadError, Stored, WriteSet, decode, encode};
+
+use super::guard::{Hosts, Refused, check_url};
+
+/// A registration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registration {
+    /// The organization's shortcode.
+    pub shortcode: String,
+    /// Who is asked before a payment completes; nobody if none.
+    pub validation_url: Option<String>,
+    /// Who is told of completed payments.
+    pub confirmation_url: String,
+    /// What happens to a payment when nobody answers the validation.
+    pub default_action: DefaultAction,
+    /// The third party that registered it, and whose list of hosts applies.
+    pub third_party: String,
+    /// When.
+    pub registered_at: Timestamp,
+}
+
+impl Stored for Registration {
+    const NAME: &'static str = "URL registration";
+}
+
+/// What happens to a payment when its validation is not answered (ResponseType).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DefaultAction {
+    /// It completes.
+    Completed,
+    /// It is cancelled.
+    Cancelled,
+}
+
+/// Why a registration is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the URL {url:?} may not be registered: {why}")]
+pub struct RegisterError {
+    /// The URL.
+    pub url: String,
+    /// Why.
+    pub why: Refused,
+}
+
+/// The write set that registers: what was registered for the shortcode before is overwritten and
+/// stays in the history. Each URL is checked as it will be again before each call.
+pub fn register(
+    hosts: &dyn Hosts,
+    special_allowed: &[IpNet],
+    registration: &Registration,
+) -> Result<WriteSet, RegisterError> {
+    for url in registration.validation_url.iter().chain([&registration.confirmation_url]) {
+        check_url(hosts, special_allowed, &registration.third_party, url)
+            .map_err(|why| RegisterError { url: url.clone(), why })?;
+    }
+    let record = encode(registration);
+    let mut write_set = WriteSet::new();
+    write_set.put(registration_key(&registration.shortcode), record.clone());
+    write_set.append(history_key(&registration.shortcode), record, Vec::new());
+    Ok(write_set)
+}
+
+/// What is registered for a shortcode.
+pub fn registration(facts: &dyn Read, shortcode: &str) -> Result<Option<Registration>, ReadError> {
+    facts.record(&registration_key(shortcode))?.as_ref().map(decode).transpose()
+}
+
+/// The first `limit` registrations that a shortcode had, oldest first.
+pub fn history(facts: &dyn Read, shortcode: &str, limit: usize) -> Result<Vec<Registration>, ReadError> {
+    let rows = facts.range(&history_key(shortcode).subtree(), limit)?;
+    rows.iter().map(|(_, record)| decode(record)).collect()
+}
+
+/// The record of a shortcode's registration.
+pub fn registration_key(shortcode: &str) -> Key {
+    Key::of("url").text(shortcode)
+}
+
+fn history_key(shortcode: &str) -> Key {
+    Key::of("url-history").text(shortcode)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::callbacks::guard::Special;
+    use crate::callbacks::testing::{AnyHost, TestStore};
+    use crate::store::Store;
+
+    fn wanted(third_party: &str, validation_url: Option<&str>, confirmation_url: &str) -> Registration {
+        Registration {
+            shortcode: "600000".into(),
+            validation_url: validation_url.map(str::to_owned),
+            confirmation_url: confirmation_url.into(),
+            default_action: DefaultAction::Cancelled,
+            third_party: third_party.into(),
+            registered_at: Timestamp::from_seconds(1),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_newest_registration_counts_and_the_older_ones_are_kept() {
+        let store = TestStore::default();
+        let first = wanted("acme", Some("https://a.example.com/v"), "https://a.example.com/c");
+        let second = wanted("acme", None, "https://b.example.com/c");
+        assert_eq!(registration(&store, "600000"), Ok(None));
+        for wanted in [&first, &second] {
+            store.commit(register(&AnyHost, &[], wanted).unwrap()).await.unwrap();
+        }
+        assert_eq!(registration(&store, "600000"), Ok(Some(second.clone())));
+        assert_eq!(history(&store, "600000", 10), Ok(vec![first, second]));
+        assert_eq!(registration(&store, "600001"), Ok(None));
+    }
+
+    #[test]
+    fn a_url_that_may_not_be_called_is_not_registered() {
+        let good = "https://a.example.com/";
+        for (third_party, validation, confirmation, url, why) in [
+            ("acme", Some("ftp://x/"), good, "ftp://x/", Refused::Scheme),
+            ("acme", Some(good), "", "", Refused::NoUrl),
+            ("acme", None, "https://127.0.0.1/", "https://127.0.0.1/", Refused::Special(Special::Loopback)),
+            ("other", None, good, good, Refused::NotListed),
+        ] {
+            let refused = register(&AnyHost, &[], &wanted(third_party, validation, confirmation)).unwrap_err();
+            assert_eq!(refused, RegisterError { url: url.into(), why });
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What an answer means for a delivery. The table (domain.md 10, rule 3):
+//!
+//! | answer | outcome | then |
+//! |---|---|---|
+//! | 2xx, positive acknowledgement or empty body | acknowledged | delivered |
+//! | 2xx, a body that is no acknowledgement, or is longer than the cap | unread | delivered, flagged |
+//! | 2xx, a code that is not zero, or a fault | declined | tried again |
+//! | 3xx | redirected | tried again, never followed |
+//! | 410 | gone | dead letter |
+//! | 429, 503 | throttled | tried again, not before Retry-After |
+//! | other 4xx | refused by server | tried again |
+//! | other 5xx, anything else | failed at server | tried again |
+//! | no answer | the reason | tried again |
+//!
+//! The endpoint counts as sick, which is what opens its breaker, when it did not answer, answered
+//! 5xx or asked to be left alone; a server that says no to one message is well.
+
+use super::delivery::{Kind, Outcome};
+use super::transport::{Answer, SendError};
+use super::wire::{Acknowledgement, Wire};
+
+/// What one attempt showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    pub(super) outcome: Outcome,
+    /// For people.
+    pub(super) detail: String,
+}
+
+/// What follows from an outcome, before the schedule has its say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Course {
+    Delivered,
+    Again,
+    Stop,
+}
+
+/// What an outcome says about the endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Condition {
+    Well,
+    Sick,
+    /// It was not called.
+    Unknown,
+}
+
+/// Judges the answer to a callback.
+pub(super) fn judge(answer: &Result<Answer, SendError>, kind: Kind, wire: &dyn Wire) -> Verdict {
+    match answer {
+        Ok(answer) => judge_answer(answer, kind, wire),
+        Err(error) => Verdict { outcome: error.outcome, detail: error.detail.clone() },
+    }
+}
+
+fn judge_answer(answer: &Answer, kind: Kind, wire: &dyn Wire) -> Verdict {
+    let outcome = match answer.status {
+        200..=299 => return judge_acknowledgement(answer, kind, wire),
+        300..=399 => Outcome::Redirected,
+        410 => Outcome::Gone,
+        429 | 503 => Outcome::Throttled,
+        400..=499 => Outcome::RefusedByServer,
+        _ => Outcome::FailedAtServer,
+    };
+    Verdict { outcome, detail: format!("HTTP status {}", answer.status) }
+}
+
+fn judge_acknowledgement(answer: &Answer, kind: Kind, wire: &dyn Wire) -> Verdict {
+    let verdict = |outcome, detail: &str| Verdict { outcome, detail: detail.to_owned() };
+    if answer.cut {
+        return verdict(Outcome::Unread, "the answer is longer than the cap");
+    }
+    if answer.body.iter().all(u8::is_ascii_whitespace) {
+        return verdict(Outcome::Acknowledged, "an empty body");
+    }
+    match wire.acknowledgement(kind, &answer.body) {
+        Acknowledgement::Positive => verdict(Outcome::Acknowledged, ""),
+        Acknowledgement::Unreadable => verdict(Outcome::Unread, "the answer is no acknowledgement"),
+        Acknowledgement::Negative { code, description } => {
+            Verdict { outcome: Outcome::Declined, detail: format!("code {code}: {description}") }
+        }
+    }
+}
+
+/// What follows from an outcome.
+pub(super) fn course(outcome: Outcome) -> Course {
+    match outcome {
+        Outcome::Acknowledged | Outcome::Unread => Course::Delivered,
+        Outcome::Gone | Outcome::Unrenderable => Course::Stop,
+        Outcome::Declined
+        | Outcome::Redirected
+        | Outcome::Throttled
+        | Outcome::RefusedByServer
+        | Outcome::FailedAtServer
+        | Outcome::Forbidden
+        | Outcome::NameFailed
+        | Outcome::ConnectFailed
+        | Outcome::TlsFailed
+        | Outcome::Broken
+        | Outcome::TimedOut
+        | Outcome::NotHttp => Course::Again,
+    }
+}
+
+/// What an outcome says about the endpoint.
+pub(super) fn condition(outcome: Outcome) -> Condition {
+    match outcome {
+        Outcome::Acknowledged
+        | Outcome::Unread
+        | Outcome::Declined
+        | Outcome::Redirected
+        | Outcome::Gone
+        | Outcome::RefusedByServer => Condition::Well,
+        Outcome::Throttled
+        | Outcome::FailedAtServer
+        | Outcome::NameFailed
+        | Outcome::ConnectFailed
+        | Outcome::TlsFailed
+        | Outcome::Broken
+        | Outcome::TimedOut
+        | Outcome::NotHttp => Condition::Sick,
+        Outcome::Forbidden | Outcome::Unrenderable => Condition::Unknown,
+    }
+}
