@@ -168,9 +168,8 @@ fn client_verifier(
 
 /// All PEM sections of one kind; at least one.
 fn sections<T: PemObject>(file: &Path, what: &'static str) -> Result<Vec<T>, TlsError> {
-    let all: Vec<T> = T::pem_file_iter(file)
-        .and_then(|sections| sections.collect::<Result<_, _>>())
-        .map_err(fault(file, what))?;
+    let all: Vec<T> =
+        T::pem_file_iter(file).and_then(|sections| sections.collect::<Result<_, _>>()).map_err(fault(file, what))?;
     if all.is_empty() { Err(fault(file, what)(pem::Error::NoItemsFound)) } else { Ok(all) }
 }
 
