@@ -107,10 +107,10 @@ impl Ending {
     /// Counts and logs it.
     pub(super) fn report(self, inside: &Inside, peer: SocketAddr) {
         inside.metrics.connection_ended(inside.name(), self.name());
-        if self.is_refusal() {
-            tracing::warn!(door = inside.name(), %peer, reason = self.name(), "a connection was refused");
-        } else {
+        if !self.is_refusal() {
             tracing::debug!(door = inside.name(), %peer, outcome = self.name(), "a connection ended");
+        } else if let Some(left_out) = inside.refusal_lines.take(Instant::now()) {
+            tracing::warn!(door = inside.name(), %peer, reason = self.name(), left_out, "a connection was refused");
         }
     }
 }
@@ -140,7 +140,7 @@ async fn shake_hands(
     signal: &mut Listener,
 ) -> Result<(TlsStream<TcpStream>, KeyFingerprint), Ending> {
     let handshake = async {
-        // Closed never: an error would mean so.
+        // The semaphore is never closed, so there is always a turn in the end.
         let _turn = inside.handshakes.acquire().await.map_err(|_| Ending::Cut)?;
         let started = Instant::now();
         let stream = TlsAcceptor::from(tls.config()).accept(stream).await.map_err(|error| handshake_ending(&error))?;

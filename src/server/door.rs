@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::telemetry::metrics::Metrics;
 
+use super::lines::LineBudget;
 use super::slots::Slots;
 use super::tls::Tls;
 
@@ -91,7 +92,7 @@ impl From<&config::Limits> for DoorLimits {
 }
 
 /// A door that is open.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct OpenDoor {
     pub(super) address: SocketAddr,
 }
@@ -112,6 +113,7 @@ pub(super) struct Inside {
     pub(super) limits: DoorLimits,
     pub(super) slots: Arc<Slots>,
     pub(super) handshakes: tokio::sync::Semaphore,
+    pub(super) refusal_lines: LineBudget,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -126,6 +128,7 @@ impl Inside {
             service: config.service,
             slots: Slots::new(limits.connections_max, limits.connections_per_address_max),
             handshakes: tokio::sync::Semaphore::new(limits.handshakes_max.min(tokio::sync::Semaphore::MAX_PERMITS)),
+            refusal_lines: LineBudget::default(),
             limits,
             clock,
             metrics,

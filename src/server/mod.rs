@@ -13,6 +13,7 @@ mod body;
 mod connection;
 mod conversation;
 mod door;
+mod lines;
 mod metrics_door;
 mod signal;
 mod slots;

@@ -148,6 +148,7 @@ impl<S> Drop for Wire<S> {
 mod tests {
     use std::convert::Infallible;
     use std::sync::atomic::AtomicUsize;
+    use std::task::Waker;
 
     use bytes::Bytes;
     use hyper::Response;
@@ -160,75 +161,86 @@ mod tests {
     const PIPE_BYTES: usize = 64;
     const BODY_BYTES: usize = 1000;
 
-    /// Serves one connection over a pipe that holds 64 bytes, with answers of `body_bytes` whose
-    /// hooks count; gives the client's end, the connection and the count.
-    fn served(body_bytes: usize) -> (DuplexStream, Pin<Box<dyn Future<Output = hyper::Result<()>>>>, Arc<AtomicUsize>) {
-        let runs = Arc::new(AtomicUsize::new(0));
-        let unflushed = Arc::new(Unflushed::default());
-        let (client, server) = duplex(PIPE_BYTES);
-        let wire = Wire::new(server, Arc::clone(&unflushed), Arc::default(), Duration::from_secs(60));
-        let counted = Arc::clone(&runs);
-        let service = hyper::service::service_fn(move |_| {
-            let counted = Arc::clone(&counted);
-            let hook = move || {
-                counted.fetch_add(1, Ordering::SeqCst);
-            };
-            let written = Written::new(Some(Box::new(hook)));
-            let body = AnswerBody::new(Bytes::from(vec![b'x'; body_bytes]), written, Arc::clone(&unflushed));
-            async { Ok::<_, Infallible>(Response::new(body)) }
-        });
-        let connection = hyper::server::conn::http1::Builder::new()
-            .timer(hyper_util::rt::TokioTimer::new())
-            .serve_connection(TokioIo::new(wire), service);
-        (client, Box::pin(connection), runs)
+    /// One connection over a pipe that holds 64 bytes, and the client's end of it.
+    struct Served {
+        client: DuplexStream,
+        connection: Option<Pin<Box<dyn Future<Output = hyper::Result<()>>>>>,
+        runs: Arc<AtomicUsize>,
+        /// Outlives the connection, so that only its end can make the hooks run.
+        _unflushed: Arc<Unflushed>,
     }
 
-    fn step(connection: &mut Pin<Box<dyn Future<Output = hyper::Result<()>>>>) -> bool {
-        connection.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop())).is_ready()
-    }
+    impl Served {
+        /// Has sent a request; the answers have `body_bytes`, and hooks that count.
+        async fn asked(body_bytes: usize) -> Self {
+            let runs = Arc::new(AtomicUsize::new(0));
+            let unflushed = Arc::new(Unflushed::default());
+            let (mut client, server) = duplex(PIPE_BYTES);
+            let wire = Wire::new(server, Arc::clone(&unflushed), Arc::default(), Duration::from_secs(60));
+            let (counted, waiting) = (Arc::clone(&runs), Arc::clone(&unflushed));
+            let service = hyper::service::service_fn(move |_| {
+                let counted = Arc::clone(&counted);
+                let hook = move || {
+                    counted.fetch_add(1, Ordering::SeqCst);
+                };
+                let written = Written::new(Some(Box::new(hook)));
+                let body = AnswerBody::new(Bytes::from(vec![b'x'; body_bytes]), written, Arc::clone(&waiting));
+                async { Ok::<_, Infallible>(Response::new(body)) }
+            });
+            let connection = hyper::server::conn::http1::Builder::new()
+                .timer(hyper_util::rt::TokioTimer::new())
+                .serve_connection(TokioIo::new(wire), service);
+            client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+            Self { client, connection: Some(Box::pin(connection)), runs, _unflushed: unflushed }
+        }
 
-    /// Reads what is in the pipe now.
-    async fn drain(client: &mut DuplexStream) -> usize {
-        let mut space = [0; PIPE_BYTES];
-        client.read(&mut space).await.unwrap()
+        /// Lets the connection do what it can do now.
+        fn step(&mut self) {
+            let connection = self.connection.as_mut().unwrap();
+            assert!(connection.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+
+        /// Reads what is in the pipe now.
+        async fn read(&mut self) -> usize {
+            self.client.read(&mut [0; PIPE_BYTES]).await.unwrap()
+        }
+
+        fn runs(&self) -> usize {
+            self.runs.load(Ordering::SeqCst)
+        }
     }
 
     #[tokio::test]
     async fn d3_the_hook_runs_when_the_last_byte_went_out_and_not_before() {
-        let (mut client, mut connection, runs) = served(BODY_BYTES);
-        client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-        step(&mut connection);
-        let mut seen = drain(&mut client).await;
+        let mut served = Served::asked(BODY_BYTES).await;
+        served.step();
+        let mut seen = served.read().await;
         while seen < BODY_BYTES {
-            assert_eq!(runs.load(Ordering::SeqCst), 0, "the hook ran after {seen} bytes");
-            step(&mut connection);
-            seen += drain(&mut client).await;
+            assert_eq!(served.runs(), 0, "the hook ran after {seen} bytes");
+            served.step();
+            seen += served.read().await;
         }
-        step(&mut connection);
-        assert_eq!(runs.load(Ordering::SeqCst), 1);
+        served.step();
+        assert_eq!(served.runs(), 1);
     }
 
     #[tokio::test]
     async fn d3_an_answer_without_a_body_has_its_hook_run_too() {
-        let (mut client, mut connection, runs) = served(0);
-        client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-        step(&mut connection);
-        assert_eq!(runs.load(Ordering::SeqCst), 0, "the headers alone are longer than the pipe");
-        drain(&mut client).await;
-        step(&mut connection);
-        drain(&mut client).await;
-        step(&mut connection);
-        assert_eq!(runs.load(Ordering::SeqCst), 1);
+        let mut served = Served::asked(0).await;
+        served.step();
+        assert_eq!(served.runs(), 0, "the headers alone are longer than the pipe");
+        served.read().await;
+        served.step();
+        assert_eq!(served.runs(), 1);
     }
 
     #[tokio::test]
     async fn d3_the_hook_runs_when_the_connection_ends_in_the_middle_of_the_answer() {
-        let (mut client, mut connection, runs) = served(BODY_BYTES);
-        client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-        step(&mut connection);
-        assert_eq!(runs.load(Ordering::SeqCst), 0);
-        drop(connection);
-        assert_eq!(runs.load(Ordering::SeqCst), 1);
+        let mut served = Served::asked(BODY_BYTES).await;
+        served.step();
+        assert_eq!(served.runs(), 0);
+        served.connection = None;
+        assert_eq!(served.runs(), 1);
     }
 
     #[tokio::test]
