@@ -1,0 +1,8 @@
+//! The doors over real sockets, with certificates made for each test.
+
+mod attendants;
+mod coming_in;
+mod house;
+mod pki;
+mod requests;
+mod shutdown;

@@ -1,0 +1,300 @@
+//! Counters, gauges and histograms, and their text for the metrics door. Other modules call the
+//! methods of [`Metrics`] and never touch the types of the metrics library.
+
+use std::fmt;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+/// The content type of [`Metrics::text`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AtDoor {
+    door: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ConnectionEnd {
+    door: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestEnd {
+    door: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AnswerCode {
+    code: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallbackAttempt {
+    kind: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Tolerance {
+    name: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refusal {
+    reason: &'static str,
+}
+
+type Seconds<L> = Family<L, Histogram, fn() -> Histogram>;
+
+/// Everything that this process counts. One per process, shared by reference.
+pub struct Metrics {
+    registry: Registry,
+    connections: Family<ConnectionEnd, Counter>,
+    connections_open: Family<AtDoor, Gauge>,
+    handshake_seconds: Seconds<AtDoor>,
+    requests: Family<RequestEnd, Counter>,
+    request_seconds: Seconds<AtDoor>,
+    accept_failures: Family<AtDoor, Counter>,
+    answers: Family<AnswerCode, Counter>,
+    callbacks: Family<CallbackAttempt, Counter>,
+    commits: Family<Outcome, Counter>,
+    commit_seconds: Histogram,
+    tolerances: Family<Tolerance, Counter>,
+    refusals: Family<Refusal, Counter>,
+    whitelist_reloads: Family<Outcome, Counter>,
+    whitelist_stale: Gauge,
+    whitelist_networks: Gauge<u64, AtomicU64>,
+}
+
+impl Metrics {
+    /// All families, at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("lango");
+        Self {
+            connections: counters(&mut registry, "connections", "Connections that ended, by how"),
+            connections_open: family(&mut registry, "connections_open", "Connections now open"),
+            handshake_seconds: histograms(&mut registry, "handshake", "Time of a TLS handshake that succeeded"),
+            requests: counters(&mut registry, "requests", "Requests answered, by HTTP status"),
+            request_seconds: histograms(&mut registry, "request", "Time from a request's headers to its answer"),
+            accept_failures: counters(&mut registry, "accept_failures", "Failures of accept, such as no file left"),
+            answers: counters(&mut registry, "answers", "Answers to requests, by response or result code"),
+            callbacks: counters(&mut registry, "callbacks", "Attempts to call a third party, by outcome"),
+            commits: counters(&mut registry, "commits", "Write sets given to the store, by outcome"),
+            commit_seconds: commit_seconds(&mut registry),
+            tolerances: counters(&mut registry, "tolerances_used", "Uses of named tolerances"),
+            refusals: counters(&mut registry, "refusals", "Requests refused by a gate, by private reason"),
+            whitelist_reloads: counters(&mut registry, "whitelist_reloads", "Readings of the whitelist, by outcome"),
+            whitelist_stale: gauge(
+                &mut registry,
+                "whitelist_stale",
+                "1 while the whitelist's file has a fault and the list before it is in force",
+            ),
+            whitelist_networks: gauge(&mut registry, "whitelist_networks", "Networks of the whitelist in force"),
+            registry,
+        }
+    }
+
+    /// A connection to `door` is open.
+    pub fn connection_opened(&self, door: &'static str) {
+        self.connections_open.get_or_create(&AtDoor { door }).inc();
+    }
+
+    /// A connection that was reported as opened is closed.
+    pub fn connection_closed(&self, door: &'static str) {
+        self.connections_open.get_or_create(&AtDoor { door }).dec();
+    }
+
+    /// A connection ended, or was refused: `outcome` says how.
+    pub fn connection_ended(&self, door: &'static str, outcome: &'static str) {
+        self.connections.get_or_create(&ConnectionEnd { door, outcome }).inc();
+    }
+
+    /// A TLS handshake succeeded.
+    pub fn handshake(&self, door: &'static str, took: Duration) {
+        self.handshake_seconds.get_or_create(&AtDoor { door }).observe(took.as_secs_f64());
+    }
+
+    /// Accepting a connection failed for a reason of this machine, not of the peer.
+    pub fn accept_failed(&self, door: &'static str) {
+        self.accept_failures.get_or_create(&AtDoor { door }).inc();
+    }
+
+    /// A request was answered with this HTTP status.
+    pub fn request(&self, door: &'static str, status: u16, took: Duration) {
+        self.requests.get_or_create(&RequestEnd { door, status }).inc();
+        self.request_seconds.get_or_create(&AtDoor { door }).observe(took.as_secs_f64());
+    }
+
+    /// A request was answered, or a transaction decided, with this code of the protocol. The code
+    /// is one of ours, never one that a caller sent.
+    pub fn answer(&self, code: &str) {
+        self.answers.get_or_create(&AnswerCode { code: code.to_owned() }).inc();
+    }
+
+    /// An attempt to call a third party: `kind` such as `result`, `outcome` such as `delivered`.
+    pub fn callback(&self, kind: &'static str, outcome: &'static str) {
+        self.callbacks.get_or_create(&CallbackAttempt { kind, outcome }).inc();
+    }
+
+    /// The store took a write set, or refused it.
+    pub fn commit(&self, outcome: &'static str, took: Duration) {
+        self.commits.get_or_create(&Outcome { outcome }).inc();
+        self.commit_seconds.observe(took.as_secs_f64());
+    }
+
+    /// A named tolerance let something through.
+    pub fn tolerance_used(&self, name: &'static str) {
+        self.tolerances.get_or_create(&Tolerance { name }).inc();
+    }
+
+    /// A gate refused a request.
+    pub fn refused(&self, reason: &'static str) {
+        self.refusals.get_or_create(&Refusal { reason }).inc();
+    }
+
+    /// A new whitelist is in force, with this many networks.
+    pub fn whitelist_replaced(&self, networks: usize) {
+        self.whitelist_reloads.get_or_create(&Outcome { outcome: "replaced" }).inc();
+        self.whitelist_networks.set(u64::try_from(networks).unwrap_or(u64::MAX));
+        self.whitelist_stale.set(0);
+    }
+
+    /// The whitelist's file has a fault; the list before it stays in force.
+    pub fn whitelist_refused(&self) {
+        self.whitelist_reloads.get_or_create(&Outcome { outcome: "refused" }).inc();
+        self.whitelist_stale.set(1);
+    }
+
+    /// All of it as OpenMetrics text, of [`CONTENT_TYPE`].
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        match encode(&mut text, &self.registry) {
+            Ok(()) => text,
+            // Writing to a string fails only if a metric's own encoder does; half a page would be
+            // read as counters that vanished, so there is none.
+            Err(fmt::Error) => String::from("# EOF\n"),
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+fn counters<L>(registry: &mut Registry, name: &str, help: &str) -> Family<L, Counter>
+where
+    L: Clone + std::hash::Hash + Eq + EncodeLabelSet + fmt::Debug + Send + Sync + 'static,
+{
+    let family = Family::default();
+    registry.register(name, help, Family::clone(&family));
+    family
+}
+
+fn family<L>(registry: &mut Registry, name: &str, help: &str) -> Family<L, Gauge>
+where
+    L: Clone + std::hash::Hash + Eq + EncodeLabelSet + fmt::Debug + Send + Sync + 'static,
+{
+    let family = Family::default();
+    registry.register(name, help, Family::clone(&family));
+    family
+}
+
+fn histograms(registry: &mut Registry, name: &str, help: &str) -> Seconds<AtDoor> {
+    let family = Family::new_with_constructor(seconds as fn() -> Histogram);
+    registry.register_with_unit(name, help, Unit::Seconds, Family::clone(&family));
+    family
+}
+
+fn commit_seconds(registry: &mut Registry) -> Histogram {
+    let histogram = seconds();
+    registry.register_with_unit("commit", "Time from a write set to its durability", Unit::Seconds, histogram.clone());
+    histogram
+}
+
+fn gauge<N, A>(registry: &mut Registry, name: &str, help: &str) -> Gauge<N, A>
+where
+    Gauge<N, A>: Default + Clone + prometheus_client::registry::Metric,
+{
+    let gauge = Gauge::<N, A>::default();
+    registry.register(name, help, gauge.clone());
+    gauge
+}
+
+/// 50 microseconds to 26 seconds: from one commit to a payer's whole window and beyond.
+fn seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.000_05, 2.0, 20))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_is_in_the_text() {
+        let metrics = Metrics::new();
+        metrics.connection_ended("third_party", "address");
+        metrics.request("third_party", 200, Duration::from_millis(3));
+        metrics.answer("0");
+        metrics.callback("result", "delivered");
+        metrics.commit("done", Duration::from_micros(400));
+        metrics.tolerance_used("element-order");
+        metrics.refused("password");
+        let text = metrics.text();
+        for line in [
+            r#"lango_connections_total{door="third_party",outcome="address"} 1"#,
+            r#"lango_requests_total{door="third_party",status="200"} 1"#,
+            r#"lango_request_seconds_count{door="third_party"} 1"#,
+            r#"lango_answers_total{code="0"} 1"#,
+            r#"lango_callbacks_total{kind="result",outcome="delivered"} 1"#,
+            r#"lango_commits_total{outcome="done"} 1"#,
+            r#"lango_tolerances_used_total{name="element-order"} 1"#,
+            r#"lango_refusals_total{reason="password"} 1"#,
+        ] {
+            assert!(text.contains(line), "{line} is missing in\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn a_faulty_whitelist_shows_until_a_good_one_replaces_it() {
+        let metrics = Metrics::new();
+        metrics.whitelist_replaced(4);
+        metrics.whitelist_refused();
+        assert!(metrics.text().contains("lango_whitelist_stale 1\n"));
+        metrics.whitelist_replaced(5);
+        let text = metrics.text();
+        assert!(text.contains("lango_whitelist_stale 0\n") && text.contains("lango_whitelist_networks 5\n"), "{text}");
+    }
+
+    #[test]
+    fn a_door_counts_what_is_open() {
+        let metrics = Metrics::new();
+        metrics.connection_opened("handset");
+        metrics.connection_opened("handset");
+        metrics.connection_closed("handset");
+        assert!(metrics.text().contains(r#"lango_connections_open{door="handset"} 1"#));
+    }
+}
