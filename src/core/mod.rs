@@ -1,1 +1,189 @@
-//! Under way.
+//! The core: identities, roles, the catalogue, accounts and the commands that move money.
+//!
+//! It is pure. It reads through [`store::Read`](crate::store::Read), is told the time and given
+//! random draws, and answers with a [`Decision`]: what to report, and the one write set that makes
+//! it true. Architecture invariant: nothing in here knows HTTP, XML, files, the clock or randomness,
+//! and nothing but [`ledger`] moves money.
+
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
+pub mod accounts;
+pub mod catalogue;
+pub mod channel;
+pub mod codes;
+mod commands;
+pub mod dated;
+pub mod decision;
+pub mod directory;
+mod evidence;
+pub mod ids;
+pub mod ledger;
+pub mod limits;
+pub mod money;
+pub mod order;
+pub mod receipt;
+pub mod report;
+pub mod roles;
+pub mod tariff;
+#[cfg(test)]
+mod testing;
+pub mod transaction;
+
+use std::sync::Arc;
+
+pub use accounts::{Account, AccountKind, Balance, Holder};
+pub use catalogue::{Catalogue, CatalogueError};
+pub use channel::Channel;
+pub use codes::ResultCode;
+pub use commands::{Flaw, SettleError};
+pub use decision::Decision;
+pub use ids::{ConversationId, Draw, IdError, Msisdn, OperatorId, Shortcode};
+pub use money::Amount;
+pub use order::{CancelReason, Credential, CustomerPayment, Initiator, Order, Party};
+pub use receipt::Receipt;
+pub use report::{Report, ReportValue};
+pub use transaction::{Outcome, State, Transaction};
+
+use crate::clock::{Timestamp, Zone};
+use crate::store::{CommitError, Read, ReadError};
+use directory::Operator;
+
+/// How deep a hierarchy of organizations can be.
+pub const HIERARCHY_LEVELS_MAX: usize = 8;
+
+/// How many organizations one balance enquiry can ask for.
+pub const BALANCE_LIST_MAX: usize = 100;
+
+/// What differs from node to node.
+#[derive(Clone, Debug)]
+pub struct CoreSettings {
+    /// Where days roll.
+    pub zone: Zone,
+    /// The node's digit in receipts.
+    pub digit: u8,
+    /// The ISO 4217 code of the one currency.
+    pub currency: String,
+}
+
+/// The core under one catalogue.
+#[derive(Clone, Debug)]
+pub struct Core {
+    catalogue: Arc<Catalogue>,
+    settings: CoreSettings,
+}
+
+impl Core {
+    /// The core that decides by this catalogue.
+    pub fn new(catalogue: Arc<Catalogue>, settings: CoreSettings) -> Self {
+        Self { catalogue, settings }
+    }
+
+    /// The catalogue by which it decides.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// Where its days roll.
+    pub fn zone(&self) -> &Zone {
+        &self.settings.zone
+    }
+
+    /// The one currency.
+    pub fn currency(&self) -> &str {
+        &self.settings.currency
+    }
+
+    /// Whether a third party can order this command from the core.
+    pub fn command_known(&self, command: &str) -> bool {
+        commands::orderable(self, command).is_some()
+    }
+
+    /// What is wrong with the parameters of a command as far as can be said without reading
+    /// anything: for the synchronous answer. What the command is must be known.
+    pub fn flaw(&self, command: &str, parameters: &[(String, String)]) -> Option<Flaw> {
+        commands::flaw(commands::orderable(self, command)?, parameters)
+    }
+
+    /// The operator whose credential is to be checked for this order; none if there is no such user.
+    pub fn initiator(&self, facts: &dyn Read, order: &Order) -> Result<Option<Operator>, ReadError> {
+        commands::initiator(facts, order)
+    }
+
+    /// Decides an order of a third party.
+    pub fn execute(
+        &self,
+        facts: &dyn Read,
+        order: &Order,
+        credential: Credential,
+        now: Timestamp,
+        draw: Draw,
+    ) -> Result<Decision, ReadError> {
+        commands::execute(self, facts, order, &credential, now, draw)
+    }
+
+    /// Decides whether a subscriber can make this payment, and reserves the funds for it.
+    pub fn authorize(
+        &self,
+        facts: &dyn Read,
+        payment: &CustomerPayment,
+        now: Timestamp,
+        draw: Draw,
+    ) -> Result<Decision, ReadError> {
+        commands::authorize(self, facts, payment, now, draw)
+    }
+
+    /// How the payment that this gateway calls `session` ended or stands, if it was decided before.
+    pub fn payment_of_session(
+        &self,
+        facts: &dyn Read,
+        gateway: &str,
+        session: &str,
+    ) -> Result<Option<(Outcome, Option<Transaction>)>, ReadError> {
+        commands::payment_of_session(facts, gateway, session)
+    }
+
+    /// Moves what was reserved to the payee.
+    pub fn complete(
+        &self,
+        facts: &dyn Read,
+        receipt: &Receipt,
+        third_party_trans_id: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Decision, SettleError> {
+        commands::complete(facts, receipt, third_party_trans_id, now)
+    }
+
+    /// Gives back what was reserved.
+    pub fn cancel(
+        &self,
+        facts: &dyn Read,
+        receipt: &Receipt,
+        why: CancelReason,
+        now: Timestamp,
+    ) -> Result<Decision, SettleError> {
+        commands::cancel(self, facts, receipt, &why, now)
+    }
+
+    /// At most `limit` authorized payments whose time has run out, to be cancelled as expired.
+    pub fn overdue(&self, facts: &dyn Read, now: Timestamp, limit: usize) -> Result<Vec<Receipt>, ReadError> {
+        commands::overdue(facts, now, limit)
+    }
+
+    /// What becomes of a decision whose write set the store refused because a counter would have
+    /// left its bounds (others were faster): the transaction declined with the code of that bound.
+    /// None if the decision has no transaction to decline or the error is another one; then decide
+    /// again from what the store holds now.
+    pub fn bounded(&self, decision: &Decision, error: &CommitError) -> Option<Decision> {
+        commands::bounded(self, decision, error)
+    }
+
+    /// The receipt of a transaction that begins now.
+    fn receipt(&self, now: Timestamp, draw: Draw) -> Receipt {
+        Receipt::issue(self.zone().day(now), self.settings.digit, draw)
+    }
+
+    /// The receipt of what has no transaction.
+    fn no_receipt(&self, now: Timestamp) -> Receipt {
+        Receipt::none(self.zone().day(now))
+    }
+}

@@ -1,0 +1,245 @@
+//! Accounts: what a holder has, and the counters that hold the money.
+//!
+//! Each account has two counters, available and reserved; the current balance is their sum, so
+//! "available = current - reserved" cannot break (invariant L2).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{Msisdn, Shortcode};
+use crate::clock::Timestamp;
+use crate::store::{Key, Read, ReadError, Stored, decode};
+
+/// Who holds accounts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Holder {
+    /// The mobile-money operator itself.
+    Provider,
+    /// An organization.
+    Organization(Shortcode),
+    /// A subscriber.
+    Subscriber(Msisdn),
+}
+
+impl Holder {
+    /// The shortcode, if it is an organization.
+    pub fn shortcode(&self) -> Option<&Shortcode> {
+        match self {
+            Self::Organization(shortcode) => Some(shortcode),
+            Self::Provider | Self::Subscriber(_) => None,
+        }
+    }
+
+    /// The key of this holder's things of one kind.
+    pub(super) fn under(&self, kind: &str) -> Key {
+        let key = Key::of(kind);
+        match self {
+            Self::Provider => key.text("provider").text(""),
+            Self::Organization(shortcode) => key.text("organization").text(shortcode.as_str()),
+            Self::Subscriber(msisdn) => key.text("subscriber").text(msisdn.as_str()),
+        }
+    }
+}
+
+/// The identifier alone, as in `ReceiverPartyPublicName`.
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Provider => f.write_str("Service Provider"),
+            Self::Organization(shortcode) => fmt::Display::fmt(shortcode, f),
+            Self::Subscriber(msisdn) => fmt::Display::fmt(msisdn, f),
+        }
+    }
+}
+
+/// What an account is for (domain.md 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccountKind {
+    /// MMF, also called Working: outgoing cash of an organization, and a subscriber's own account.
+    Working,
+    /// Cash in and out of agents.
+    Float,
+    /// Incoming cash of a paybill; business-to-customer payments go out of it.
+    Utility,
+    /// Incoming cash of tills.
+    Merchant,
+    /// What an organization owes the provider: never above zero.
+    ChargesPaid,
+    /// In between at settlement.
+    OrganizationSettlement,
+    /// The provider's account at the bank, from which all money comes: never above zero, for what
+    /// is negative here is in everybody else's accounts.
+    Trust,
+    /// What the provider earned.
+    ChargesIncome,
+    /// What the provider cannot place yet.
+    Suspense,
+}
+
+impl AccountKind {
+    /// The accounts of the provider.
+    pub const PROVIDER: [AccountKind; 3] = [Self::Trust, Self::ChargesIncome, Self::Suspense];
+
+    /// The kinds that an organization can have, in the order in which balances are reported.
+    pub const ORGANIZATION: [AccountKind; 6] =
+        [Self::Working, Self::Float, Self::Utility, Self::Merchant, Self::ChargesPaid, Self::OrganizationSettlement];
+
+    /// How third parties know it.
+    pub const fn alias(self) -> &'static str {
+        match self {
+            Self::Working => "Working Account",
+            Self::Float => "Float Account",
+            Self::Utility => "Utility Account",
+            Self::Merchant => "Merchant Account",
+            Self::ChargesPaid => "Charges Paid Account",
+            Self::OrganizationSettlement => "Organization Settlement Account",
+            Self::Trust => "Trust Account",
+            Self::ChargesIncome => "Charges Income Account",
+            Self::Suspense => "Suspense Account",
+        }
+    }
+
+    /// Its name in keys. Stored, so never to be changed.
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Working => "working",
+            Self::Float => "float",
+            Self::Utility => "utility",
+            Self::Merchant => "merchant",
+            Self::ChargesPaid => "charges-paid",
+            Self::OrganizationSettlement => "organization-settlement",
+            Self::Trust => "trust",
+            Self::ChargesIncome => "charges-income",
+            Self::Suspense => "suspense",
+        }
+    }
+
+    /// The bounds of its available funds, whoever holds it.
+    pub(super) const fn bounds(self) -> Bounds {
+        match self {
+            Self::ChargesPaid | Self::Trust => Bounds { floor: i64::MIN, ceiling: 0 },
+            _ => Bounds { floor: 0, ceiling: i64::MAX },
+        }
+    }
+}
+
+/// Between what a counter stays, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// The least.
+    pub floor: i64,
+    /// The most.
+    pub ceiling: i64,
+}
+
+/// One account: whose, and which.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Account {
+    /// Who holds it.
+    pub holder: Holder,
+    /// What it is for.
+    pub kind: AccountKind,
+}
+
+impl Account {
+    /// This account of this holder.
+    pub fn new(holder: Holder, kind: AccountKind) -> Self {
+        Self { holder, kind }
+    }
+
+    /// An account of the provider.
+    pub fn of_provider(kind: AccountKind) -> Self {
+        Self::new(Holder::Provider, kind)
+    }
+
+    /// The record that says that the account is open.
+    pub fn record(&self) -> Key {
+        self.holder.under("account").text(self.kind.key())
+    }
+
+    /// The counter of the funds that can be spent.
+    pub fn available(&self) -> Key {
+        self.holder.under("available").text(self.kind.key())
+    }
+
+    /// The counter of the funds that are promised to a payment under way.
+    pub fn reserved(&self) -> Key {
+        self.holder.under("reserved").text(self.kind.key())
+    }
+
+    /// The log of everything that moved this account.
+    pub fn statement(&self) -> Key {
+        self.holder.under("statement").text(self.kind.key())
+    }
+
+    /// Its balance as it stands.
+    pub fn balance(&self, facts: &dyn Read) -> Result<Balance, ReadError> {
+        Ok(Balance { available: facts.counter(&self.available())?, reserved: facts.counter(&self.reserved())? })
+    }
+}
+
+/// What an account holds, in minor units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Balance {
+    /// Can be spent.
+    pub available: i64,
+    /// Promised.
+    pub reserved: i64,
+}
+
+impl Balance {
+    /// All of it.
+    pub const fn current(self) -> i64 {
+        self.available.saturating_add(self.reserved)
+    }
+}
+
+/// The record of an open account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenAccount {
+    /// Which one.
+    pub account: Account,
+    /// Since when.
+    pub opened: Timestamp,
+    /// A frozen account neither pays nor is paid.
+    pub frozen: bool,
+}
+
+impl Stored for OpenAccount {
+    const NAME: &'static str = "an open account";
+}
+
+/// The accounts that this holder has open, with their balances, in the order of their keys.
+pub fn balances(facts: &dyn Read, holder: &Holder) -> Result<Vec<(AccountKind, Balance)>, ReadError> {
+    if *holder == Holder::Provider {
+        let provider = AccountKind::PROVIDER.iter();
+        return provider.map(|&kind| Ok((kind, Account::of_provider(kind).balance(facts)?))).collect();
+    }
+    let open = facts.range(&holder.under("account").subtree(), AccountKind::ORGANIZATION.len())?;
+    let accounts = open.iter().map(|(_, record)| decode::<OpenAccount>(record).map(|open| open.account));
+    accounts.map(|account| account.and_then(|account| Ok((account.kind, account.balance(facts)?)))).collect()
+}
+
+/// The sum over all accounts of everybody: zero, or money was made or lost (invariant L1).
+pub fn ledger_sum(facts: &dyn Read) -> Result<i128, ReadError> {
+    const PAGE: usize = 1_000;
+    let mut sum = 0_i128;
+    for kind in AccountKind::PROVIDER {
+        sum = sum.saturating_add(i128::from(Account::of_provider(kind).balance(facts)?.current()));
+    }
+    let mut range = Key::of("account").subtree();
+    loop {
+        let page = facts.range(&range, PAGE)?;
+        for (_, record) in &page {
+            let balance = decode::<OpenAccount>(record)?.account.balance(facts)?;
+            sum = sum.saturating_add(i128::from(balance.current()));
+        }
+        match page.last() {
+            Some((last, _)) => range = range.after(last),
+            None => return Ok(sum),
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Whether the catalogue makes sense as a whole: every reference resolves, bands have no gaps, and
+//! whatever a service needs is there on every day on which it can be used.
+
+use super::{Catalogue, CatalogueError, ChargeRule, Direction, Flow, NetworkNeed, Product, Service};
+use crate::clock::Day;
+use crate::core::accounts::AccountKind;
+use crate::core::channel::Channel;
+use crate::core::money::Amount;
+use crate::core::tariff::Band;
+
+const SERVICES: &str = "services.toml";
+const PRODUCTS: &str = "products.toml";
+const ROLES: &str = "roles.toml";
+const TARIFFS: &str = "tariffs.toml";
+const LIMITS: &str = "limits.toml";
+
+/// Everything that is wrong, in the order of the files; empty if nothing is.
+pub(super) fn check(catalogue: &Catalogue) -> Vec<CatalogueError> {
+    let mut checker = Checker { catalogue, errors: Vec::new() };
+    for service in catalogue.services() {
+        checker.service(service);
+    }
+    checker.products();
+    checker.roles();
+    checker.tariffs();
+    checker.limits();
+    checker.errors
+}
+
+struct Checker<'a> {
+    catalogue: &'a Catalogue,
+    errors: Vec<CatalogueError>,
+}
+
+impl Checker<'_> {
+    fn wrong(&mut self, file: &str, message: String) {
+        self.errors.push(CatalogueError { file: file.to_owned(), message });
+    }
+
+    fn require(&mut self, holds: bool, file: &str, message: impl FnOnce() -> String) {
+        if !holds {
+            self.wrong(file, message());
+        }
+    }
+
+    fn service(&mut self, service: &Service) {
+        let command = &service.command;
+        self.door(service);
+        if let Some(permission) = &service.permission {
+            self.permission(command, permission, service.channel);
+        }
+        let products = || self.catalogue.products.values();
+        let granted = products().any(|product| product.starts.contains(command) || product.receives.contains(command));
+        self.require(granted || service.flow == Flow::Broker, PRODUCTS, || {
+            format!("no product has the command {command}; add it to the `starts` or `receives` of one")
+        });
+        if let Some(limits) = service.limits() {
+            self.limits_of(command, limits);
+        }
+        for rule in service.charge_rules() {
+            self.charge(service, rule);
+        }
+    }
+
+    /// What a third party starts comes through the VPN, and needs a permission; the handset side
+    /// has neither third parties nor roles.
+    fn door(&mut self, service: &Service) {
+        let command = &service.command;
+        match service.channel {
+            Channel::Handset => {
+                self.require(service.network.is_none() && service.permission.is_none(), SERVICES, || {
+                    format!("{command} is for handsets; remove its `network` and `permission`")
+                });
+            }
+            Channel::Api | Channel::Web => {
+                let needs_role = service.flow != Flow::Broker;
+                self.require(!needs_role || service.permission.is_some(), SERVICES, || {
+                    format!("{command} needs a `permission`, else everybody could use it")
+                });
+            }
+        }
+        if service.channel == Channel::Api {
+            let vpn = service.direction == Direction::Provider || service.network == Some(NetworkNeed::Vpn);
+            self.require(vpn, SERVICES, || format!("{command} is started by third parties; set `network = \"vpn\"`"));
+            self.require(service.network.is_some(), SERVICES, || format!("{command} needs a `network`"));
+        }
+        let handset_flow = matches!(service.flow, Flow::CustomerPayment(_));
+        self.require(handset_flow == (service.channel == Channel::Handset), SERVICES, || {
+            format!("{command}: customer payments, and they alone, belong to the channel \"handset\"")
+        });
+    }
+
+    fn permission(&mut self, command: &str, permission: &str, channel: Channel) {
+        let known = self.catalogue.permissions.iter().any(|known| known.name == *permission);
+        self.require(known, ROLES, || {
+            format!("{command} needs the permission \"{permission}\", which is not there; add a [[permission]]")
+        });
+        let held = self.catalogue.roles.keys().any(|role| self.catalogue.role_permits(role, channel, permission));
+        self.require(held, ROLES, || {
+            format!("no role of the channel {channel} has \"{permission}\", which {command} needs; give it to one")
+        });
+    }
+
+    fn limits_of(&mut self, command: &str, limits: &str) {
+        let known = self.catalogue.transaction_limits.contains_key(limits);
+        self.require(known, LIMITS, || {
+            format!("{command} has the limits \"{limits}\", which are not there; add a [[transaction]]")
+        });
+    }
+
+    fn charge(&mut self, service: &Service, rule: &ChargeRule) {
+        let command = &service.command;
+        for name in rule.tariffs() {
+            let Some(tariff) = self.catalogue.tariff(name) else {
+                self.wrong(
+                    TARIFFS,
+                    format!("{command} has the tariff \"{name}\", which is not there; add a [[tariff]]"),
+                );
+                continue;
+            };
+            for version in tariff.versions.versions() {
+                let greatest = version.rule.last().map_or(Amount::ZERO, |band| band.up_to);
+                let allowed = self.greatest_amount(service, version.from);
+                self.require(allowed <= greatest, TARIFFS, || {
+                    format!("tariff \"{name}\" ends at {greatest}, but {command} allows {allowed}; add a band")
+                });
+                let customers_pay = version.rule.iter().any(|band| !band.customer.is_zero());
+                self.require(!customers_pay || matches!(service.flow, Flow::CustomerPayment(_)), TARIFFS, || {
+                    format!("tariff \"{name}\" has a customer's part, but in {command} no customer pays; set it to 0")
+                });
+            }
+        }
+    }
+
+    /// The greatest amount that a service allows on a day or ever after.
+    fn greatest_amount(&self, service: &Service, from: Day) -> Amount {
+        let limits = service.limits().and_then(|name| self.catalogue.transaction_limits.get(name));
+        let Some(limits) = limits else { return Amount::ZERO };
+        let in_force = limits.versions.on(from).into_iter();
+        let later = limits.versions.versions().iter().filter(|version| version.from > from).map(|later| &later.rule);
+        in_force.chain(later).map(|limit| limit.maximum).max().unwrap_or_default()
+    }
+
+    fn products(&mut self) {
+        let mut products: Vec<_> = self.catalogue.products.values().collect();
+        products.sort_by(|one, other| one.name.cmp(&other.name));
+        for product in products {
+            let commands = product.starts.iter().chain(&product.receives);
+            for command in
+                commands.filter(|command| !self.catalogue.services.contains_key(*command)).collect::<Vec<_>>()
+            {
+                self.wrong(PRODUCTS, format!("\"{}\" has the command {command}, which no service has", product.name));
+            }
+            let foreign = product.accounts.iter().find(|kind| !AccountKind::ORGANIZATION.contains(kind));
+            if let Some(kind) = foreign {
+                self.wrong(PRODUCTS, format!("\"{}\" has the {}, which is the provider's", product.name, kind.alias()));
+            }
+            self.accounts_of(product);
+        }
+    }
+
+    /// A product has the accounts that its services debit, credit and charge.
+    fn accounts_of(&mut self, product: &Product) {
+        let service = |command: &String| self.catalogue.services.get(command);
+        let mut needed = Vec::new();
+        for service in product.starts.iter().filter_map(service) {
+            if let Flow::Transfer(rules) = &service.flow {
+                needed.push((&service.command, rules.debit.account));
+                if !rules.charges.is_empty() {
+                    needed.push((&service.command, AccountKind::ChargesPaid));
+                }
+            }
+        }
+        for service in product.receives.iter().filter_map(service) {
+            match &service.flow {
+                Flow::Transfer(rules) => needed.push((&service.command, rules.credit.account)),
+                Flow::CustomerPayment(rules) => {
+                    needed.push((&service.command, rules.credit_account));
+                    needed.push((&service.command, AccountKind::ChargesPaid));
+                }
+                Flow::AccountBalance | Flow::TransactionStatus { .. } | Flow::Broker => {}
+            }
+        }
+        let missing: Vec<_> = needed.into_iter().filter(|(_, kind)| !product.accounts.contains(kind)).collect();
+        for (command, kind) in missing {
+            let message = format!("\"{}\" has {command}, so it needs the {} in `accounts`", product.name, kind.alias());
+            self.wrong(PRODUCTS, message);
+        }
+    }
+
+    fn roles(&mut self) {
+        let mut roles: Vec<_> = self.catalogue.roles.values().collect();
+        roles.sort_by(|one, other| one.name.cmp(&other.name));
+        for role in roles {
+            for held in &role.permissions {
+                let known = self.catalogue.permissions.iter().any(|known| known.name == *held);
+                self.require(known, ROLES, || {
+                    format!(
+                        "role \"{}\" has the permission \"{held}\", which is not there; add a [[permission]]",
+                        role.name
+                    )
+                });
+            }
+        }
+        for role in self.catalogue.exclusions.iter().flat_map(|exclusion| &exclusion.roles) {
+            let known = self.catalogue.roles.contains_key(role);
+            self.require(known, ROLES, || format!("an [[exclusion]] names the role \"{role}\", which is not there"));
+        }
+    }
+
+    fn tariffs(&mut self) {
+        let mut tariffs: Vec<_> = self.catalogue.tariffs.values().collect();
+        tariffs.sort_by(|one, other| one.name.cmp(&other.name));
+        for tariff in tariffs {
+            let name = &tariff.name;
+            self.require(tariff.versions.ascends(), TARIFFS, || {
+                format!("the versions of \"{name}\" must each begin after the one before, and there must be one")
+            });
+            for version in tariff.versions.versions() {
+                self.bands(name, version.from, &version.rule);
+            }
+        }
+    }
+
+    fn bands(&mut self, name: &str, from: Day, bands: &[Band]) {
+        let version = format!("tariff \"{name}\" of {:04}-{:02}-{:02}", from.year, from.month, from.day);
+        let mut reached = Amount::ZERO;
+        for band in bands {
+            let Band { above, up_to, .. } = *band;
+            self.require(above <= reached, TARIFFS, || {
+                format!("{version}: nothing covers the amounts above {reached} up to {above}; close the gap")
+            });
+            self.require(above >= reached, TARIFFS, || {
+                format!("{version}: the band above {above} overlaps the one up to {reached}; begin it at {reached}")
+            });
+            self.require(above < up_to, TARIFFS, || {
+                format!("{version}: the band above {above} up to {up_to} holds no amount")
+            });
+            reached = up_to;
+        }
+    }
+
+    fn limits(&mut self) {
+        let mut all: Vec<_> = self.catalogue.transaction_limits.values().collect();
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        for limits in all {
+            let name = &limits.name;
+            self.require(limits.versions.ascends(), LIMITS, || {
+                format!("the versions of \"{name}\" must each begin after the one before, and there must be one")
+            });
+            let sensible = |minimum: Amount, maximum| minimum.is_positive() && minimum <= maximum;
+            let rules = || limits.versions.versions().iter().map(|version| version.rule);
+            self.require(rules().all(|rule| sensible(rule.minimum, rule.maximum)), LIMITS, || {
+                format!("the minimum of \"{name}\" must be more than zero and not more than the maximum")
+            });
+        }
+        for limits in &self.catalogue.holder_limits {
+            self.require(limits.versions.ascends(), LIMITS, || {
+                format!("the versions of {:?}'s limits must each begin after the one before", limits.holder)
+            });
+        }
+    }
+}

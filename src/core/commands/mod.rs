@@ -1,0 +1,132 @@
+//! The commands. Each takes the same way through the documented order of checks (domain.md 5):
+//! message, initiator, credential, allowed operation, parties, permission to each party,
+//! parameters; then the transaction exists, and the accounting rules decide over it.
+
+mod attempt;
+mod balance;
+mod customer_payment;
+mod gates;
+mod parameters;
+mod payment;
+mod results;
+mod status_query;
+#[cfg(test)]
+mod tests;
+mod transfer;
+
+pub use customer_payment::SettleError;
+pub(super) use customer_payment::{authorize, cancel, complete, overdue, payment_of_session};
+pub(super) use gates::initiator;
+pub use parameters::Flaw;
+pub(super) use parameters::flaw;
+pub(super) use payment::bounded;
+
+use std::time::Duration;
+
+use super::Core;
+use super::catalogue::{Flow, Service};
+use super::channel::Channel;
+use super::codes::ResultCode;
+use super::decision::Decision;
+use super::evidence::Evidence;
+use super::ids::Draw;
+use super::order::{Credential, Order};
+use super::transaction::Origin;
+use crate::clock::Timestamp;
+use crate::store::{Read, ReadError};
+use attempt::{Attempt, Halt, Refusal, refuse};
+use gates::Acting;
+
+/// An order under decision.
+struct Case<'a> {
+    core: &'a Core,
+    evidence: Evidence<'a>,
+    order: &'a Order,
+    service: &'a Service,
+    attempt: Attempt,
+    now: Timestamp,
+    draw: Draw,
+}
+
+/// The service that third parties can order by this command ID.
+pub(super) fn orderable<'a>(core: &'a Core, command: &str) -> Option<&'a Service> {
+    let service = core.catalogue().command(command)?;
+    (service.channel == Channel::Api && service.flow != Flow::Broker).then_some(service)
+}
+
+/// Decides an order.
+pub(super) fn execute(
+    core: &Core,
+    facts: &dyn Read,
+    order: &Order,
+    credential: &Credential,
+    now: Timestamp,
+    draw: Draw,
+) -> Result<Decision, ReadError> {
+    let attempt = Attempt {
+        command: order.command.clone(),
+        conversation: order.conversation.clone(),
+        origin: Origin::ThirdParty {
+            name: order.third_party.clone(),
+            originator_conversation: order.originator_conversation.clone(),
+        },
+        initiator: None,
+        initiator_shortcode: None,
+        reference: order.reference.clone(),
+    };
+    let Some(service) = orderable(core, &order.command).filter(|service| service.channel == order.channel) else {
+        let reason = format!("no service of the channel {} has the command ID {:?}", order.channel, order.command);
+        return Ok(attempt.refused(core, Refusal::new(ResultCode::Command, reason), now, false));
+    };
+    let mut case = Case { core, evidence: Evidence::new(facts), order, service, attempt, now, draw };
+    match case.decide(credential) {
+        Ok(decision) => Ok(decision),
+        Err(Halt::Refused(refusal)) => {
+            let on_record = matches!(service.flow, Flow::Transfer(_));
+            Ok(case.attempt.refused(core, refusal, now, on_record))
+        }
+        Err(Halt::Read(error)) => Err(error),
+    }
+}
+
+impl Case<'_> {
+    fn decide(&mut self, credential: &Credential) -> Result<Decision, Halt> {
+        self.message()?;
+        let acting = self.admit(credential)?;
+        let service = self.service;
+        match &service.flow {
+            Flow::Transfer(rules) => transfer::decide(self, &acting, rules),
+            Flow::AccountBalance => balance::decide(self, &acting),
+            Flow::TransactionStatus { conversation_days } => status_query::decide(self, &acting, *conversation_days),
+            Flow::CustomerPayment(_) | Flow::Broker => refuse(ResultCode::Command, "third parties cannot order this"),
+        }
+    }
+
+    /// The message itself: not too old, and not decided before.
+    fn message(&mut self) -> Result<(), Halt> {
+        if let Some(seconds) = self.service.request_seconds_max {
+            let age = self.now.since(self.order.received);
+            if age > Duration::from_secs(seconds) {
+                let reason = format!("the request waited {} s, and {seconds} s are allowed", age.as_secs());
+                return refuse(ResultCode::Expired, reason);
+            }
+        }
+        if matches!(self.service.flow, Flow::Transfer(_)) {
+            self.attempt.must_be_new(&mut self.evidence)?;
+        }
+        Ok(())
+    }
+
+    /// The initiator, its credential, its state, and what it is allowed to do.
+    fn admit(&mut self, credential: &Credential) -> Result<Acting, Halt> {
+        let acting = gates::acting(&mut self.evidence, self.order)?;
+        if let Credential::Refused(reason) = credential {
+            return refuse(ResultCode::Initiator, format!("the credential of {}: {reason}", acting.operator.id));
+        }
+        acting.must_be_active()?;
+        self.attempt.initiator = Some(acting.operator.id);
+        self.attempt.initiator_shortcode = acting.operator.shortcode.clone();
+        acting.must_hold_permission(self.core.catalogue(), self.service, self.now)?;
+        Ok(acting)
+    }
+}

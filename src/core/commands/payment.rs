@@ -1,0 +1,322 @@
+//! From a resolved payment to the write set that makes it true: the accounting rules in their
+//! documented order, charges, entry, limits and records; and what becomes of a payment that a rule
+//! or the store declines.
+
+use serde::{Deserialize, Serialize};
+
+use super::attempt::{Attempt, Halt, Refusal, refuse};
+use crate::clock::{Day, Timestamp};
+use crate::core::Core;
+use crate::core::accounts::{Account, AccountKind, Holder, OpenAccount};
+use crate::core::catalogue::ChargeRule;
+use crate::core::codes::ResultCode;
+use crate::core::decision::Decision;
+use crate::core::directory::Organization;
+use crate::core::evidence::Evidence;
+use crate::core::ledger::{Entry, Leg, Purpose, Stage};
+use crate::core::limits::sent_on;
+use crate::core::money::Amount;
+use crate::core::receipt::Receipt;
+use crate::core::report::Report;
+use crate::core::tariff::band_of;
+use crate::core::transaction::{Charge, Side, State, Transaction};
+use crate::store::{CommitError, Key, Stored, WriteSet, encode};
+
+/// By which rules a payment is judged.
+pub(super) struct Terms<'a> {
+    /// The limits of a single transaction.
+    pub limits: &'a str,
+    /// What it costs.
+    pub charges: &'a [ChargeRule],
+    /// The organization that bears the business's part of charges.
+    pub business: &'a Organization,
+    /// For how long the same amount may not go to the same customer again.
+    pub same_amount_seconds: u32,
+}
+
+/// A payment whose parties and amount are known.
+pub(super) struct Draft<'a> {
+    pub attempt: &'a Attempt,
+    pub debit: Side,
+    pub credit: Side,
+    pub amount: Amount,
+    pub account_reference: Option<String>,
+    pub receipt: Receipt,
+    pub now: Timestamp,
+}
+
+impl Draft<'_> {
+    /// The transaction as it will stand if no rule forbids it.
+    pub fn transaction(self, state: State) -> Transaction {
+        Transaction {
+            receipt: self.receipt,
+            command: self.attempt.command.clone(),
+            state,
+            code: ResultCode::Success,
+            reason: String::new(),
+            conversation: self.attempt.conversation.clone(),
+            origin: self.attempt.origin.clone(),
+            initiator: self.attempt.initiator,
+            initiator_shortcode: self.attempt.initiator_shortcode.clone(),
+            debit: self.debit,
+            credit: self.credit,
+            amount: self.amount,
+            charges: Vec::new(),
+            account_reference: self.account_reference,
+            third_party_trans_id: None,
+            initiated: self.now,
+            finalized: (state == State::Completed).then_some(self.now),
+            expires: None,
+            entries: Vec::new(),
+        }
+    }
+}
+
+/// Judges a payment by the accounting rules. If none forbids it, the transaction has got its
+/// charges and its first entry, which is in the write set with everything that the entry moves; the
+/// transaction itself is still to be [kept](keep).
+pub(super) fn judge(
+    core: &Core,
+    evidence: &mut Evidence<'_>,
+    terms: &Terms<'_>,
+    transaction: &mut Transaction,
+    stage: Stage,
+) -> Result<WriteSet, Halt> {
+    let day = core.zone().day(transaction.initiated);
+    single_limit(core, terms.limits, transaction.amount, day)?;
+    transaction.charges = charges(core, terms, transaction, day)?;
+    open_accounts(evidence, transaction)?;
+    let recent = same_amount(evidence, terms.same_amount_seconds, transaction)?;
+    daily_limit(core, evidence, transaction, day)?;
+    balances(core, evidence, transaction, day)?;
+    let entry = first_entry(transaction, stage)?;
+
+    let mut write_set = evidence.write_set();
+    entry.post(&mut write_set, &transaction.receipt, &transaction.command, |account| {
+        core.catalogue().bounds(account, day)
+    });
+    let holder = &transaction.debit.account.holder;
+    let daily_maximum = core.catalogue().holder_limit(holder, day).daily_maximum.map_or(i64::MAX, Amount::minor);
+    write_set.adjust(sent_on(holder, day), transaction.amount.minor(), 0, daily_maximum);
+    if let Some((key, recent)) = recent {
+        write_set.put(key, encode(&recent));
+    }
+    transaction.entries.push(entry);
+    Ok(write_set)
+}
+
+/// Keeps a new transaction, and how its conversation was decided.
+pub(super) fn keep(write_set: &mut WriteSet, transaction: &Transaction, report: &Report) {
+    let key = Transaction::key(&transaction.receipt);
+    // A receipt is issued once (L5); if the draw hit one that exists, the caller draws again.
+    write_set.expect_absent(key.clone());
+    write_set.put(key, encode(transaction));
+    Attempt::of(transaction, Vec::new()).record(write_set, report, transaction.initiated);
+}
+
+/// The decision about a transaction that exists, but moves nothing because a rule forbids it.
+pub(super) fn declined(mut transaction: Transaction, reference: Vec<(String, String)>, refusal: Refusal) -> Decision {
+    transaction.state = State::Declined;
+    transaction.code = refusal.code;
+    transaction.reason.clone_from(&refusal.description);
+    transaction.finalized = Some(transaction.initiated);
+    transaction.expires = None;
+    transaction.charges.clear();
+    transaction.entries.clear();
+    let report =
+        Report { description: refusal.description, reference, ..Report::new(refusal.code, transaction.receipt) };
+    let mut write_set = WriteSet::new();
+    keep(&mut write_set, &transaction, &report);
+    Decision { report, write_set, captures: Vec::new(), private: refusal.reason, transaction: Some(transaction) }
+}
+
+/// A decision that the store refused because of a bound, declined with that bound's code.
+pub(in crate::core) fn bounded(core: &Core, decision: &Decision, error: &CommitError) -> Option<Decision> {
+    let CommitError::Bound { counter, value, delta } = error else { return None };
+    let transaction = decision.transaction.as_ref()?;
+    let [first] = transaction.entries.as_slice() else { return None };
+    if !matches!(first.stage(), Stage::Transfer | Stage::Hold) {
+        return None;
+    }
+    let day = core.zone().day(transaction.initiated);
+    let code = if *counter == sent_on(&transaction.debit.account.holder, day) {
+        ResultCode::DailyLimit
+    } else if *counter == transaction.debit.account.available() {
+        shortage(value.saturating_add(*delta))
+    } else if *counter == transaction.credit.account.available() {
+        ResultCode::AboveMaximumBalance
+    } else {
+        ResultCode::Internal
+    };
+    let refusal = Refusal::new(code, error.to_string());
+    Some(declined(transaction.clone(), decision.report.reference.clone(), refusal))
+}
+
+fn single_limit(core: &Core, name: &str, amount: Amount, day: Day) -> Result<(), Halt> {
+    let Some(limit) = core.catalogue().transaction_limit(name, day) else {
+        return refuse(ResultCode::Internal, format!("no version of the limits \"{name}\" is in force"));
+    };
+    if amount < limit.minimum {
+        return refuse(ResultCode::BelowMinimum, format!("{amount} is less than {}", limit.minimum));
+    }
+    if amount > limit.maximum {
+        return refuse(ResultCode::AboveMaximum, format!("{amount} is more than {}", limit.maximum));
+    }
+    Ok(())
+}
+
+/// The charges by the tariffs in force on the day (L8).
+fn charges(core: &Core, terms: &Terms<'_>, transaction: &Transaction, day: Day) -> Result<Vec<Charge>, Halt> {
+    let business = Holder::Organization(terms.business.shortcode.clone());
+    let mut charges = Vec::new();
+    for rule in terms.charges {
+        let tariff = rule.tariff_for(terms.business.tariff.as_deref());
+        let bands = core.catalogue().bands(tariff, day);
+        let Some(band) = bands.and_then(|bands| band_of(bands, transaction.amount)) else {
+            let reason = format!("tariff \"{tariff}\" has no band for {}", transaction.amount);
+            return refuse(ResultCode::Internal, reason);
+        };
+        let shares = [
+            (transaction.debit.account.clone(), band.customer),
+            (Account::new(business.clone(), AccountKind::ChargesPaid), band.business),
+        ];
+        let due = shares.into_iter().filter(|(_, amount)| amount.is_positive());
+        charges.extend(due.map(|(account, amount)| Charge { label: rule.label.clone(), account, amount }));
+    }
+    Ok(charges)
+}
+
+/// Every account that is touched is open and not frozen.
+fn open_accounts(evidence: &mut Evidence<'_>, transaction: &Transaction) -> Result<(), Halt> {
+    let sides = [&transaction.debit.account, &transaction.credit.account];
+    for account in sides.into_iter().chain(transaction.charges.iter().map(|charge| &charge.account)) {
+        let described = || format!("the {} of {}", account.kind.alias(), account.holder);
+        match evidence.load::<OpenAccount>(account.record())? {
+            Some(open) if !open.frozen => {}
+            Some(_) => return refuse(ResultCode::AccountState, format!("{} is frozen", described())),
+            None => return refuse(ResultCode::AccountState, format!("{} does not exist", described())),
+        }
+    }
+    Ok(())
+}
+
+/// What an organization paid to a customer a moment ago.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Recent {
+    payments: Vec<(Amount, Timestamp)>,
+}
+
+impl Stored for Recent {
+    const NAME: &'static str = "recent payments to a customer";
+}
+
+/// Refuses the same amount to the same customer from the same organization within the window;
+/// otherwise what to remember, if the service has a window.
+fn same_amount(
+    evidence: &mut Evidence<'_>,
+    seconds: u32,
+    transaction: &Transaction,
+) -> Result<Option<(Key, Recent)>, Halt> {
+    let Holder::Subscriber(customer) = &transaction.credit.account.holder else { return Ok(None) };
+    if seconds == 0 {
+        return Ok(None);
+    }
+    let key = transaction.debit.account.holder.under("recent").text(customer.as_str());
+    let mut recent: Recent = evidence.load(key.clone())?.unwrap_or_default();
+    let since = transaction.initiated.minus(std::time::Duration::from_secs(seconds.into()));
+    // Only what is inside the window is remembered, so the record stays small.
+    recent.payments.retain(|(_, at)| *at > since);
+    if recent.payments.iter().any(|(amount, _)| *amount == transaction.amount) {
+        let reason = format!("{} went to {customer} less than {seconds} s ago", transaction.amount);
+        return refuse(ResultCode::SameAmount, reason);
+    }
+    recent.payments.push((transaction.amount, transaction.initiated));
+    Ok(Some((key, recent)))
+}
+
+fn daily_limit(core: &Core, evidence: &Evidence<'_>, transaction: &Transaction, day: Day) -> Result<(), Halt> {
+    let holder = &transaction.debit.account.holder;
+    let Some(maximum) = core.catalogue().holder_limit(holder, day).daily_maximum else { return Ok(()) };
+    let sent = Amount::from_minor(evidence.facts().counter(&sent_on(holder, day))?);
+    if sent.checked_add(transaction.amount).is_none_or(|after| after > maximum) {
+        return refuse(ResultCode::DailyLimit, format!("{holder} sent {sent} today, and {maximum} are allowed"));
+    }
+    Ok(())
+}
+
+/// The payer has enough, and the payee will not have too much. The commit checks the same bounds
+/// again; this is so that the usual refusal needs no commit.
+fn balances(core: &Core, evidence: &Evidence<'_>, transaction: &Transaction, day: Day) -> Result<(), Halt> {
+    let (debit, credit) = (&transaction.debit.account, &transaction.credit.account);
+    let Some(due) = due(transaction) else { return refuse(ResultCode::Internal, "the charges have no sum") };
+    let payer = debit.balance(evidence.facts())?;
+    let left = payer.available.checked_sub(due.minor()).unwrap_or(i64::MIN);
+    if left < core.catalogue().bounds(debit, day).floor {
+        let available = Amount::from_minor(payer.available);
+        return refuse(shortage(left), format!("{available} are available for {due} in the {}", debit.kind.alias()));
+    }
+    let payee = credit.balance(evidence.facts())?;
+    let after = payee.current().checked_add(transaction.amount.minor());
+    if after.is_none_or(|after| after > core.catalogue().bounds(credit, day).ceiling) {
+        let current = Amount::from_minor(payee.current());
+        return refuse(
+            ResultCode::AboveMaximumBalance,
+            format!("{current} are in the {} already", credit.kind.alias()),
+        );
+    }
+    Ok(())
+}
+
+/// The code for an account that would be left with this: nothing, or less than must stay in it.
+fn shortage(left: i64) -> ResultCode {
+    if left < 0 { ResultCode::InsufficientBalance } else { ResultCode::BelowMinimumBalance }
+}
+
+/// What leaves the payer's account: the amount, and the charges that it bears itself.
+fn due(transaction: &Transaction) -> Option<Amount> {
+    let own = transaction.charges.iter().filter(|charge| charge.account == transaction.debit.account);
+    own.map(|charge| charge.amount).try_fold(transaction.amount, Amount::checked_add)
+}
+
+fn first_entry(transaction: &Transaction, stage: Stage) -> Result<Entry, Halt> {
+    let legs = match stage {
+        Stage::Hold => {
+            let due = due(transaction).unwrap_or_default();
+            vec![Leg::held(transaction.debit.account.clone(), due.minor())]
+        }
+        Stage::Transfer | Stage::Settle | Stage::Release => moving_legs(transaction, Leg::available),
+    };
+    match Entry::new(stage, transaction.initiated, legs) {
+        Ok(entry) => Ok(entry),
+        Err(unbalanced) => refuse(ResultCode::Internal, unbalanced.to_string()),
+    }
+}
+
+/// The legs that move the money and the charges; `payer` makes the legs that take from the payer's
+/// own account.
+fn moving_legs(transaction: &Transaction, payer: fn(Account, i64, Purpose) -> Leg) -> Vec<Leg> {
+    let (debit, credit) = (&transaction.debit.account, &transaction.credit.account);
+    let amount = transaction.amount.minor();
+    let mut legs = vec![
+        payer(debit.clone(), amount.saturating_neg(), Purpose::Principal),
+        Leg::available(credit.clone(), amount, Purpose::Principal),
+    ];
+    for Charge { account, amount, .. } in &transaction.charges {
+        let take = if account == debit { payer } else { Leg::available };
+        legs.push(take(account.clone(), amount.minor().saturating_neg(), Purpose::Charge));
+        let income = Account::of_provider(AccountKind::ChargesIncome);
+        legs.push(Leg::available(income, amount.minor(), Purpose::Charge));
+    }
+    legs
+}
+
+/// The legs that move what was reserved, and the charges.
+pub(super) fn settling_legs(transaction: &Transaction) -> Vec<Leg> {
+    moving_legs(transaction, Leg::reserved)
+}
+
+/// The leg that gives back what was reserved.
+pub(super) fn releasing_legs(transaction: &Transaction) -> Vec<Leg> {
+    let due = due(transaction).unwrap_or_default();
+    vec![Leg::held(transaction.debit.account.clone(), due.minor().saturating_neg())]
+}

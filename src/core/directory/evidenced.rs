@@ -1,0 +1,39 @@
+//! The directory's records as evidence of a decision.
+
+use super::{
+    Operator, Organization, Subscriber, UserName, operator_key, organization_key, subscriber_key, user_name_key,
+};
+use crate::core::evidence::Evidence;
+use crate::core::ids::{Msisdn, OperatorId, Shortcode};
+use crate::store::ReadError;
+
+pub(in crate::core) fn load_organization(
+    evidence: &mut Evidence<'_>,
+    shortcode: &Shortcode,
+) -> Result<Option<Organization>, ReadError> {
+    evidence.load(organization_key(shortcode))
+}
+
+pub(in crate::core) fn load_operator(
+    evidence: &mut Evidence<'_>,
+    id: OperatorId,
+) -> Result<Option<Operator>, ReadError> {
+    evidence.load(operator_key(id))
+}
+
+/// The operator with this name in this organization, or of the provider where there is none.
+pub(in crate::core) fn load_operator_named(
+    evidence: &mut Evidence<'_>,
+    shortcode: Option<&Shortcode>,
+    user_name: &str,
+) -> Result<Option<Operator>, ReadError> {
+    let named: Option<UserName> = evidence.load(user_name_key(shortcode, user_name))?;
+    named.map_or(Ok(None), |named| load_operator(evidence, named.operator))
+}
+
+pub(in crate::core) fn load_subscriber(
+    evidence: &mut Evidence<'_>,
+    msisdn: &Msisdn,
+) -> Result<Option<Subscriber>, ReadError> {
+    evidence.load(subscriber_key(msisdn))
+}

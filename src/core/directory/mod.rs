@@ -1,0 +1,191 @@
+//! The directory: organizations, their operators, and subscribers. Who they are and what state they
+//! are in; what they hold is in [`accounts`](super::accounts), what they may is in
+//! [`roles`](super::roles).
+
+mod admin;
+mod evidenced;
+#[cfg(test)]
+mod tests;
+
+pub use admin::{
+    AdminError, Granted, NewOperator, NewOrganization, create_operator, create_organization, create_subscriber, fund,
+    grant_roles, set_status,
+};
+pub(super) use evidenced::{load_operator, load_operator_named, load_organization, load_subscriber};
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{Msisdn, OperatorId, Shortcode};
+use super::roles::Grant;
+use crate::clock::Timestamp;
+use crate::store::{Key, Read, ReadError, Stored, decode};
+
+/// The state of an organization, operator or subscriber.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Status {
+    /// Created, but not to be used yet.
+    PendingActive,
+    /// In use.
+    Active,
+    /// Stopped by the provider or its administrator: neither acts nor pays nor is paid.
+    Suspended,
+    /// Stopped by a rule, for example after wrong passwords or PINs: neither acts nor pays, but is
+    /// paid.
+    Locked,
+    /// Gone for good.
+    Closed,
+}
+
+impl Status {
+    /// Whether it may start anything and pay.
+    pub const fn may_act(self) -> bool {
+        matches!(self, Self::Active)
+    }
+
+    /// Whether it may be paid.
+    pub const fn may_receive(self) -> bool {
+        matches!(self, Self::Active | Self::Locked)
+    }
+}
+
+/// A merchant or other business.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Organization {
+    /// What it is known by.
+    pub shortcode: Shortcode,
+    /// Its public name.
+    pub name: String,
+    /// What it can do (names of the catalogue).
+    pub products: Vec<String>,
+    /// The organization above it.
+    pub parent: Option<Shortcode>,
+    /// Its state.
+    pub status: Status,
+    /// Whether customers' payments to it are validated by its own system first.
+    pub validation: bool,
+    /// The tariff that it chose in place of the usual one.
+    pub tariff: Option<String>,
+    /// Since when it is known.
+    pub created: Timestamp,
+}
+
+impl Stored for Organization {
+    const NAME: &'static str = "an organization";
+}
+
+/// A user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operator {
+    /// Its id.
+    pub id: OperatorId,
+    /// The organization whose operator it is; none for the provider's own.
+    pub shortcode: Option<Shortcode>,
+    /// Its name, unique within the organization.
+    pub user_name: String,
+    /// Its roles.
+    pub roles: Vec<Grant>,
+    /// Its state.
+    pub status: Status,
+    /// Since when it is known.
+    pub created: Timestamp,
+}
+
+impl Stored for Operator {
+    const NAME: &'static str = "an operator";
+}
+
+/// A customer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscriber {
+    /// The phone number.
+    pub msisdn: Msisdn,
+    /// First, middle and last name; any of them may be empty.
+    pub name: PersonName,
+    /// Whether the identity is known.
+    pub registered: bool,
+    /// Its state.
+    pub status: Status,
+    /// Since when it is known.
+    pub created: Timestamp,
+}
+
+impl Stored for Subscriber {
+    const NAME: &'static str = "a subscriber";
+}
+
+/// The names of a person, as in KYCInfo.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonName {
+    /// First name.
+    pub first: String,
+    /// Middle name.
+    pub middle: String,
+    /// Last name.
+    pub last: String,
+}
+
+impl PersonName {
+    /// First and last name, as in `ReceiverPartyPublicName`.
+    pub fn public(&self) -> String {
+        format!("{} {}", self.first, self.last).trim().to_owned()
+    }
+}
+
+/// The way from a user name to its operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct UserName {
+    operator: OperatorId,
+}
+
+impl Stored for UserName {
+    const NAME: &'static str = "a user name";
+}
+
+/// The organization with this shortcode.
+pub fn organization(facts: &dyn Read, shortcode: &Shortcode) -> Result<Option<Organization>, ReadError> {
+    read(facts, organization_key(shortcode))
+}
+
+/// The operator with this id.
+pub fn operator(facts: &dyn Read, id: OperatorId) -> Result<Option<Operator>, ReadError> {
+    read(facts, operator_key(id))
+}
+
+/// The subscriber with this number.
+pub fn subscriber(facts: &dyn Read, msisdn: &Msisdn) -> Result<Option<Subscriber>, ReadError> {
+    read(facts, subscriber_key(msisdn))
+}
+
+/// At most `limit` organizations after the one with the shortcode `after`, in the order of their
+/// shortcodes.
+pub fn organizations(
+    facts: &dyn Read,
+    after: Option<&Shortcode>,
+    limit: usize,
+) -> Result<Vec<Organization>, ReadError> {
+    let all = Key::of("organization").subtree();
+    let range = after.map_or(all.clone(), |after| all.after(&organization_key(after)));
+    facts.range(&range, limit)?.iter().map(|(_, record)| decode(record)).collect()
+}
+
+fn read<T: Stored>(facts: &dyn Read, key: Key) -> Result<Option<T>, ReadError> {
+    facts.record(&key)?.as_ref().map(decode).transpose()
+}
+
+fn organization_key(shortcode: &Shortcode) -> Key {
+    Key::of("organization").text(shortcode.as_str())
+}
+
+fn operator_key(id: OperatorId) -> Key {
+    Key::of("operator").number(id.value())
+}
+
+fn subscriber_key(msisdn: &Msisdn) -> Key {
+    Key::of("subscriber").text(msisdn.as_str())
+}
+
+/// User names are told apart without regard to case, as people type them.
+fn user_name_key(shortcode: Option<&Shortcode>, user_name: &str) -> Key {
+    let home = shortcode.map_or("", Shortcode::as_str);
+    Key::of("user-name").text(home).text(&user_name.trim().to_lowercase())
+}

@@ -1,0 +1,38 @@
+//! What a decision rested on: every record that it read becomes an expectation of its write set, so
+//! that it commits only if none of them has changed in between.
+
+use crate::store::{Expect, Key, Read, ReadError, Stored, WriteSet, decode};
+
+/// Reads records and remembers their versions.
+pub(super) struct Evidence<'a> {
+    facts: &'a dyn Read,
+    read: Vec<(Key, Expect)>,
+}
+
+impl<'a> Evidence<'a> {
+    /// Nothing read yet.
+    pub fn new(facts: &'a dyn Read) -> Self {
+        Self { facts, read: Vec::new() }
+    }
+
+    /// The record under `key`. That there is none is evidence, too.
+    pub fn load<T: Stored>(&mut self, key: Key) -> Result<Option<T>, ReadError> {
+        let record = self.facts.record(&key)?;
+        let expect = record.as_ref().map_or(Expect::Absent, |record| Expect::Version(record.version));
+        if !self.read.iter().any(|(other, _)| *other == key) {
+            self.read.push((key, expect));
+        }
+        record.as_ref().map(decode).transpose()
+    }
+
+    /// What is read through this is not remembered: counters, whose bounds the commit checks, and
+    /// what a decision only shows.
+    pub fn facts(&self) -> &'a dyn Read {
+        self.facts
+    }
+
+    /// A write set that rests on everything that was read so far, which is then forgotten.
+    pub fn write_set(&mut self) -> WriteSet {
+        WriteSet { expects: std::mem::take(&mut self.read), ..WriteSet::new() }
+    }
+}

@@ -1,0 +1,206 @@
+//! The record of a transaction, and the short record of how a conversation ended, which exists
+//! even where no transaction came about. One conversation ends once: its outcome is expected absent
+//! by whatever writes it.
+
+use serde::{Deserialize, Serialize};
+
+use super::accounts::Account;
+use super::codes::ResultCode;
+use super::ids::{ConversationId, OperatorId, Receipt, Shortcode};
+use super::ledger::Entry;
+use super::money::Amount;
+use crate::clock::Timestamp;
+use crate::store::{Key, Stored};
+
+/// Where a transaction is in its life (domain.md 5). The states between acceptance and decision
+/// belong to the request, which the broker keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum State {
+    /// The payer's funds are reserved.
+    Authorized,
+    /// The money has moved.
+    Completed,
+    /// The reserved funds went back, because the payee said no.
+    Cancelled,
+    /// A rule forbade it; nothing ever moved.
+    Declined,
+    /// The reserved funds went back, because nobody settled the payment in time.
+    Expired,
+}
+
+impl State {
+    /// As in `TransactionStatus`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Authorized => "Authorized",
+            Self::Completed => "Completed",
+            Self::Cancelled => "Cancelled",
+            Self::Declined => "Declined",
+            Self::Expired => "Expired",
+        }
+    }
+}
+
+/// Where a transaction comes from; names the record that keeps it from being made twice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Origin {
+    /// A third party's command.
+    ThirdParty {
+        /// The third party.
+        name: String,
+        /// Its own name for the conversation.
+        originator_conversation: String,
+    },
+    /// A subscriber's phone.
+    Handset {
+        /// The gateway.
+        gateway: String,
+        /// The gateway's name for the payment.
+        session: String,
+    },
+    /// The provider itself.
+    Provider,
+}
+
+/// One party of a transaction, as it was then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Side {
+    /// The account that is debited or credited.
+    pub account: Account,
+    /// The holder's name.
+    pub name: String,
+}
+
+impl Side {
+    /// `603094 - Safaricom3117`, as in `ReceiverPartyPublicName`.
+    pub fn public_name(&self) -> String {
+        format!("{} - {}", self.account.holder, self.name)
+    }
+}
+
+/// A charge of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charge {
+    /// What for, e.g. `Fee For B2C Payment`.
+    pub label: String,
+    /// The account that bears it.
+    pub account: Account,
+    /// How much; never zero.
+    pub amount: Amount,
+}
+
+/// A transaction, from its authorization to its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transaction {
+    /// What people know it by.
+    pub receipt: Receipt,
+    /// The command ID.
+    pub command: String,
+    /// Where it is in its life.
+    pub state: State,
+    /// How it ended, or success while it is under way.
+    pub code: ResultCode,
+    /// Why it ended otherwise than completed; empty otherwise.
+    pub reason: String,
+    /// Our name for the conversation.
+    pub conversation: ConversationId,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Who asked for it, on the channels that have operators.
+    pub initiator: Option<OperatorId>,
+    /// The initiator's organization.
+    pub initiator_shortcode: Option<Shortcode>,
+    /// Who pays.
+    pub debit: Side,
+    /// Who is paid.
+    pub credit: Side,
+    /// How much, without charges.
+    pub amount: Amount,
+    /// The charges.
+    pub charges: Vec<Charge>,
+    /// What the payer wants credited with the payee.
+    pub account_reference: Option<String>,
+    /// The payee's own name for it, if validation gave one.
+    pub third_party_trans_id: Option<String>,
+    /// When it began.
+    pub initiated: Timestamp,
+    /// When it ended.
+    pub finalized: Option<Timestamp>,
+    /// When its reservation runs out, while it is authorized.
+    pub expires: Option<Timestamp>,
+    /// What it did to accounts, oldest first; empty if nothing.
+    pub entries: Vec<Entry>,
+}
+
+impl Stored for Transaction {
+    const NAME: &'static str = "a transaction";
+}
+
+impl Transaction {
+    /// Whether this organization may see it: it paid, was paid, or asked for it (S1).
+    pub fn concerns(&self, shortcode: &Shortcode) -> bool {
+        [&self.debit, &self.credit].iter().any(|side| side.account.holder.shortcode() == Some(shortcode))
+            || self.initiator_shortcode.as_ref() == Some(shortcode)
+    }
+
+    /// Where it is kept.
+    pub fn key(receipt: &Receipt) -> Key {
+        Key::of("transaction").text(receipt.as_str())
+    }
+}
+
+/// How a conversation ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The receipt of its transaction; of seven zeros where there is none.
+    pub receipt: Receipt,
+    /// The command ID.
+    pub command: String,
+    /// Our name for the conversation.
+    pub conversation: ConversationId,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// The organization in whose name it was asked for, if it was found.
+    pub initiator_shortcode: Option<Shortcode>,
+    /// How it ended when it was decided.
+    pub code: ResultCode,
+    /// The public text.
+    pub description: String,
+    /// When it was decided.
+    pub decided: Timestamp,
+}
+
+impl Stored for Outcome {
+    const NAME: &'static str = "the outcome of a conversation";
+}
+
+impl Outcome {
+    /// Where it is kept.
+    pub fn key(conversation: &ConversationId) -> Key {
+        Key::of("outcome").text(conversation.as_str())
+    }
+}
+
+/// The way from somebody else's name for a conversation to ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alias {
+    /// Our name.
+    pub conversation: ConversationId,
+}
+
+impl Stored for Alias {
+    const NAME: &'static str = "another name of a conversation";
+}
+
+impl Origin {
+    /// Where our name for it can be found; none if nobody else has one.
+    pub fn alias_key(&self) -> Option<Key> {
+        match self {
+            Self::ThirdParty { name, originator_conversation } => {
+                Some(Key::of("originator").text(name).text(originator_conversation))
+            }
+            Self::Handset { gateway, session } => Some(Key::of("session").text(gateway).text(session)),
+            Self::Provider => None,
+        }
+    }
+}
