@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
+use super::Limits;
 use super::fault::{Fault, FaultCode};
 use super::normalize::Normalization;
 use super::schema::{ElementId, Schema};
 use super::validate::{Violation, Visitor};
-use super::Limits;
 
 /// A version of SOAP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

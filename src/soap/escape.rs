@@ -45,7 +45,9 @@ pub fn write_cdata(out: &mut String, text: &str) {
 }
 
 fn push_allowed(out: &mut String, text: &str) {
-    out.extend(text.chars().map(|character| if is_allowed(character) { character } else { char::REPLACEMENT_CHARACTER }));
+    out.extend(
+        text.chars().map(|character| if is_allowed(character) { character } else { char::REPLACEMENT_CHARACTER }),
+    );
 }
 
 fn escape(text: &str, replacement: fn(char) -> Option<&'static str>) -> Cow<'_, str> {

@@ -144,8 +144,7 @@ mod tests {
 
     #[test]
     fn a_soap_1_2_fault_says_sender() {
-        let fault =
-            Fault { version: Version::Soap12, code: FaultCode::Client, reason: "no Body".into(), detail: None };
+        let fault = Fault { version: Version::Soap12, code: FaultCode::Client, reason: "no Body".into(), detail: None };
         assert_eq!(texts(&fault.to_xml()), ["soapenv:Sender", "no Body"]);
         assert_eq!(fault.http_status(), 400);
         assert!(fault.to_xml().contains("http://www.w3.org/2003/05/soap-envelope"));

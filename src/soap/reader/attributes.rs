@@ -32,9 +32,9 @@ impl<'a> RawAttributes<'a> {
         let (name, rest) = start.split_once('=').ok_or(XmlReason::AttributeSyntax)?;
         let name = name.trim_end_matches([' ', '\t', '\r', '\n']);
         let rest = skip_space(rest);
-        let quote = rest.chars().next().filter(|quote| matches!(quote, '"' | '\'')).ok_or(XmlReason::AttributeSyntax)?;
-        let (value, rest) =
-            rest.get(1..).and_then(|rest| rest.split_once(quote)).ok_or(XmlReason::AttributeSyntax)?;
+        let quote =
+            rest.chars().next().filter(|quote| matches!(quote, '"' | '\'')).ok_or(XmlReason::AttributeSyntax)?;
+        let (value, rest) = rest.get(1..).and_then(|rest| rest.split_once(quote)).ok_or(XmlReason::AttributeSyntax)?;
         self.text = rest;
         Ok(Some(RawAttribute { name, value }))
     }

@@ -1,11 +1,15 @@
 //! `<?xml version="1.0" encoding="UTF-8" standalone="yes"?>`, and what the first bytes tell.
 
-use super::attributes::{RawAttribute, RawAttributes};
 use super::XmlReason;
+use super::attributes::{RawAttribute, RawAttributes};
 
 /// Reads what stands between `<?xml` and `?>`. Gives the encoding's label if there is one.
 pub(super) fn parse(text: &str) -> Result<Option<&str>, XmlReason> {
-    let mut parts = RawAttributes::new(text).collect::<Result<Vec<_>, _>>().map_err(|_| XmlReason::Declaration)?.into_iter().peekable();
+    let mut parts = RawAttributes::new(text)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_| XmlReason::Declaration)?
+        .into_iter()
+        .peekable();
     match parts.next() {
         Some(RawAttribute { name: "version", value: "1.0" }) => {}
         Some(RawAttribute { name: "version", value }) if is_version(value) => {
@@ -73,9 +77,16 @@ mod tests {
     #[test]
     fn flawed_declarations_are_refused() {
         for wrong in [
-            "", " ", " encoding='UTF-8'", " version='2.0'", " version='1.0' standalone='maybe'",
-            " version='1.0' standalone='yes' encoding='UTF-8'", " version='1.0' version='1.0'",
-            " version='1.0' encoding=''", " version='1.0' other='x'", " version='1.0'encoding='UTF-8'",
+            "",
+            " ",
+            " encoding='UTF-8'",
+            " version='2.0'",
+            " version='1.0' standalone='maybe'",
+            " version='1.0' standalone='yes' encoding='UTF-8'",
+            " version='1.0' version='1.0'",
+            " version='1.0' encoding=''",
+            " version='1.0' other='x'",
+            " version='1.0'encoding='UTF-8'",
         ] {
             assert_eq!(parse(wrong), Err(XmlReason::Declaration), "{wrong}");
         }

@@ -9,6 +9,7 @@
 mod attributes;
 mod declaration;
 mod error;
+mod event;
 mod namespaces;
 mod references;
 #[cfg(test)]
@@ -20,95 +21,16 @@ use quick_xml::errors::{Error, IllFormedError, SyntaxError};
 use quick_xml::events::{BytesStart, Event as Markup};
 
 use self::attributes::RawAttributes;
+use self::event::RawExpanded;
 use self::namespaces::Namespaces;
 use super::characters::{first_forbidden, is_blank};
 use super::names::{Name, split_qname};
 use super::{Limits, Place, Position};
 
 pub use self::error::{XmlError, XmlReason};
+pub use self::event::{Attribute, Event, ReaderOptions, Start};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
-
-/// How a reader reads.
-#[derive(Clone, Copy, Debug)]
-pub struct ReaderOptions {
-    /// Where the input begins in the text that people see: for a document inside another.
-    pub base: Position,
-    /// Valid UTF-8 is read whatever encoding its declaration claims.
-    pub any_encoding_label: bool,
-    /// The root's end tag may be missing at the very end.
-    pub root_left_open: bool,
-}
-
-impl Default for ReaderOptions {
-    fn default() -> Self {
-        Self { base: Position::START, any_encoding_label: false, root_left_open: false }
-    }
-}
-
-/// What comes next in a document.
-#[derive(Debug)]
-pub enum Event<'r> {
-    /// An element begins.
-    Start(Start<'r>),
-    /// A run of text, never empty; one text may come in several runs.
-    Text(&'r str),
-    /// The element of this name ends.
-    End(Name<'r>),
-    /// The document ended, and was well formed.
-    Eof,
-}
-
-/// The begin of an element.
-#[derive(Debug)]
-pub struct Start<'r> {
-    /// Its name.
-    pub name: Name<'r>,
-    attributes: &'r [RawExpanded<'r>],
-    namespaces: &'r Namespaces<'r>,
-    mark: usize,
-}
-
-/// One attribute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Attribute<'r> {
-    /// Its name; no namespace if it has no prefix.
-    pub name: Name<'r>,
-    /// Its value, normalised.
-    pub value: &'r str,
-}
-
-#[derive(Debug)]
-struct RawExpanded<'a> {
-    prefix: &'a str,
-    local: &'a str,
-    value: Cow<'a, str>,
-}
-
-impl<'r> Start<'r> {
-    /// The attributes, without namespace declarations.
-    pub fn attributes(&self) -> impl Iterator<Item = Attribute<'r>> + use<'r> {
-        let namespaces = self.namespaces;
-        self.attributes.iter().map(move |raw| {
-            let namespace = if raw.prefix.is_empty() { "" } else { namespaces.resolve(raw.prefix).unwrap_or("") };
-            Attribute { name: Name { namespace, local: raw.local }, value: &raw.value }
-        })
-    }
-
-    /// The prefixes that this element declares, with their namespaces.
-    pub fn declarations(&self) -> impl Iterator<Item = (&'r str, &'r str)> + use<'r> {
-        self.namespaces.since(self.mark).iter().map(|(prefix, uri)| (*prefix, &**uri))
-    }
-
-    /// The expanded name that `text` stands for here, the default namespace included.
-    pub fn expand<'t>(&self, text: &'t str) -> Option<Name<'t>>
-    where
-        'r: 't,
-    {
-        let (prefix, local) = split_qname(text)?;
-        Some(Name { namespace: self.namespaces.resolve(prefix)?, local })
-    }
-}
 
 /// The reader.
 pub struct Reader<'a> {
@@ -520,12 +442,7 @@ impl<'a> Reader<'a> {
 
     fn started(&self) -> Event<'_> {
         let mark = self.open.last().map_or(0, |open| open.namespaces_mark);
-        Event::Start(Start {
-            name: self.open_name(),
-            attributes: &self.attributes,
-            namespaces: &self.namespaces,
-            mark,
-        })
+        Event::Start(Start { name: self.open_name(), attributes: &self.attributes, namespaces: &self.namespaces, mark })
     }
 
     fn open_name(&self) -> Name<'_> {
