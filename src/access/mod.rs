@@ -50,7 +50,7 @@ pub struct Parts {
     /// Where third parties and credentials are.
     pub store: Arc<dyn Store>,
     /// What opens third parties' passwords.
-    pub vault: Vault,
+    pub vault: Arc<Vault>,
     /// From where they may come.
     pub whitelist: Whitelist,
     /// What opens SecurityCredentials.
@@ -69,7 +69,7 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Access {
     store: Arc<dyn Store>,
-    vault: Vault,
+    vault: Arc<Vault>,
     whitelist: ArcSwap<Whitelist>,
     directory: ArcSwap<Directory>,
     refreshing: Mutex<()>,
@@ -186,6 +186,17 @@ impl Access {
                 Err(error)
             }
         }
+    }
+
+    /// The third party to which a certificate's key belongs, whether or not it is in force.
+    pub fn third_party_with_key(&self, fingerprint: &KeyFingerprint) -> Option<Arc<ThirdParty>> {
+        self.directory.load().with_key(fingerprint).cloned()
+    }
+
+    /// Puts a request that was refused at the third parties' door on the audit log.
+    pub fn record_refusal(&self, address: IpAddr, who: &str, code: &str, reason: &str) {
+        let address = address.to_string();
+        self.audit.record("refused", &[("address", &address), ("who", who), ("code", code), ("reason", reason)]);
     }
 
     /// The third party with this name.

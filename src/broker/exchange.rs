@@ -72,6 +72,7 @@ impl fmt::Debug for Answer {
 
 /// What stands behind a door.
 pub trait Service: Send + Sync {
-    /// Answers one request. Never fails: whatever is wrong becomes an answer.
+    /// Answers one request. Never fails: whatever is wrong becomes an answer. The server lets it run
+    /// to its end even if the caller goes away, so that nothing is left half done.
     fn answer(&self, request: Request) -> BoxFuture<'_, Answer>;
 }

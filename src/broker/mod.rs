@@ -1,6 +1,140 @@
-//! The pipeline of one request: admit, accept, dispatch by command ID, answer; customers' payments;
-//! the trace of legs. Knows no sockets and no storage engine.
+//! The way of one request: admit, accept, dispatch by command ID, answer; customers' payments; the
+//! trace of legs. Knows no sockets and no storage engine.
+//!
+//! Keeps L6 (one OriginatorConversationID, at most one transaction), D1 (the callback is in the
+//! commit that it reports) and D4 (a notified timeout was never executed).
 
+mod accepted;
+mod describe;
+mod dispatch;
 mod exchange;
+mod fingerprint;
+mod handset;
+mod hosts;
+mod payment;
+mod refusal;
+mod register_url;
+mod request;
+mod retry;
+mod third_party;
+mod trace;
+mod validation;
+mod wire;
 
 pub use exchange::{Answer, Door, Peer, Request, Service};
+pub use handset::HandsetService;
+pub use hosts::WhitelistedHosts;
+pub use third_party::ThirdPartyService;
+pub use wire::SoapWire;
+
+pub(crate) use refusal::Refusal;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::access::{Access, Vault};
+use crate::callbacks::{Callbacks, Hosts};
+use crate::clock::{Clock, Zone};
+use crate::core::{Core, Draw};
+use crate::entropy::Entropy;
+use crate::mminterface::Interfaces;
+use crate::store::{ReadError, Store};
+use crate::telemetry::metrics::Metrics;
+
+/// How often overdue reservations are looked for.
+const RESERVATIONS_EVERY: Duration = Duration::from_secs(1);
+
+/// What a broker is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// Who may come in.
+    pub access: Arc<Access>,
+    /// Where secrets are sealed.
+    pub vault: Arc<Vault>,
+    /// Who decides about money.
+    pub core: Arc<Core>,
+    /// The compiled interfaces.
+    pub interfaces: Arc<Interfaces>,
+    /// Who delivers results and asks for validations.
+    pub callbacks: Arc<Callbacks>,
+    /// Where callbacks may go.
+    pub hosts: Arc<dyn Hosts>,
+    /// Loopback and the like, to which callbacks may go all the same.
+    pub special_networks: Vec<IpNet>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// The counters.
+    pub metrics: Arc<Metrics>,
+    /// Where days roll.
+    pub zone: Zone,
+    /// How long things may take, and how many may wait.
+    pub limits: BrokerLimits,
+}
+
+/// How long things may take, and how many may wait.
+#[derive(Clone, Copy, Debug)]
+pub struct BrokerLimits {
+    /// How long an accepted request may wait for the core.
+    pub request_expiry: Duration,
+    /// Requests that may wait for the core.
+    pub waiting_max: usize,
+    /// The payer's whole window for the validation of a payment.
+    pub validation_window: Duration,
+}
+
+/// The broker.
+#[derive(Debug)]
+pub struct Broker {
+    parts: Parts,
+    waiting: AtomicUsize,
+}
+
+impl Broker {
+    /// A broker of these parts.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Self { parts, waiting: AtomicUsize::new(0) })
+    }
+
+    /// Takes up what an earlier run left: requests that wait for the core are dispatched, payments
+    /// whose time ran out unsettled are given back. Call it once, before the doors open.
+    pub async fn resume(self: &Arc<Self>) -> Result<Resumed, ReadError> {
+        Ok(Resumed { requests: self.resume_requests()?, payments: self.give_back_overdue().await? })
+    }
+
+    /// Gives back reservations whose time has run out, from now on. Ends with the task that runs it.
+    pub async fn watch_reservations(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(RESERVATIONS_EVERY).await;
+            match self.give_back_overdue().await {
+                Ok(0) => {}
+                Ok(payments) => tracing::warn!(payments, "reservations that nobody settled were given back"),
+                Err(error) => tracing::error!(%error, "overdue reservations could not be looked up"),
+            }
+        }
+    }
+
+    /// Requests that wait for the core now.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    fn draw(&self) -> Draw {
+        Draw(self.parts.entropy.u64())
+    }
+}
+
+/// What [`Broker::resume`] found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Resumed {
+    /// Requests that waited for the core.
+    pub requests: usize,
+    /// Payments that were reserved, not settled in time, and given back.
+    pub payments: usize,
+}

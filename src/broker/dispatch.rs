@@ -1,0 +1,224 @@
+//! Accepted requests to the core, and what it decides into one commit with the request's new state
+//! and the callback that reports it (design.md 2, steps 9 to 11).
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::Broker;
+use super::accepted::{Accepted, AcceptedState, accepted_key, waiting_key, waiting_range};
+use super::retry::{Next, Tries, Undecided};
+use super::wire::{ResultNews, TimeoutNews};
+use crate::callbacks::{Callback, Kind, Queued, enqueue};
+use crate::clock::Timestamp;
+use crate::core::{ConversationId, Credential, Decision, ResultCode, Transaction};
+use crate::store::{Key, Part, ReadError, WriteSet, decode, encode};
+
+/// Marks read at a time when waiting requests are taken up.
+const PAGE: usize = 1000;
+
+impl Broker {
+    /// Dispatches a request that waits, and gives back its place among the waiting.
+    pub(super) async fn dispatch(self: Arc<Self>, conversation: ConversationId) {
+        if let Err(error) = self.decide(&conversation).await {
+            // The request stays in the durable queue; the next start takes it up again.
+            tracing::error!(conversation = conversation.as_str(), %error, "an accepted request could not be decided");
+        }
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Dispatches everything that an earlier run accepted and did not decide.
+    pub(super) fn resume_requests(self: &Arc<Self>) -> Result<usize, ReadError> {
+        let mut range = waiting_range();
+        let mut resumed = 0;
+        loop {
+            let page = self.parts.store.range(&range, PAGE)?;
+            let Some((last, _)) = page.last() else { return Ok(resumed) };
+            range = range.after(last);
+            for (key, _) in page {
+                let Some(conversation) = conversation_of(&key.parts()) else { continue };
+                self.waiting.fetch_add(1, Ordering::Relaxed);
+                resumed += 1;
+                let broker = Arc::clone(self);
+                tokio::spawn(async move { broker.dispatch(conversation).await });
+            }
+        }
+    }
+
+    async fn decide(&self, conversation: &ConversationId) -> Result<(), Undecided> {
+        let mut tries = Tries::default();
+        let mut declined = None;
+        loop {
+            let Some((accepted, version)) = self.waiting_request(conversation)? else { return Ok(()) };
+            let now = self.parts.clock.now();
+            let mut verdict = if now > accepted.expires {
+                Verdict::expired(accepted)
+            } else {
+                let decision = match declined.take() {
+                    Some(decision) => decision,
+                    None => self.execute(&accepted, now)?,
+                };
+                Verdict::decided(accepted, decision)
+            };
+            let (write_set, queued) = verdict.write_set(version, now);
+            let error = match self.commit(write_set).await {
+                Ok(_) => {
+                    self.announce(&verdict, queued);
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            match tries.after(error).await? {
+                Next::Again => {}
+                Next::Bound(error) => {
+                    let decision = verdict.decision.as_ref();
+                    declined = decision.and_then(|decision| self.parts.core.bounded(decision, &error));
+                }
+            }
+        }
+    }
+
+    fn execute(&self, accepted: &Accepted, now: Timestamp) -> Result<Decision, ReadError> {
+        let credential = match &accepted.credential_refused {
+            None => Credential::Verified,
+            Some(reason) => Credential::Refused(reason.clone()),
+        };
+        self.parts.core.execute(&*self.parts.store, &accepted.order, credential, now, self.draw())
+    }
+
+    /// Tells of a verdict that is committed.
+    fn announce(&self, verdict: &Verdict, queued: Option<Queued>) {
+        self.parts.metrics.answer(&verdict.code);
+        verdict.log();
+        match queued {
+            Some(queued) => self.parts.callbacks.wake(queued),
+            None => self.parts.callbacks.release(&verdict.accepted.delivery),
+        }
+    }
+
+    fn waiting_request(&self, conversation: &ConversationId) -> Result<Option<(Accepted, u64)>, ReadError> {
+        let Some(record) = self.parts.store.record(&accepted_key(conversation))? else { return Ok(None) };
+        let accepted: Accepted = decode(&record)?;
+        Ok((accepted.state == AcceptedState::Waiting).then_some((accepted, record.version)))
+    }
+}
+
+/// What becomes of a waiting request, before it is committed.
+struct Verdict {
+    accepted: Accepted,
+    /// None if the request expired before the core saw it.
+    decision: Option<Decision>,
+    code: String,
+    reason: String,
+    news: Option<News>,
+}
+
+/// The callback that reports it.
+struct News {
+    kind: Kind,
+    owner: String,
+    url: String,
+    payload: Vec<u8>,
+    captures: Vec<Key>,
+}
+
+impl Verdict {
+    /// The core has decided: its changes, and the result.
+    fn decided(mut accepted: Accepted, decision: Decision) -> Self {
+        let report = &decision.report;
+        let (code, reason) = (report.code.to_string(), decision.private.clone());
+        accepted.state = AcceptedState::Decided {
+            code: code.clone(),
+            receipt: report.receipt.to_string(),
+            reason: reason.clone(),
+        };
+        accepted.original = None;
+        let news = accepted.result_url.clone().map(|url| News {
+            kind: Kind::Result,
+            owner: owner(&accepted, decision.transaction.as_ref(), report.code),
+            url,
+            payload: ResultNews::of(&accepted.order, report.clone()).to_bytes(),
+            captures: decision.captures.clone(),
+        });
+        Self { accepted, decision: Some(decision), code, reason, news }
+    }
+
+    /// It waited too long: cancelled, and the notice in the same commit (D4).
+    fn expired(mut accepted: Accepted) -> Self {
+        let payload = TimeoutNews {
+            originator_conversation: accepted.order.originator_conversation.clone(),
+            original: accepted.original.take(),
+            conversation: accepted.order.conversation.as_str().to_owned(),
+        };
+        accepted.state = AcceptedState::Expired;
+        let news = accepted.timeout_url.clone().map(|url| News {
+            kind: Kind::Timeout,
+            owner: party_log(&accepted.order.third_party),
+            url,
+            payload: payload.to_bytes(),
+            captures: Vec::new(),
+        });
+        let reason = "it waited for the core until it expired".to_owned();
+        Self { accepted, decision: None, code: "expired".into(), reason, news }
+    }
+
+    /// Everything in one write set: the changes of the core, the request's end, the callback.
+    fn write_set(&mut self, version: u64, now: Timestamp) -> (WriteSet, Option<Queued>) {
+        let conversation = &self.accepted.order.conversation;
+        let decision = self.decision.as_mut();
+        let mut write_set = decision.map(|decision| std::mem::take(&mut decision.write_set)).unwrap_or_default();
+        write_set.expect_version(accepted_key(conversation), version);
+        write_set.put(accepted_key(conversation), encode(&self.accepted));
+        write_set.delete(waiting_key(conversation));
+        let queued = self.news.as_ref().map(|news| {
+            let callback = Callback {
+                kind: news.kind,
+                owner: news.owner.clone(),
+                third_party: self.accepted.order.third_party.clone(),
+                url: news.url.clone(),
+                payload: news.payload.clone(),
+            };
+            enqueue(&mut write_set, callback, self.accepted.delivery.clone(), now, news.captures.clone())
+        });
+        (write_set, queued)
+    }
+
+    fn log(&self) {
+        let order = &self.accepted.order;
+        tracing::info!(
+            conversation = order.conversation.as_str(),
+            third_party = order.third_party,
+            command = order.command,
+            code = self.code,
+            reason = self.reason,
+            "request decided"
+        );
+        if self.news.is_none() {
+            tracing::warn!(conversation = order.conversation.as_str(), "nobody is told: there is no URL for it");
+        }
+    }
+}
+
+/// Whose log of callbacks a result goes into: the organization's only if the initiator proved to be
+/// of it (S1), the third party's own otherwise.
+fn owner(accepted: &Accepted, transaction: Option<&Transaction>, code: ResultCode) -> String {
+    let order = &accepted.order;
+    let organization = match transaction {
+        Some(transaction) => transaction.initiator_shortcode.as_ref().map(|shortcode| shortcode.as_str().to_owned()),
+        None if code.is_success() => order.initiator.as_ref().and_then(|initiator| initiator.short_code.clone()),
+        None => None,
+    };
+    organization.unwrap_or_else(|| party_log(&order.third_party))
+}
+
+/// A third party's own log; no shortcode looks like it.
+fn party_log(third_party: &str) -> String {
+    format!("party/{third_party}")
+}
+
+/// The conversation of a waiting mark's key.
+fn conversation_of(parts: &[Part]) -> Option<ConversationId> {
+    match parts {
+        [_, Part::Text(conversation)] => ConversationId::parse(conversation).ok(),
+        _ => None,
+    }
+}

@@ -1,0 +1,71 @@
+//! Whether two requests are the same one sent twice: a digest over what they ask for.
+//!
+//! Left out is what a client makes anew when it sends the same request again: the header with its
+//! timestamp and spPassword, the SecurityCredential (its padding is random) and the message's own
+//! Timestamp.
+
+use aws_lc_rs::digest::{Context, SHA256};
+
+use crate::core::{CustomerPayment, Order, Party};
+
+/// The digest of what an order asks for.
+pub(super) fn of_order(order: &Order) -> Vec<u8> {
+    let mut digest = Fields::new();
+    digest.field(&order.command);
+    digest.field(order.remark.as_deref().unwrap_or_default());
+    let initiator = order.initiator.as_ref();
+    digest.field(initiator.map_or("", |initiator| &initiator.identifier));
+    digest.field(initiator.and_then(|initiator| initiator.short_code.as_deref()).unwrap_or_default());
+    digest.party(order.primary.as_ref());
+    digest.party(order.receiver.as_ref());
+    digest.pairs(&order.parameters);
+    digest.pairs(&order.reference);
+    digest.finish()
+}
+
+/// The digest of what a customer's payment asks for.
+pub(super) fn of_payment(payment: &CustomerPayment) -> Vec<u8> {
+    let mut digest = Fields::new();
+    digest.field(&payment.command);
+    digest.field(&payment.payer);
+    digest.field(&payment.short_code);
+    digest.field(payment.account_reference.as_deref().unwrap_or_default());
+    digest.field(&payment.amount);
+    digest.finish()
+}
+
+/// Fields with their lengths, so that no field can run into the next.
+struct Fields(Context);
+
+impl Fields {
+    fn new() -> Self {
+        Self(Context::new(&SHA256))
+    }
+
+    fn field(&mut self, text: &str) {
+        self.0.update(&(text.len() as u64).to_be_bytes());
+        self.0.update(text.as_bytes());
+    }
+
+    fn pairs(&mut self, pairs: &[(String, String)]) {
+        self.0.update(&(pairs.len() as u64).to_be_bytes());
+        for (key, value) in pairs {
+            self.field(key);
+            self.field(value);
+        }
+    }
+
+    fn party(&mut self, party: Option<&Party>) {
+        match party {
+            Some(party) => {
+                self.0.update(&party.identifier_type.to_be_bytes());
+                self.field(&party.identifier);
+            }
+            None => self.0.update(&u32::MAX.to_be_bytes()),
+        }
+    }
+
+    fn finish(self) -> Vec<u8> {
+        self.0.finish().as_ref().to_vec()
+    }
+}

@@ -1,0 +1,96 @@
+//! RegisterURL: a third party says where customers' payments to a shortcode are validated and
+//! confirmed (protocol.md 4.2).
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+
+use super::request::unreadable_store;
+use super::third_party::soap_answer;
+use super::{Answer, Broker, Refusal, Request};
+use crate::access::{NetworkKind, Permit};
+use crate::callbacks::urls::{self, DefaultAction, Registration};
+use crate::core::{Shortcode, directory};
+use crate::mminterface::{
+    DocumentKind, GenericRequest, RequestDocument, ResponseDocument, ResponseType, UrlRegistration, write_response,
+};
+use crate::store::CommitError;
+
+impl Broker {
+    /// Answers a request to the path of RegisterURL.
+    pub(super) async fn register_url(self: &Arc<Self>, request: Request) -> Answer {
+        let tolerances = self.tolerances(&request);
+        let read = match self.parts.interfaces.read_request(&request.body, tolerances) {
+            Ok(read) => read,
+            Err(failure) => return self.unreadable(&request, "", failure),
+        };
+        self.count_tolerances(&read.tolerances);
+        // Registering an address moves no money: an internet address of the third party's is enough.
+        let permit = match self.admit(&request, &read.value.header, NetworkKind::Internet) {
+            Ok(permit) => permit,
+            Err(refusal) => return self.refuse(&request, &read.value.header.sp_id, &refusal),
+        };
+        match self.register(&request, &permit, &read.value).await {
+            Ok(()) => {
+                let response = ResponseDocument::registered();
+                self.parts.metrics.answer(&response.response_code);
+                soap_answer(StatusCode::OK, write_response(&response))
+            }
+            Err(refusal) => self.refuse(&request, &permit.third_party().name, &refusal),
+        }
+    }
+
+    async fn register(&self, request: &Request, permit: &Permit, generic: &GenericRequest) -> Result<(), Refusal> {
+        let document = self.document(DocumentKind::RegisterUrl, request, generic)?;
+        let registration = self.registration_of(permit, &document)?;
+        let write_set = urls::register(&*self.parts.hosts, &self.parts.special_networks, &registration)
+            .map_err(|error| Refusal::Value { name: "URL", reason: error.to_string() })?;
+        match self.commit(write_set).await {
+            Ok(_) => {
+                tracing::info!(
+                    third_party = registration.third_party,
+                    shortcode = registration.shortcode,
+                    validation = registration.validation_url,
+                    confirmation = registration.confirmation_url,
+                    "URLs registered"
+                );
+                Ok(())
+            }
+            Err(CommitError::Busy | CommitError::Full) => Err(Refusal::Overloaded("the store is full")),
+            Err(error) => Err(Refusal::Internal(error.to_string())),
+        }
+    }
+
+    fn registration_of(&self, permit: &Permit, document: &RequestDocument) -> Result<Registration, Refusal> {
+        if document.command_id != "RegisterURL" {
+            return Err(Refusal::Command(document.command_id.clone()));
+        }
+        let wanted = UrlRegistration::from_document(document).map_err(Refusal::Document)?;
+        let shortcode = self.own_shortcode(permit, &wanted.short_code)?;
+        Ok(Registration {
+            shortcode: shortcode.as_str().to_owned(),
+            validation_url: wanted.validation_url,
+            confirmation_url: wanted.confirmation_url,
+            default_action: match wanted.response_type {
+                ResponseType::Completed => DefaultAction::Completed,
+                ResponseType::Cancelled => DefaultAction::Cancelled,
+            },
+            third_party: permit.third_party().name.clone(),
+            registered_at: self.parts.clock.now(),
+        })
+    }
+
+    /// The shortcode of the primary party, if the third party acts for it (S1).
+    fn own_shortcode(&self, permit: &Permit, given: &str) -> Result<Shortcode, Refusal> {
+        let shortcode = Shortcode::parse(given)
+            .map_err(|error| Refusal::Value { name: "ShortCode", reason: error.to_string() })?;
+        if !permit.third_party().shortcodes.iter().any(|own| own == shortcode.as_str()) {
+            return Err(Refusal::Shortcode(shortcode.as_str().to_owned()));
+        }
+        match directory::organization(&*self.parts.store, &shortcode).map_err(unreadable_store)? {
+            Some(organization) if organization.status.may_receive() => Ok(shortcode),
+            Some(organization) => Err(Refusal::Organization(format!("{shortcode} is {:?}", organization.status))),
+            None => Err(Refusal::Organization(format!("there is no organization {shortcode}"))),
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! GenericAPIRequest: from the bytes of a third party's request to the answer `0`
+//! (design.md 2, steps 4 to 8).
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use hyper::StatusCode;
+
+use super::accepted::{Accepted, AcceptedState, Used, accepted_key, original_place, used_key, waiting_key};
+use super::third_party::soap_answer;
+use super::trace::{self, LegKind};
+use super::{Answer, Broker, Refusal, Request, fingerprint};
+use crate::access::{Claim, CredentialVerdict, NetworkKind, Permit, Sealed, Secret};
+use crate::callbacks::DeliveryId;
+use crate::core::{self, Channel, ConversationId, Order};
+use crate::mminterface::{
+    CallerHeader, DocumentKind, GenericRequest, InitiatorFields, PartyFields, RequestDocument, ResponseDocument,
+    Tolerances, write_response,
+};
+use crate::store::{CommitError, ReadError, WriteSet, decode, encode};
+
+/// The reference item with which a request names where its timeout notice goes.
+const QUEUE_TIMEOUT_URL: &str = "QueueTimeoutURL";
+
+/// What the answer to an accepted request says, and what waits for it.
+struct Acknowledged {
+    conversation: ConversationId,
+    originator_conversation: String,
+    /// The delivery that may leave once the answer was written; none for a repeat.
+    delivery: Option<DeliveryId>,
+}
+
+impl Broker {
+    /// Answers a request to the general path.
+    pub(super) async fn generic_request(self: &Arc<Self>, request: Request) -> Answer {
+        let tolerances = self.tolerances(&request);
+        let read = match self.parts.interfaces.read_request(&request.body, tolerances) {
+            Ok(read) => read,
+            Err(failure) => return self.unreadable(&request, "", failure),
+        };
+        self.count_tolerances(&read.tolerances);
+        let permit = match self.admit(&request, &read.value.header, NetworkKind::Vpn) {
+            Ok(permit) => permit,
+            Err(refusal) => return self.refuse(&request, &read.value.header.sp_id, &refusal),
+        };
+        let who = permit.third_party().name.clone();
+        match self.accept(&request, &permit, &read.value).await {
+            Ok(acknowledged) => self.acknowledge(acknowledged),
+            Err(refusal) => self.refuse(&request, &who, &refusal),
+        }
+    }
+
+    /// Which tolerances the third party's messages get. Its certificate says who it is before
+    /// anything is read.
+    pub(super) fn tolerances(&self, request: &Request) -> Tolerances {
+        let party = request.peer.key.and_then(|key| self.parts.access.third_party_with_key(&key));
+        let Some(party) = party else { return Tolerances::default() };
+        let switches = &party.tolerances;
+        let from = if switches.strict { Tolerances::strict() } else { Tolerances::default() };
+        let on = switches.on.iter().fold(from, |tolerances, name| tolerances.with(name));
+        switches.off.iter().fold(on, |tolerances, name| tolerances.without(name))
+    }
+
+    /// Step 6: the document inside the request.
+    pub(super) fn document(&self, kind: DocumentKind, request: &Request, generic: &GenericRequest) -> Result<RequestDocument, Refusal> {
+        let (tolerances, position) = (self.tolerances(request), generic.document_position);
+        let read = self.parts.interfaces.read_document(kind, &generic.document, position, tolerances);
+        let read = read.map_err(Refusal::Document)?;
+        self.count_tolerances(&read.tolerances);
+        Ok(read.value)
+    }
+
+    pub(super) fn count_tolerances(&self, used: &[&'static str]) {
+        used.iter().for_each(|name| self.parts.metrics.tolerance_used(name));
+    }
+
+    /// Steps 5 and 7: who calls, from where, and not too often.
+    pub(super) fn admit(&self, request: &Request, header: &CallerHeader, need: NetworkKind) -> Result<Permit, Refusal> {
+        let claim = Claim {
+            sp_id: &header.sp_id,
+            sp_password: header.sp_password.as_deref(),
+            service_id: header.service_id.as_deref(),
+            time_stamp: header.time_stamp.as_deref(),
+        };
+        let access = &self.parts.access;
+        let address: IpAddr = request.peer.address.ip();
+        let permit = access.authenticate(&claim, address, request.peer.key, need).map_err(Refusal::Access)?;
+        access.spend(&permit).map_err(Refusal::Access)?;
+        Ok(permit)
+    }
+
+    async fn accept(self: &Arc<Self>, request: &Request, permit: &Permit, generic: &GenericRequest) -> Result<Acknowledged, Refusal> {
+        let document = self.document(DocumentKind::Request, request, generic)?;
+        if !self.parts.core.command_known(&document.command_id) {
+            return Err(Refusal::Command(document.command_id));
+        }
+        if let Some(flaw) = self.parts.core.flaw(&document.command_id, &document.parameters) {
+            return Err(Refusal::Parameter(flaw));
+        }
+        let order = self.order(request, permit, &document);
+        let fingerprint = fingerprint::of_order(&order);
+        if let Some(repeat) = self.repeat(&order, &fingerprint)? {
+            return Ok(repeat);
+        }
+        if self.parts.store.health().refusing.is_some() {
+            return Err(Refusal::Internal("the store refuses".into()));
+        }
+        let slot = self.waiting_slot()?;
+        let accepted = self.accepted(request, permit, &document, generic, order).await?;
+        let outcome = self.keep(request, &accepted, fingerprint).await;
+        if matches!(&outcome, Ok(acknowledged) if acknowledged.delivery.is_some()) {
+            slot.keep();
+            let broker = Arc::clone(self);
+            let conversation = accepted.order.conversation.clone();
+            tokio::spawn(async move { broker.dispatch(conversation).await });
+        }
+        outcome
+    }
+
+    fn order(&self, request: &Request, permit: &Permit, document: &RequestDocument) -> Order {
+        Order {
+            channel: Channel::Api,
+            command: document.command_id.clone(),
+            conversation: ConversationId::issue(&self.parts.zone, request.received, self.draw()),
+            originator_conversation: document.originator_conversation_id.clone(),
+            third_party: permit.third_party().name.clone(),
+            initiator: document.initiator.as_ref().map(initiator),
+            primary: document.primary_party.as_ref().map(party),
+            receiver: document.receiver_party.as_ref().map(party),
+            parameters: document.parameters.clone(),
+            reference: document.reference_data.clone(),
+            remark: document.remark.clone(),
+            received: request.received,
+        }
+    }
+
+    /// A request that was accepted before: the first answer again, or 15 for another payload.
+    fn repeat(&self, order: &Order, fingerprint: &[u8]) -> Result<Option<Acknowledged>, Refusal> {
+        let key = used_key(&order.third_party, &order.originator_conversation);
+        let Some(record) = self.parts.store.record(&key).map_err(unreadable_store)? else { return Ok(None) };
+        let used: Used = decode(&record).map_err(unreadable_store)?;
+        if used.fingerprint != fingerprint {
+            return Err(Refusal::Duplicate(order.originator_conversation.clone()));
+        }
+        Ok(Some(Acknowledged {
+            conversation: used.conversation,
+            originator_conversation: order.originator_conversation.clone(),
+            delivery: None,
+        }))
+    }
+
+    async fn accepted(
+        &self,
+        request: &Request,
+        permit: &Permit,
+        document: &RequestDocument,
+        generic: &GenericRequest,
+        order: Order,
+    ) -> Result<Accepted, Refusal> {
+        let operator = self.parts.core.initiator(&*self.parts.store, &order).map_err(unreadable_store)?;
+        let credential = document.initiator.as_ref().map_or("", |initiator| &initiator.security_credential);
+        let verdict = self
+            .parts
+            .access
+            .verify_credential(operator.map(|operator| operator.id.value()), credential)
+            .await;
+        let third_party = permit.third_party();
+        let timeout_url = order.reference.iter().find(|(key, _)| key == QUEUE_TIMEOUT_URL).map(|(_, url)| url.clone());
+        Ok(Accepted {
+            credential_refused: match verdict {
+                CredentialVerdict::Verified => None,
+                CredentialVerdict::Refused(refusal) => Some(refusal.reason().to_owned()),
+            },
+            result_url: first_url([document.caller.result_url.as_deref(), third_party.result_url.as_deref()]),
+            timeout_url: first_url([timeout_url.as_deref(), third_party.queue_timeout_url.as_deref()]),
+            original: Some(self.seal_original(request, generic, &order)?),
+            delivery: DeliveryId::draw(&*self.parts.entropy),
+            expires: order.received.plus(self.parts.limits.request_expiry),
+            state: AcceptedState::Waiting,
+            order,
+        })
+    }
+
+    fn seal_original(&self, request: &Request, generic: &GenericRequest, order: &Order) -> Result<Sealed, Refusal> {
+        let place = original_place(order.conversation.as_str());
+        let original = Secret::new(String::from_utf8_lossy(&generic.without_header(&request.body)));
+        self.parts.vault.seal(&place, &original, &*self.parts.entropy).map_err(|error| Refusal::Internal(error.to_string()))
+    }
+
+    /// Step 8: one commit, then the answer.
+    async fn keep(&self, request: &Request, accepted: &Accepted, fingerprint: Vec<u8>) -> Result<Acknowledged, Refusal> {
+        let order = &accepted.order;
+        let acknowledged = Acknowledged {
+            conversation: order.conversation.clone(),
+            originator_conversation: order.originator_conversation.clone(),
+            delivery: Some(accepted.delivery.clone()),
+        };
+        let used = Used { conversation: order.conversation.clone(), fingerprint };
+        let used_at = used_key(&order.third_party, &order.originator_conversation);
+        let mut write_set = WriteSet::new();
+        write_set.expect_absent(used_at.clone());
+        write_set.expect_absent(accepted_key(&order.conversation));
+        write_set.put(used_at, encode(&used));
+        write_set.put(accepted_key(&order.conversation), encode(accepted));
+        write_set.put(waiting_key(&order.conversation), Vec::new());
+        trace::record(&mut write_set, &order.conversation, LegKind::Request, request.received, &request.body);
+        let answer = write_response(&response(&acknowledged));
+        trace::record(&mut write_set, &order.conversation, LegKind::Answer, self.parts.clock.now(), answer.as_bytes());
+        self.parts.callbacks.hold(&accepted.delivery);
+        match self.commit(write_set).await {
+            Ok(_) => Ok(acknowledged),
+            Err(error) => {
+                self.parts.callbacks.release(&accepted.delivery);
+                self.not_kept(order, &used.fingerprint, error)
+            }
+        }
+    }
+
+    /// The same request came twice at once, or the store could not take it.
+    fn not_kept(&self, order: &Order, fingerprint: &[u8], error: CommitError) -> Result<Acknowledged, Refusal> {
+        match error {
+            CommitError::Expectation(_) => self
+                .repeat(order, fingerprint)?
+                .ok_or_else(|| Refusal::Internal("a conversation id was drawn twice".into())),
+            CommitError::Busy => Err(Refusal::Overloaded("the store's queue is full")),
+            CommitError::Full => Err(Refusal::Overloaded("the disk is full")),
+            error => Err(Refusal::Internal(error.to_string())),
+        }
+    }
+
+    fn acknowledge(self: &Arc<Self>, acknowledged: Acknowledged) -> Answer {
+        let response = response(&acknowledged);
+        self.parts.metrics.answer(&response.response_code);
+        let mut answer = soap_answer(StatusCode::OK, write_response(&response));
+        if let Some(delivery) = acknowledged.delivery {
+            let callbacks = Arc::clone(&self.parts.callbacks);
+            answer.written = Some(Box::new(move || callbacks.release(&delivery)));
+        }
+        answer
+    }
+
+    fn waiting_slot(self: &Arc<Self>) -> Result<WaitingSlot, Refusal> {
+        let taken = self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waiting| {
+            (waiting < self.parts.limits.waiting_max).then_some(waiting + 1)
+        });
+        match taken {
+            Ok(_) => Ok(WaitingSlot { broker: Arc::clone(self), kept: false }),
+            Err(_) => Err(Refusal::Overloaded("too many requests wait for the core")),
+        }
+    }
+}
+
+/// A place among the waiting requests; given back unless the request was accepted.
+struct WaitingSlot {
+    broker: Arc<Broker>,
+    kept: bool,
+}
+
+impl WaitingSlot {
+    /// The request was accepted: its dispatch gives the place back.
+    fn keep(mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for WaitingSlot {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.broker.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn response(acknowledged: &Acknowledged) -> ResponseDocument {
+    ResponseDocument::accepted(acknowledged.conversation.as_str(), &acknowledged.originator_conversation)
+}
+
+fn initiator(fields: &InitiatorFields) -> core::Initiator {
+    core::Initiator {
+        identifier_type: fields.identifier_type,
+        identifier: fields.identifier.clone(),
+        short_code: fields.short_code.clone(),
+    }
+}
+
+fn party(fields: &PartyFields) -> core::Party {
+    core::Party {
+        identifier_type: fields.identifier_type,
+        identifier: fields.identifier.clone(),
+        short_code: fields.short_code.clone(),
+    }
+}
+
+fn first_url<const N: usize>(urls: [Option<&str>; N]) -> Option<String> {
+    urls.into_iter().flatten().map(str::trim).find(|url| !url.is_empty()).map(str::to_owned)
+}
+
+pub(super) fn unreadable_store(error: ReadError) -> Refusal {
+    Refusal::Internal(error.to_string())
+}

@@ -1,0 +1,98 @@
+//! The third parties' door: which path serves what.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::{HeaderMap, Method, StatusCode};
+
+use super::describe::{self, Description};
+use super::{Answer, Broker, Refusal, Request, Service};
+use crate::mminterface::{DocumentFailure, ReadFailure, write_response};
+use crate::soap::Fault;
+
+/// The service behind the third parties' doors.
+#[derive(Debug)]
+pub struct ThirdPartyService(pub Arc<Broker>);
+
+impl Service for ThirdPartyService {
+    fn answer(&self, request: Request) -> BoxFuture<'_, Answer> {
+        let broker = Arc::clone(&self.0);
+        Box::pin(broker.third_party(request))
+    }
+}
+
+impl Broker {
+    async fn third_party(self: Arc<Self>, request: Request) -> Answer {
+        let path = request.uri.path();
+        let Some(description) = Description::of_third_party_path(path) else { return not_found() };
+        match (&request.method, description) {
+            (&Method::GET | &Method::HEAD, description) => describe::answer(&self.parts.interfaces, description, &request),
+            (&Method::POST, Description::Request) => self.generic_request(request).await,
+            (&Method::POST, Description::RegisterUrl) => self.register_url(request).await,
+            _ => method_not_allowed(),
+        }
+    }
+
+    /// The answer to a request that goes no further, and the record of why.
+    pub(super) fn refuse(&self, request: &Request, who: &str, refusal: &Refusal) -> Answer {
+        let (code, reason) = (refusal.code().to_owned(), refusal.reason());
+        self.parts.metrics.answer(&code);
+        self.parts.metrics.refused(refusal.kind());
+        // What the door itself refuses it has put on the audit log already.
+        if !matches!(refusal, Refusal::Access(_)) {
+            self.parts.access.record_refusal(request.peer.address.ip(), who, &code, &reason);
+        }
+        tracing::info!(address = %request.peer.address, who, code, reason, "request refused");
+        soap_answer(StatusCode::OK, write_response(&refusal.response()))
+    }
+
+    /// The answer to what could not be read at all.
+    pub(super) fn unreadable(&self, request: &Request, who: &str, failure: ReadFailure) -> Answer {
+        match failure {
+            ReadFailure::Fault(fault) => {
+                self.parts.metrics.refused("soap-fault");
+                self.parts.access.record_refusal(request.peer.address.ip(), who, "soap-fault", &fault.reason);
+                tracing::info!(address = %request.peer.address, who, reason = fault.reason, "no proper envelope");
+                fault_answer(&fault)
+            }
+            ReadFailure::Refused { code, description, reason } => {
+                self.refuse(request, who, &Refusal::Document(DocumentFailure { code, description, reason }))
+            }
+        }
+    }
+}
+
+/// An answer with a SOAP body.
+pub(super) fn soap_answer(status: StatusCode, body: impl Into<Bytes>) -> Answer {
+    typed(status, "text/xml; charset=utf-8", body.into())
+}
+
+fn fault_answer(fault: &Fault) -> Answer {
+    let status = StatusCode::from_u16(fault.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    typed(status, fault.version.content_type(), fault.to_xml().into())
+}
+
+/// An answer in plain words, where no SOAP is spoken.
+pub(super) fn plain(status: StatusCode, text: &'static str) -> Answer {
+    typed(status, "text/plain; charset=utf-8", Bytes::from_static(text.as_bytes()))
+}
+
+pub(super) fn not_found() -> Answer {
+    plain(StatusCode::NOT_FOUND, "nothing is served here\n")
+}
+
+pub(super) fn method_not_allowed() -> Answer {
+    let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "SOAP requests are sent with POST; GET with ?wsdl describes them\n");
+    answer.headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
+    answer
+}
+
+pub(super) fn typed(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
+    let mut headers = HeaderMap::with_capacity(1);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    Answer { status, headers, body, written: None, close: false }
+}
+
+

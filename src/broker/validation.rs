@@ -1,0 +1,116 @@
+//! Asking an organization whether it wants a payment, within what is left of the payer's window
+//! (domain.md 5 and 10, rule 1).
+
+use super::Broker;
+use crate::callbacks::urls::{self, DefaultAction, Registration};
+use crate::callbacks::{Validation, ValidationOutcome, ValidationResult};
+use crate::clock::Timestamp;
+use crate::core::{CancelReason, Transaction, directory};
+use crate::mminterface::{C2bStyle, write_validation};
+use crate::store::ReadError;
+
+/// What the organization's system said, as far as it decides about the payment.
+#[derive(Debug)]
+pub(super) enum Said {
+    /// The payment is wanted.
+    Yes {
+        /// The organization's own name for it.
+        third_party_trans_id: Option<String>,
+    },
+    /// It is not.
+    No(CancelReason),
+}
+
+impl Said {
+    /// Nobody needed to be asked.
+    const UNASKED: Said = Said::Yes { third_party_trans_id: None };
+
+    /// Any code but zero cancels; without a readable answer in time the registered default decides.
+    fn of(outcome: &ValidationOutcome, default: DefaultAction) -> Self {
+        match (outcome, default) {
+            (ValidationOutcome::Answered(result), _) => Self::answered(result),
+            (_, DefaultAction::Completed) => Self::UNASKED,
+            (_, DefaultAction::Cancelled) => Self::No(CancelReason::Unreachable),
+        }
+    }
+
+    fn answered(result: &ValidationResult) -> Self {
+        let code = result.result_code.trim();
+        if !code.is_empty() && code.bytes().all(|byte| byte == b'0') {
+            return Self::Yes { third_party_trans_id: result.third_party_trans_id.clone() };
+        }
+        let description = result.result_desc.clone().unwrap_or_default();
+        Self::No(CancelReason::Refused { code: code.to_owned(), description })
+    }
+}
+
+impl Broker {
+    /// Asks the organization, if it wants to be asked.
+    pub(super) async fn ask(&self, transaction: &Transaction, deadline: Timestamp) -> Result<Said, ReadError> {
+        let Some(registration) = self.registration(transaction)? else { return Ok(Said::UNASKED) };
+        let Some(url) = registration.validation_url.filter(|url| !url.is_empty()) else { return Ok(Said::UNASKED) };
+        if !self.validates(transaction)? {
+            return Ok(Said::UNASKED);
+        }
+        let message = write_validation(&self.c2b(transaction)?, C2bStyle::Live);
+        let outcome = self
+            .parts
+            .callbacks
+            .validate(Validation {
+                third_party: registration.third_party,
+                url,
+                soap_action: Some("ValidateC2BPayment"),
+                body: message.into_bytes(),
+                deadline: deadline.since(self.parts.clock.now()),
+            })
+            .await;
+        let said = Said::of(&outcome, registration.default_action);
+        tracing::info!(receipt = transaction.receipt.as_str(), ?outcome, ?said, "payment validated");
+        Ok(said)
+    }
+
+    /// Where the payee's system is, if it has said.
+    pub(super) fn registration(&self, transaction: &Transaction) -> Result<Option<Registration>, ReadError> {
+        match transaction.credit.account.holder.shortcode() {
+            Some(shortcode) => urls::registration(&*self.parts.store, shortcode.as_str()),
+            None => Ok(None),
+        }
+    }
+
+    fn validates(&self, transaction: &Transaction) -> Result<bool, ReadError> {
+        let Some(shortcode) = transaction.credit.account.holder.shortcode() else { return Ok(false) };
+        let organization = directory::organization(&*self.parts.store, shortcode)?;
+        Ok(organization.is_some_and(|organization| organization.validation))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(code: &str) -> ValidationOutcome {
+        ValidationOutcome::Answered(ValidationResult {
+            result_code: code.into(),
+            result_desc: None,
+            third_party_trans_id: Some("T1".into()),
+        })
+    }
+
+    #[test]
+    fn any_code_but_zero_cancels_whatever_the_default_is() {
+        for code in ["C2B00011", "1", "-1", "", "0x", "00 1"] {
+            let said = Said::of(&answered(code), DefaultAction::Completed);
+            assert!(matches!(said, Said::No(CancelReason::Refused { .. })), "{code:?}: {said:?}");
+        }
+        for code in ["0", "00000000", " 0 "] {
+            assert!(matches!(Said::of(&answered(code), DefaultAction::Cancelled), Said::Yes { .. }), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn without_an_answer_the_registered_default_decides() {
+        let late = ValidationOutcome::Late;
+        assert!(matches!(Said::of(&late, DefaultAction::Completed), Said::Yes { third_party_trans_id: None }));
+        assert!(matches!(Said::of(&late, DefaultAction::Cancelled), Said::No(CancelReason::Unreachable)));
+    }
+}

@@ -1,0 +1,170 @@
+//! What callbacks say and what their answers mean: the payloads that the outbox keeps, and their
+//! forms on the wire (protocol.md 3 and 4.3).
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::accepted::original_place;
+use crate::access::{Sealed, Vault};
+use crate::callbacks::{Acknowledgement, Kind, ValidationResult, Wire};
+use crate::core::{Order, Report};
+use crate::mminterface::{
+    self, C2bPayment, C2bStyle, CallbackKind, ResultDocument, ResultStyle, read_acknowledgement, read_validation_result, write_confirmation,
+    write_queue_timeout, write_result,
+};
+use crate::store::{self, Record, Stored, encode};
+
+/// The result of a third party's request, as it is kept until it is delivered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ResultNews {
+    /// The third party's name for the conversation.
+    pub originator_conversation: String,
+    /// Our name for it.
+    pub conversation: String,
+    /// What became of it.
+    pub report: Report,
+}
+
+impl Stored for ResultNews {
+    const NAME: &'static str = "a result";
+}
+
+impl ResultNews {
+    /// The result of an order.
+    pub fn of(order: &Order, report: Report) -> Self {
+        Self {
+            originator_conversation: order.originator_conversation.clone(),
+            conversation: order.conversation.as_str().to_owned(),
+            report,
+        }
+    }
+
+    /// As kept.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    fn document(self, captured: &[i64]) -> ResultDocument {
+        ResultDocument {
+            result_type: 0,
+            result_code: self.report.code.to_string(),
+            result_desc: self.report.description.clone(),
+            originator_conversation_id: self.originator_conversation,
+            conversation_id: self.conversation,
+            transaction_id: Some(self.report.receipt.to_string()),
+            parameters: self.report.rendered(captured),
+            reference_data: self.report.reference,
+        }
+    }
+}
+
+/// The notice that a request expired, as it is kept until it is delivered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct TimeoutNews {
+    /// The third party's name for the conversation.
+    pub originator_conversation: String,
+    /// Our name for it.
+    pub conversation: String,
+    /// The request without its header, sealed: it holds a SecurityCredential (S5).
+    pub original: Option<Sealed>,
+}
+
+impl Stored for TimeoutNews {
+    const NAME: &'static str = "a timeout notice";
+}
+
+impl TimeoutNews {
+    /// As kept.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode(self)
+    }
+}
+
+/// A payment that is confirmed to the organization, as it is kept until it is delivered. The
+/// organization's balance after it is captured at its commit.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ConfirmationNews {
+    /// What is confirmed.
+    pub payment: C2bPayment,
+}
+
+impl Stored for ConfirmationNews {
+    const NAME: &'static str = "a confirmation";
+}
+
+impl ConfirmationNews {
+    /// As kept.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode(self)
+    }
+}
+
+/// The wire of callbacks: SOAP in the live forms.
+#[derive(Debug)]
+pub struct SoapWire {
+    vault: Arc<Vault>,
+}
+
+impl SoapWire {
+    /// The wire; the vault opens what was sealed.
+    pub fn new(vault: Arc<Vault>) -> Arc<Self> {
+        Arc::new(Self { vault })
+    }
+}
+
+impl Wire for SoapWire {
+    fn render(&self, kind: Kind, payload: &[u8], captured: &[i64]) -> Result<Vec<u8>, String> {
+        let text = match kind {
+            Kind::Result => write_result(&decoded::<ResultNews>(payload)?.document(captured), ResultStyle::Standard),
+            Kind::Timeout => {
+                let news: TimeoutNews = decoded(payload)?;
+                let sealed = news.original.ok_or("the original request is gone")?;
+                let place = original_place(&news.conversation);
+                let original = self.vault.open(&place, &sealed).map_err(|error| error.to_string())?;
+                write_queue_timeout(&news.originator_conversation, original.expose().as_bytes())
+            }
+            Kind::Confirmation => {
+                let mut payment = decoded::<ConfirmationNews>(payload)?.payment;
+                if let Some(balance) = captured.first() {
+                    payment.org_account_balance = Some(crate::core::Amount::from_minor(*balance).to_string());
+                }
+                write_confirmation(&payment, C2bStyle::Live)
+            }
+        };
+        Ok(text.into_bytes())
+    }
+
+    fn acknowledgement(&self, kind: Kind, body: &[u8]) -> Acknowledgement {
+        match read_acknowledgement(wire_kind(kind), body) {
+            mminterface::Acknowledgement::Positive => Acknowledgement::Positive,
+            mminterface::Acknowledgement::Negative { code, description } => Acknowledgement::Negative { code, description },
+            mminterface::Acknowledgement::Unreadable => Acknowledgement::Unreadable,
+        }
+    }
+
+    fn validation_result(&self, body: &[u8]) -> Option<ValidationResult> {
+        read_validation_result(body).map(|result| ValidationResult {
+            result_code: result.result_code,
+            result_desc: result.result_desc,
+            third_party_trans_id: result.third_party_trans_id,
+        })
+    }
+
+    fn soap_action(&self, kind: Kind) -> Option<&'static str> {
+        (kind == Kind::Confirmation).then_some("ConfirmC2BPayment")
+    }
+}
+
+fn wire_kind(kind: Kind) -> CallbackKind {
+    match kind {
+        Kind::Result => CallbackKind::Result,
+        Kind::Timeout => CallbackKind::Timeout,
+        Kind::Confirmation => CallbackKind::Confirmation,
+    }
+}
+
+fn decoded<T: Stored>(payload: &[u8]) -> Result<T, String> {
+    let record = Record { version: 0, value: payload.to_vec().into(), captured: Vec::new() };
+    store::decode(&record).map_err(|error| error.to_string())
+}
