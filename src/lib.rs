@@ -2,6 +2,7 @@
 //! house; a module knows only what stands below it in this list.
 
 pub mod cli;
+pub mod node;
 pub mod server;
 
 pub mod broker;

@@ -1,0 +1,73 @@
+//! What operators' commands get to know from a running node.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+
+use super::Addresses;
+use crate::access::Access;
+use crate::broker::Broker;
+use crate::callbacks::Callbacks;
+use crate::clock::{Clock, Timestamp};
+use crate::server::Admin;
+use crate::store::Store;
+use crate::store::embedded::EmbeddedStore;
+
+/// The node behind its admin socket.
+#[derive(Debug)]
+pub(super) struct NodeAdmin {
+    pub store: Arc<EmbeddedStore>,
+    pub callbacks: Arc<Callbacks>,
+    pub broker: Arc<Broker>,
+    pub access: Arc<Access>,
+    pub addresses: Addresses,
+    pub clock: Arc<dyn Clock>,
+    pub started: Timestamp,
+}
+
+impl Admin for NodeAdmin {
+    fn command<'a>(&'a self, name: &'a str, _arguments: Value) -> BoxFuture<'a, Result<Value, String>> {
+        Box::pin(async move {
+            match name {
+                "status" => Ok(self.status()),
+                _ => Err(format!("this node does not know the command \"{name}\"; is it older than your lango?")),
+            }
+        })
+    }
+}
+
+impl NodeAdmin {
+    fn status(&self) -> Value {
+        let totals = self.callbacks.totals();
+        let endpoints: Vec<Value> = self
+            .callbacks
+            .status()
+            .iter()
+            .map(|status| {
+                json!({
+                    "endpoint": status.endpoint.to_string(),
+                    "waiting": status.waiting,
+                    "more": status.more,
+                    "in_flight": status.in_flight,
+                    "breaker_open": status.breaker_open,
+                })
+            })
+            .collect();
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "up_seconds": self.clock.now().since(self.started).as_secs(),
+            "doors": self.addresses,
+            "store": self.store.health(),
+            "third_parties": self.access.third_parties().len(),
+            "whitelisted_networks": self.access.whitelist().networks().count(),
+            "requests_waiting": self.broker.waiting(),
+            "callbacks": {
+                "delivered": totals.delivered,
+                "retried": totals.retried,
+                "dead": totals.dead,
+                "endpoints": endpoints,
+            },
+        })
+    }
+}

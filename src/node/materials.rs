@@ -1,0 +1,191 @@
+//! Everything a node needs that is read from files, and every problem with it: what `lango check`
+//! prints, and what stops a start before a port is bound.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+
+use crate::access::{CredentialKeys, Vault, Whitelist, fingerprint};
+use crate::callbacks::client_tls;
+use crate::clock::Zone;
+use crate::config::Settings;
+use crate::core::Catalogue;
+use crate::mminterface::Interfaces;
+use crate::server::{Tls, TlsFiles};
+
+/// The longest path that a Unix socket can have (`sockaddr_un`).
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+/// What a node is made of, read and checked.
+#[derive(Debug)]
+pub struct Materials {
+    /// The settings.
+    pub settings: Settings,
+    /// Where days roll.
+    pub zone: Zone,
+    /// The service descriptions, compiled.
+    pub interfaces: Interfaces,
+    /// The catalogue, checked as a whole.
+    pub catalogue: Catalogue,
+    /// Who may come in.
+    pub whitelist: Whitelist,
+    /// What seals secrets.
+    pub vault: Arc<Vault>,
+    /// What opens SecurityCredentials.
+    pub credential_keys: CredentialKeys,
+    /// What callbacks are sent with.
+    pub client_tls: ClientConfig,
+    /// What the HTTPS doors show and require.
+    pub tls: DoorsTls,
+}
+
+/// The TLS of the two HTTPS doors.
+#[derive(Clone, Debug)]
+pub struct DoorsTls {
+    /// Third parties'.
+    pub third_party: Tls,
+    /// The handset side's.
+    pub handset: Tls,
+}
+
+/// Something that keeps a node from starting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The setting that it is about.
+    pub about: String,
+    /// What is wrong, with file and place where there is one.
+    pub what: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.about, self.what)
+    }
+}
+
+impl Materials {
+    /// Reads everything that the settings name. All problems are found, not only the first.
+    pub fn read(settings: Settings) -> Result<Self, Vec<Problem>> {
+        let mut problems = Problems::default();
+        let zone = problems.note("node.zone", Zone::named(&settings.node.zone));
+        let interfaces = problems.all("node.wsdl", interfaces(&settings));
+        let catalogue = problems.all("node.catalogue", catalogue(&settings.node.catalogue));
+        let whitelist = problems.note("node.whitelist", whitelist(&settings.node.whitelist));
+        let vault = problems.note("node.secret_key", Vault::load(&settings.node.secret_key));
+        let credential_keys = problems.note("credentials.keys", CredentialKeys::load(&settings.credentials.keys));
+        let client_tls = problems.note("callbacks", client_tls(&settings.callbacks));
+        let third_party = problems.note("doors.third_party", Tls::read(&third_party_files(&settings), door_fingerprint));
+        let handset = problems.note("doors.handset", Tls::read(&handset_files(&settings), door_fingerprint));
+        problems.note("doors.admin.socket", socket_path(&settings.doors.admin.socket));
+        let read = (|| {
+            Some(Self {
+                zone: zone?,
+                interfaces: interfaces?,
+                catalogue: catalogue?,
+                whitelist: whitelist?,
+                vault: Arc::new(vault?),
+                credential_keys: credential_keys?,
+                client_tls: client_tls?,
+                tls: DoorsTls { third_party: third_party?, handset: handset? },
+                settings,
+            })
+        })();
+        match read {
+            Some(materials) if problems.0.is_empty() => Ok(materials),
+            _ => Err(problems.0),
+        }
+    }
+}
+
+/// The problems found so far.
+#[derive(Default)]
+struct Problems(Vec<Problem>);
+
+impl Problems {
+    fn note<T, E: fmt::Display>(&mut self, about: &str, result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.add(about, &error)).ok()
+    }
+
+    fn all<T, E: fmt::Display>(&mut self, about: &str, result: Result<T, Vec<E>>) -> Option<T> {
+        result.map_err(|errors| errors.iter().for_each(|error| self.add(about, error))).ok()
+    }
+
+    fn add(&mut self, about: &str, error: &dyn fmt::Display) {
+        self.0.push(Problem { about: about.to_owned(), what: error.to_string() });
+    }
+}
+
+/// Reads the files of a folder that end in `suffixes`, by name.
+fn read_folder(folder: &Path, suffixes: &[&str]) -> Result<BTreeMap<String, String>, Vec<String>> {
+    let said = |path: &Path, error: std::io::Error| vec![format!("{}: {error}", path.display())];
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder).map_err(|error| said(folder, error))? {
+        let path = entry.map_err(|error| said(folder, error))?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        if suffixes.iter().any(|suffix| name.ends_with(suffix)) {
+            let text = fs::read_to_string(&path).map_err(|error| said(&path, error))?;
+            files.insert(name.to_owned(), text);
+        }
+    }
+    Ok(files)
+}
+
+fn interfaces(settings: &Settings) -> Result<Interfaces, Vec<String>> {
+    let files = match &settings.node.wsdl {
+        Some(folder) => read_folder(folder, &[".wsdl", ".xsd"])?,
+        None => BTreeMap::new(),
+    };
+    Interfaces::with_files(files, settings.limits.xml).map_err(in_words)
+}
+
+fn catalogue(folder: &Path) -> Result<Catalogue, Vec<String>> {
+    let files: Vec<(String, String)> = read_folder(folder, &[".toml"])?.into_iter().collect();
+    Catalogue::parse(&files).map_err(in_words)
+}
+
+fn in_words<E: fmt::Display>(errors: Vec<E>) -> Vec<String> {
+    errors.iter().map(E::to_string).collect()
+}
+
+fn whitelist(path: &Path) -> Result<Whitelist, String> {
+    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Whitelist::parse(&text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn socket_path(path: &Path) -> Result<(), String> {
+    let length = path.as_os_str().len();
+    if length <= SOCKET_PATH_BYTES_MAX {
+        return Ok(());
+    }
+    Err(format!("{} has {length} bytes; a Unix socket's path has at most {SOCKET_PATH_BYTES_MAX}", path.display()))
+}
+
+fn third_party_files(settings: &Settings) -> TlsFiles {
+    let door = &settings.doors.third_party;
+    TlsFiles {
+        certificate: door.certificate.clone(),
+        key: door.key.clone(),
+        client_ca: door.client_ca.clone(),
+        client_crl: door.client_crl.clone(),
+    }
+}
+
+fn handset_files(settings: &Settings) -> TlsFiles {
+    let door = &settings.doors.handset;
+    TlsFiles {
+        certificate: door.certificate.clone(),
+        key: door.key.clone(),
+        client_ca: door.client_ca.clone(),
+        client_crl: door.client_crl.clone(),
+    }
+}
+
+/// The identity of a verified certificate; none if its key cannot be read, which closes the
+/// connection.
+fn door_fingerprint(certificate: &rustls::pki_types::CertificateDer<'_>) -> Option<crate::access::KeyFingerprint> {
+    fingerprint(certificate).ok()
+}

@@ -1,0 +1,233 @@
+//! A node: its parts made from the settings, handed to each other, started, and drained. Knows what
+//! parts there are, not what they do.
+//!
+//! Everything that can be wrong is found before a port is bound or a record written: first
+//! [`Materials`] are read, then the node starts.
+
+mod admin;
+mod doors;
+mod materials;
+mod watch;
+
+pub use doors::{Addresses, Listeners};
+pub use materials::{Materials, Problem};
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use crate::access::{self, Access, AccessError};
+use crate::broker::{Broker, BrokerLimits, Parts, Resumed, SoapWire, WhitelistedHosts};
+use crate::callbacks::{self, Callbacks, Hosts, HttpTransport, SystemNames};
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::core::{Core, CoreSettings};
+use crate::entropy::Entropy;
+use crate::server::{Doors, SocketError};
+use crate::store::embedded::{EmbeddedStore, OpenError, Options, RealDisk};
+use crate::store::{ReadError, Store};
+use crate::telemetry::audit::{Audit, AuditError};
+use crate::telemetry::metrics::Metrics;
+
+/// What a node takes from the world outside: time and randomness.
+#[derive(Clone, Debug)]
+pub struct Seams {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store does not open.
+    #[error("the store does not open: {0}")]
+    Store(#[from] OpenError),
+    /// The audit log does not open.
+    #[error("the audit log does not open: {0}")]
+    Audit(#[from] AuditError),
+    /// The door's records cannot be read.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// What an earlier run left cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A door does not open.
+    #[error("the {door} does not open: {error}")]
+    Door {
+        /// Which.
+        door: &'static str,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The admin socket does not open.
+    #[error("the admin socket does not open: {0}")]
+    Admin(#[from] SocketError),
+}
+
+/// A node that serves.
+pub struct Node {
+    store: Arc<EmbeddedStore>,
+    core: Arc<Core>,
+    callbacks: Arc<Callbacks>,
+    audit: Arc<Audit>,
+    doors: Doors,
+    addresses: Addresses,
+    watchers: Vec<JoinHandle<()>>,
+    resumed: Resumed,
+}
+
+impl Node {
+    /// Starts a node of these materials behind these listeners.
+    pub async fn start(materials: Materials, listeners: Listeners, seams: Seams) -> Result<Self, StartError> {
+        let Materials { settings, zone, interfaces, catalogue, whitelist, vault, credential_keys, client_tls, tls, .. } =
+            materials;
+        let metrics = Arc::new(Metrics::new());
+        let store = open_store(&settings)?;
+        let audit = Arc::new(Audit::open(&settings.node.data.join(AUDIT_FILE), Arc::clone(&seams.clock))?);
+        metrics.whitelist_replaced(whitelist.networks().count());
+        let access = Arc::new(Access::new(access::Parts {
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            vault: Arc::clone(&vault),
+            whitelist,
+            credential_keys,
+            credentials: (&settings.credentials).into(),
+            clock: Arc::clone(&seams.clock),
+            entropy: Arc::clone(&seams.entropy),
+            audit: Arc::clone(&audit),
+        })?);
+        let hosts: Arc<dyn Hosts> = Arc::new(WhitelistedHosts(Arc::clone(&access)));
+        let transport =
+            Arc::new(HttpTransport::new(client_tls, &settings.callbacks, Arc::clone(&hosts), Arc::new(SystemNames)));
+        let callbacks = Callbacks::start(callbacks::Parts {
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            transport: Arc::clone(&transport) as Arc<dyn callbacks::Transport>,
+            wire: SoapWire::new(Arc::clone(&vault)),
+            settings: &settings.callbacks,
+            clock: Arc::clone(&seams.clock),
+            entropy: Arc::clone(&seams.entropy),
+        })?;
+        let core = Arc::new(Core::new(
+            Arc::new(catalogue),
+            CoreSettings { zone: zone.clone(), digit: settings.node.digit, currency: settings.node.currency.clone() },
+        ));
+        let broker = Broker::new(Parts {
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            access: Arc::clone(&access),
+            vault,
+            core: Arc::clone(&core),
+            interfaces: Arc::new(interfaces),
+            callbacks: Arc::clone(&callbacks),
+            hosts,
+            special_networks: settings.callbacks.special_networks.clone(),
+            clock: Arc::clone(&seams.clock),
+            entropy: seams.entropy,
+            metrics: Arc::clone(&metrics),
+            zone,
+            limits: limits(&settings),
+        });
+        let resumed = broker.resume().await?;
+        let parts = doors::Behind { settings: &settings, access: &access, broker: &broker, store: &store };
+        let doors = Doors::new(
+            Arc::clone(&seams.clock),
+            Arc::clone(&metrics),
+            Duration::from_secs(settings.limits.drain_seconds_max),
+        );
+        let addresses = parts.open(&doors, listeners, tls)?;
+        let status = admin::NodeAdmin {
+            store: Arc::clone(&store),
+            callbacks: Arc::clone(&callbacks),
+            broker: Arc::clone(&broker),
+            access: Arc::clone(&access),
+            addresses: addresses.clone(),
+            clock: Arc::clone(&seams.clock),
+            started: seams.clock.now(),
+        };
+        doors.open_admin(&settings.doors.admin.socket, Arc::new(status))?;
+        let watchers = vec![
+            tokio::spawn(Arc::clone(&broker).watch_reservations()),
+            tokio::spawn(watch::audit(Arc::clone(&audit))),
+            tokio::spawn(watch::whitelist(settings.node.whitelist.clone(), access, transport, metrics, doors.clone())),
+        ];
+        Ok(Self { store, core, callbacks, audit, doors, addresses, watchers, resumed })
+    }
+
+    /// Where its doors are.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// What an earlier run had left and this one took up.
+    pub fn resumed(&self) -> Resumed {
+        self.resumed
+    }
+
+    /// What it has committed, to be looked at.
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// The core that decides in it.
+    pub fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// Lets what is under way finish, then closes everything. Returns how many connections had to
+    /// be cut.
+    pub async fn stop(self) -> usize {
+        let drained = self.doors.shutdown().await;
+        self.watchers.iter().for_each(JoinHandle::abort);
+        self.callbacks.stop().await;
+        let (store, audit) = (self.store, self.audit);
+        let closed = tokio::task::spawn_blocking(move || {
+            store.close();
+            audit.sync()
+        })
+        .await;
+        match closed {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the audit log could not be synced"),
+            Err(error) => tracing::error!(%error, "the store could not be closed"),
+        }
+        drained.cut
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
+}
+
+/// The audit log within the data folder.
+pub const AUDIT_FILE: &str = "audit.log";
+/// The store within the data folder.
+const STORE_DIR: &str = "store";
+
+/// Opens the store of a deployment; one process at a time.
+pub fn open_store(settings: &Settings) -> Result<Arc<EmbeddedStore>, OpenError> {
+    let options = Options {
+        dir: store_dir(settings),
+        segment_bytes_max: settings.store.segment_bytes_max,
+        memory_bytes_max: settings.store.memory_bytes_max,
+        write_set_bytes_max: settings.store.write_set_bytes_max,
+        waiting_max: settings.store.waiting_max,
+    };
+    EmbeddedStore::open(options, Arc::new(RealDisk))
+}
+
+fn store_dir(settings: &Settings) -> PathBuf {
+    settings.node.data.join(STORE_DIR)
+}
+
+fn limits(settings: &Settings) -> BrokerLimits {
+    BrokerLimits {
+        request_expiry: Duration::from_secs(settings.requests.expiry_seconds),
+        waiting_max: settings.requests.waiting_max,
+        validation_window: Duration::from_millis(settings.callbacks.validation_milliseconds_max),
+    }
+}
