@@ -33,12 +33,32 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..60)
 }
 
-/// What should be where: available funds and, of Amina, what is reserved.
+/// What should be where: available funds and, of Amina, what is reserved, what she sent on which
+/// day, and what was paid to her when.
 struct Model {
     funds: BTreeMap<(&'static str, AccountKind), i64>,
-    open: Vec<(Receipt, &'static str, i64, i64, i64)>,
+    open: Vec<Open>,
     income: i64,
+    sent: BTreeMap<i64, i64>,
+    received: Vec<(i64, i64)>,
 }
+
+/// A reservation.
+struct Open {
+    receipt: Receipt,
+    to: &'static str,
+    amount: i64,
+    customer: i64,
+    business: i64,
+    day: i64,
+}
+
+/// The number of the day in Nairobi, which is three hours ahead all year.
+fn day(world: &World) -> i64 {
+    (world.now.seconds() + 3 * 3_600) / 86_400
+}
+
+const UNIT: i64 = 100;
 
 fn text(amount: i64) -> String {
     format!("{}.{:02}", amount / 100, amount % 100)
@@ -46,8 +66,7 @@ fn text(amount: i64) -> String {
 
 /// The charges as domain.md 6 tells them, in minor units: customer's and business's part.
 fn charges(bands: &[(i64, i64, i64)], amount: i64) -> (i64, i64) {
-    let band = bands.iter().find(|(up_to, ..)| amount <= up_to * 100).unwrap();
-    (band.1 * 100, band.2 * 100)
+    bands.iter().find(|(up_to, ..)| amount <= up_to * UNIT).map_or((0, 0), |band| (band.1 * UNIT, band.2 * UNIT))
 }
 
 const FEE: [(i64, i64, i64); 5] = [(100, 0, 0), (1_500, 0, 5), (5_000, 0, 9), (20_000, 0, 11), (250_000, 0, 13)];
@@ -77,7 +96,7 @@ impl Model {
         funds.insert((BULK, AccountKind::Utility), 10_000_000);
         funds.insert((PAYBILL, AccountKind::Working), 5_000_000);
         funds.insert((AMINA, AccountKind::Working), 1_000_000);
-        Self { funds, open: Vec::new(), income: 0 }
+        Self { funds, open: Vec::new(), income: 0, sent: BTreeMap::new(), received: Vec::new() }
     }
 
     fn add(&mut self, holder: &'static str, kind: AccountKind, amount: i64) {
@@ -90,7 +109,23 @@ impl Model {
     }
 
     fn reserved(&self) -> i64 {
-        self.open.iter().map(|(_, _, amount, customer, _)| amount + customer).sum()
+        self.open.iter().map(|open| open.amount + open.customer).sum()
+    }
+
+    /// Whether the rules of domain.md 5 and 6 let Bulk pay this to Amina.
+    fn may_pay_customer(&self, amount: i64, now: i64) -> bool {
+        let held = self.funds[&(AMINA, AccountKind::Working)] + self.reserved();
+        (10 * UNIT..=250_000 * UNIT).contains(&amount)
+            && amount <= self.funds[&(BULK, AccountKind::Utility)]
+            && held + amount <= 500_000 * UNIT
+            && !self.received.iter().any(|(same, at)| *same == amount && now - at < 120)
+    }
+
+    /// Whether they let Amina pay this, with this charge on top.
+    fn may_authorize(&self, amount: i64, customer: i64, day: i64) -> bool {
+        (UNIT..=250_000 * UNIT).contains(&amount)
+            && amount + customer <= self.funds[&(AMINA, AccountKind::Working)]
+            && self.sent.get(&day).unwrap_or(&0) + amount <= 500_000 * UNIT
     }
 
     fn assert_agrees(&self, world: &World) {
@@ -112,7 +147,11 @@ fn apply(world: &mut World, model: &mut Model, step: &Step) {
         Step::PayCustomer { amount, wait } => {
             world.pass(wait);
             let order = world.b2c(&text(amount));
-            if world.run(&order).code() == "0" {
+            let now = world.now.seconds();
+            let allowed = model.may_pay_customer(amount, now);
+            assert_eq!(world.run(&order).code() == "0", allowed);
+            if allowed {
+                model.received.push((amount, now));
                 let (_, fee) = charges(&FEE, amount);
                 model.add(BULK, AccountKind::Utility, -amount);
                 model.add(AMINA, AccountKind::Working, amount);
@@ -132,15 +171,20 @@ fn apply(world: &mut World, model: &mut Model, step: &Step) {
             let (to, command) =
                 if till { (TILL, "CustomerBuyGoodsOnline") } else { (PAYBILL, "CustomerPayBillOnline") };
             let payment = world.handset(command, to, &text(amount));
+            let (customer, business) = if till { (0, 0) } else { charges(&MGAO, amount) };
+            let day = day(world);
+            let allowed = model.may_authorize(amount, customer, day);
             let seen = world.authorize(&payment);
-            if seen.code() == "0" {
-                let (customer, business) = if till { (0, 0) } else { charges(&MGAO, amount) };
+            assert_eq!(seen.code() == "0", allowed, "{}", seen.decision.private);
+            if allowed {
+                let receipt = seen.decision.report.receipt;
                 model.add(AMINA, AccountKind::Working, -amount - customer);
-                model.open.push((seen.decision.report.receipt, to, amount, customer, business));
+                *model.sent.entry(day).or_default() += amount;
+                model.open.push(Open { receipt, to, amount, customer, business, day });
             }
         }
         Step::Complete { which } if which < model.open.len() => {
-            let (receipt, to, amount, customer, business) = model.open[which];
+            let Open { receipt, to, amount, customer, business, .. } = model.open[which];
             if let Ok(completed) = world.core.complete(&world.facts, &receipt, None, world.now) {
                 world.settle(completed);
                 model.open.remove(which);
@@ -151,7 +195,8 @@ fn apply(world: &mut World, model: &mut Model, step: &Step) {
             }
         }
         Step::Cancel { which } if which < model.open.len() => {
-            let (receipt, _, amount, customer, _) = model.open.remove(which);
+            let Open { receipt, amount, customer, day, .. } = model.open.remove(which);
+            *model.sent.entry(day).or_default() -= amount;
             let why = CancelReason::Unreachable;
             let cancelled = world.core.cancel(&world.facts, &receipt, why, world.now).unwrap();
             world.settle(cancelled);
@@ -174,7 +219,7 @@ proptest! {
             world.assert_books();
             model.assert_agrees(&world);
         }
-        for (receipt, ..) in std::mem::take(&mut model.open) {
+        for Open { receipt, .. } in std::mem::take(&mut model.open) {
             let released = world.core.cancel(&world.facts, &receipt, CancelReason::Expired, world.now).unwrap();
             world.settle(released);
         }

@@ -45,7 +45,7 @@ fn an_unregistered_customer_can_be_paid_a_salary_and_has_no_name() {
     let mut world = World::new();
     let mut order = world.b2c("200");
     order.command = "SalaryPayment".into();
-    order.receiver = party(1, "0733 000000".replace(' ', "").as_str());
+    order.receiver = party(1, "0733000000");
     let seen = world.run(&order);
     assert_eq!(seen.value("B2CRecipientIsRegisteredCustomer"), "N");
     assert_eq!(seen.value("ReceiverPartyPublicName"), "254733000000 - ");
