@@ -187,3 +187,44 @@ impl Core {
         Receipt::none(self.zone().day(now))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// Every word in which time, chance, files, the net or the wire could come in.
+    const FORBIDDEN: [&str; 10] = [
+        "tokio",
+        "SystemTime",
+        "Instant",
+        "std::fs",
+        "std::net",
+        "std::env",
+        "hyper",
+        "quick_xml",
+        "entropy::",
+        "Clock",
+    ];
+
+    #[test]
+    fn the_core_is_pure() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/core");
+        assert_eq!(impurities(&folder), Vec::<String>::new());
+    }
+
+    fn impurities(folder: &Path) -> Vec<String> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                found.extend(impurities(&path));
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+            let words = FORBIDDEN.iter().filter(|word| code.contains(**word));
+            found.extend(words.map(|word| format!("{word} in {}", path.display())));
+        }
+        found
+    }
+}

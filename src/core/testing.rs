@@ -1,1 +1,376 @@
+//! A small world to test the core in: a store in memory that applies write sets by the rules of
+//! [`store`](crate::store), and a cast of organizations, operators and subscribers.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::directory::{self, NewOperator, NewOrganization, PersonName, Status};
+use super::roles::Grant;
+use super::*;
+use crate::clock::Zone;
+use crate::store::{Change, CommitError, Expect, Key, KeyRange, Read, ReadError, Record, WriteSet};
+
+/// A bulk organization (B2C) with 100,000.00 to pay with.
+pub const BULK: &str = "600000";
+/// A paybill with 50,000.00 in its working account.
+pub const PAYBILL: &str = "600001";
+/// A store below the paybill.
+pub const STORE: &str = "600002";
+/// A till.
+pub const TILL: &str = "600003";
+/// A paybill that has nothing to do with the others.
+pub const STRANGER: &str = "700000";
+/// A registered subscriber with 10,000.00.
+pub const AMINA: &str = "254722000000";
+/// A subscriber whose identity is not known, with nothing.
+pub const UNKNOWN: &str = "254733000000";
+
+/// Records and counters in memory.
+#[derive(Default)]
+pub struct Facts {
+    records: BTreeMap<Key, Record>,
+    counters: BTreeMap<Key, i64>,
+    sequence: u64,
+}
+
+impl Read for Facts {
+    fn record(&self, key: &Key) -> Result<Option<Record>, ReadError> {
+        Ok(self.records.get(key).cloned())
+    }
+
+    fn counter(&self, key: &Key) -> Result<i64, ReadError> {
+        Ok(self.counters.get(key).copied().unwrap_or(0))
+    }
+
+    fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, ReadError> {
+        let found = self.records.range(range.from.clone()..range.to.clone()).take(limit);
+        Ok(found.map(|(key, record)| (key.clone(), record.clone())).collect())
+    }
+}
+
+impl Facts {
+    /// Applies a write set, whole or not at all.
+    pub fn commit(&mut self, write_set: WriteSet) -> Result<(), CommitError> {
+        for (key, expect) in &write_set.expects {
+            let found = self.records.get(key).map(|record| record.version);
+            let met = match expect {
+                Expect::Absent => found.is_none(),
+                Expect::Version(version) => found == Some(*version),
+            };
+            if !met {
+                return Err(CommitError::Expectation(key.clone()));
+            }
+        }
+        for (counter, (delta, floor, ceiling)) in sums(&write_set) {
+            let value = self.counter(&counter).unwrap();
+            let after = value.checked_add(delta).unwrap();
+            if (delta < 0 && after < floor) || (delta > 0 && after > ceiling) {
+                return Err(CommitError::Bound { counter, value, delta });
+            }
+        }
+        for (counter, (delta, ..)) in sums(&write_set) {
+            *self.counters.entry(counter).or_default() += delta;
+        }
+        for change in &write_set.changes {
+            if let Change::Append { log, .. } = change {
+                *self.counters.entry(log.clone()).or_default() += 1;
+            }
+        }
+        self.sequence += 1;
+        self.write(write_set.changes);
+        Ok(())
+    }
+
+    fn write(&mut self, changes: Vec<Change>) {
+        let mut appended: BTreeMap<Key, u64> = BTreeMap::new();
+        for change in changes.iter().rev() {
+            if let Change::Append { log, .. } = change {
+                *appended.entry(log.clone()).or_insert(u64::try_from(self.counters[log]).unwrap() + 1) -= 1;
+            }
+        }
+        for change in changes {
+            match change {
+                Change::Put { key, value, capture } => self.put(key, value, &capture),
+                Change::Delete { key } => drop(self.records.remove(&key)),
+                Change::Append { log, value, capture } => {
+                    let next = appended.get_mut(&log).unwrap();
+                    let key = log.clone().number(*next);
+                    *next += 1;
+                    self.put(key, value, &capture);
+                }
+            }
+        }
+    }
+
+    fn put(&mut self, key: Key, value: Vec<u8>, capture: &[Key]) {
+        let captured = self.values(capture);
+        self.records.insert(key, Record { version: self.sequence, value: Bytes::from(value), captured });
+    }
+
+    /// The values of counters.
+    pub fn values(&self, counters: &[Key]) -> Vec<i64> {
+        counters.iter().map(|counter| self.counter(counter).unwrap()).collect()
+    }
+}
+
+fn sums(write_set: &WriteSet) -> BTreeMap<Key, (i64, i64, i64)> {
+    let mut sums = BTreeMap::new();
+    for adjust in &write_set.adjusts {
+        let sum = sums.entry(adjust.counter.clone()).or_insert((0, i64::MIN, i64::MAX));
+        *sum = (sum.0 + adjust.delta, sum.1.max(adjust.floor), sum.2.min(adjust.ceiling));
+    }
+    sums
+}
+
+/// The core with a store and a cast.
+pub struct World {
+    pub core: Core,
+    pub facts: Facts,
+    pub now: Timestamp,
+    draws: u64,
+}
+
+/// What became of a command, as third parties would see it, beside the decision.
+#[derive(Debug)]
+pub struct Seen {
+    pub decision: Decision,
+    pub parameters: Vec<(String, String)>,
+}
+
+impl Seen {
+    pub fn code(&self) -> &'static str {
+        self.decision.report.code.as_str()
+    }
+
+    pub fn value(&self, key: &str) -> &str {
+        let found = self.parameters.iter().find(|(other, _)| other == key);
+        found.map(|(_, value)| value.as_str()).unwrap_or_else(|| panic!("no {key} in {:?}", self.parameters))
+    }
+}
+
+pub fn shortcode(text: &str) -> Shortcode {
+    Shortcode::parse(text).unwrap()
+}
+
+pub fn account(holder: &str, kind: AccountKind) -> Account {
+    let holder = match holder.len() {
+        12 => Holder::Subscriber(Msisdn::try_from(holder.to_owned()).unwrap()),
+        _ => Holder::Organization(shortcode(holder)),
+    };
+    Account::new(holder, kind)
+}
+
+pub fn party(identifier_type: u32, identifier: &str) -> Option<Party> {
+    Some(Party { identifier_type, identifier: identifier.into(), short_code: None })
+}
+
+pub fn grant(role: &str) -> Grant {
+    Grant { role: role.into(), effective: Timestamp::default(), expires: None }
+}
+
+impl World {
+    /// 2023-11-21 23:00 in Nairobi, an hour before midnight.
+    pub fn new() -> Self {
+        Self::under(Catalogue::shipped().unwrap_or_else(|errors| panic!("{errors:#?}")))
+    }
+
+    pub fn under(catalogue: Catalogue) -> Self {
+        let zone = Zone::named("Africa/Nairobi").unwrap();
+        let settings = CoreSettings { zone, digit: 5, currency: "KES".into() };
+        let core = Core::new(Arc::new(catalogue), settings);
+        let now = Timestamp::from_seconds(1_700_596_800);
+        let mut world = Self { core, facts: Facts::default(), now, draws: 0 };
+        world.cast();
+        world
+    }
+
+    fn cast(&mut self) {
+        const ROLES: [&str; 4] = [
+            "Org B2C API Initiator",
+            "Org B2B API Initiator",
+            "Balance Query Org API",
+            "Transaction Status Query Org API",
+        ];
+        self.organization(BULK, "Mradi Pay", &["Bulk"], None);
+        self.organization(PAYBILL, "Maji Water", &["Paybill Head Office"], None);
+        self.organization(STORE, "Maji West", &["Paybill Store"], Some(PAYBILL));
+        self.organization(TILL, "Duka", &["Merchant Till"], None);
+        self.organization(STRANGER, "Umeme", &["Paybill Head Office", "Bulk"], None);
+        for home in [BULK, PAYBILL, STORE, TILL, STRANGER] {
+            self.operator(home, "api", &ROLES);
+        }
+        self.subscriber(AMINA, "Amina", "Otieno", true);
+        self.subscriber(UNKNOWN, "Nobody", "Knows", false);
+        self.fund(account(BULK, AccountKind::Utility), "100000");
+        self.fund(account(PAYBILL, AccountKind::Working), "50000");
+        self.fund(account(AMINA, AccountKind::Working), "10000");
+    }
+
+    pub fn organization(&mut self, code: &str, name: &str, products: &[&str], parent: Option<&str>) {
+        let new = NewOrganization {
+            shortcode: shortcode(code),
+            name: name.into(),
+            products: products.iter().map(|&product| product.to_owned()).collect(),
+            parent: parent.map(shortcode),
+            validation: false,
+            tariff: None,
+        };
+        let write_set = directory::create_organization(&self.core, &self.facts, new, self.now).unwrap();
+        self.facts.commit(write_set).unwrap();
+    }
+
+    pub fn operator(&mut self, home: &str, user_name: &str, roles: &[&str]) -> OperatorId {
+        let roles = roles.iter().map(|role| grant(role)).collect();
+        let shortcode = Some(shortcode(home));
+        let new = NewOperator { shortcode, user_name: user_name.into(), roles, status: Status::Active };
+        let draw = self.draw();
+        let (id, granted) = directory::create_operator(&self.core, &self.facts, new, self.now, draw).unwrap();
+        self.facts.commit(granted.write_set).unwrap();
+        id
+    }
+
+    pub fn subscriber(&mut self, msisdn: &str, first: &str, last: &str, registered: bool) {
+        let msisdn = Msisdn::try_from(msisdn.to_owned()).unwrap();
+        let name = PersonName { first: first.into(), middle: String::new(), last: last.into() };
+        let write_set = directory::create_subscriber(&self.facts, msisdn, name, registered, self.now).unwrap();
+        self.facts.commit(write_set).unwrap();
+    }
+
+    pub fn fund(&mut self, account: Account, amount: &str) {
+        let draw = self.draw();
+        let amount = Amount::parse(amount).unwrap();
+        let (_, write_set) = directory::fund(&self.core, &self.facts, account, amount, self.now, draw).unwrap();
+        self.facts.commit(write_set).unwrap();
+    }
+
+    /// Random enough, and the same in every run.
+    pub fn draw(&mut self) -> Draw {
+        self.draws += 1;
+        Draw(self.draws.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+
+    pub fn pass(&mut self, seconds: u64) {
+        self.now = self.now.plus(Duration::from_secs(seconds));
+    }
+
+    /// An order of the operator "api" of this organization.
+    pub fn order(&mut self, command: &str, home: &str) -> Order {
+        let draw = self.draw();
+        let conversation = ConversationId::issue(self.core.zone(), self.now, draw);
+        Order {
+            channel: Channel::Api,
+            command: command.into(),
+            originator_conversation: format!("{home}_{}", self.draws),
+            conversation,
+            third_party: "mradi".into(),
+            initiator: Some(Initiator { identifier_type: 11, identifier: "api".into(), short_code: Some(home.into()) }),
+            primary: party(4, home),
+            receiver: None,
+            parameters: Vec::new(),
+            reference: vec![("Occasion".into(), "test".into())],
+            remark: None,
+            received: self.now,
+        }
+    }
+
+    /// A payment of this amount from the bulk organization to Amina.
+    pub fn b2c(&mut self, amount: &str) -> Order {
+        let mut order = self.order("BusinessPayment", BULK);
+        order.receiver = party(1, AMINA);
+        order.parameters = vec![("Amount".into(), amount.into())];
+        order
+    }
+
+    /// A payment between organizations.
+    pub fn b2b(&mut self, command: &str, from: &str, to: &str, amount: &str) -> Order {
+        let mut order = self.order(command, from);
+        order.receiver = party(4, to);
+        order.parameters = vec![("Amount".into(), amount.into()), ("AccountReference".into(), "INV-1".into())];
+        order
+    }
+
+    pub fn decide(&mut self, order: &Order) -> Decision {
+        let draw = self.draw();
+        self.core.execute(&self.facts, order, Credential::Verified, self.now, draw).unwrap()
+    }
+
+    /// Decides and commits.
+    pub fn run(&mut self, order: &Order) -> Seen {
+        let decision = self.decide(order);
+        self.settle(decision)
+    }
+
+    pub fn settle(&mut self, mut decision: Decision) -> Seen {
+        self.facts.commit(std::mem::take(&mut decision.write_set)).unwrap();
+        let parameters = decision.report.rendered(&self.facts.values(&decision.captures));
+        Seen { decision, parameters }
+    }
+
+    /// Amina pays.
+    pub fn handset(&mut self, command: &str, to: &str, amount: &str) -> CustomerPayment {
+        let draw = self.draw();
+        let conversation = ConversationId::issue(self.core.zone(), self.now, draw);
+        CustomerPayment {
+            command: command.into(),
+            conversation,
+            gateway: "ussd".into(),
+            session: self.draws.to_string(),
+            payer: AMINA.into(),
+            short_code: to.into(),
+            account_reference: Some("ACC-7".into()),
+            amount: amount.into(),
+            received: self.now,
+        }
+    }
+
+    pub fn authorize(&mut self, payment: &CustomerPayment) -> Seen {
+        let draw = self.draw();
+        let decision = self.core.authorize(&self.facts, payment, self.now, draw).unwrap();
+        self.settle(decision)
+    }
+
+    pub fn balance(&self, holder: &str, kind: AccountKind) -> (String, String) {
+        let balance = account(holder, kind).balance(&self.facts).unwrap();
+        let show = |minor| Amount::from_minor(minor).to_string();
+        (show(balance.available), show(balance.reserved))
+    }
+
+    pub fn available(&self, holder: &str, kind: AccountKind) -> String {
+        self.balance(holder, kind).0
+    }
+
+    /// All accounts that exist.
+    pub fn accounts(&self) -> Vec<Account> {
+        let range = Key::of("account").subtree();
+        let open = self.facts.range(&range, usize::MAX).unwrap();
+        let open =
+            open.iter().map(|(_, record)| crate::store::decode::<accounts::OpenAccount>(record).unwrap().account);
+        AccountKind::PROVIDER.into_iter().map(Account::of_provider).chain(open).collect()
+    }
+
+    /// The books: the whole sums to zero (L1), every account is within its bounds (L2), and every
+    /// statement, added up line by line, gives the balance of each line and of the account (L4).
+    pub fn assert_books(&self) {
+        assert_eq!(accounts::ledger_sum(&self.facts).unwrap(), 0, "the ledger does not sum to zero");
+        for account in self.accounts() {
+            let balance = account.balance(&self.facts).unwrap();
+            let bounds = account.kind.bounds();
+            assert!(
+                bounds.floor <= balance.available && balance.available <= bounds.ceiling,
+                "{account:?}: {balance:?}"
+            );
+            assert!(balance.reserved >= 0, "{account:?}: {balance:?}");
+            let mut sum = Balance::default();
+            for (at, numbered) in ledger::statement(&self.facts, &account, 0, usize::MAX).unwrap().iter().enumerate() {
+                sum.available += numbered.line.available;
+                sum.reserved += numbered.line.reserved;
+                assert_eq!(numbered.number, at as u64 + 1, "a gap in the statement of {account:?}");
+                assert_eq!(numbered.balance, sum, "line {} of {account:?}", numbered.number);
+            }
+            assert_eq!(sum, balance, "{account:?}");
+        }
+    }
+}

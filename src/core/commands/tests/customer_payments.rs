@@ -1,0 +1,194 @@
+//! Subscribers' payments: reserved, then moved or given back.
+
+use crate::core::directory::{self, NewOrganization};
+use crate::core::testing::{AMINA, BULK, PAYBILL, STRANGER, TILL, World, shortcode};
+use crate::core::{AccountKind, CancelReason, Credential, Receipt, SettleError, State};
+use crate::store::CommitError;
+
+fn authorized(world: &mut World, to: &str, amount: &str) -> Receipt {
+    let command = if to == TILL { "CustomerBuyGoodsOnline" } else { "CustomerPayBillOnline" };
+    let payment = world.handset(command, to, amount);
+    let seen = world.authorize(&payment);
+    assert_eq!(seen.code(), "0", "{}", seen.decision.private);
+    seen.decision.report.receipt
+}
+
+#[test]
+fn a_payment_to_a_paybill_is_reserved_with_its_charge_and_then_shared() {
+    let mut world = World::new();
+    let receipt = authorized(&mut world, PAYBILL, "1500");
+    assert_eq!(world.balance(AMINA, AccountKind::Working), ("8490.00".into(), "1510.00".into()));
+    world.assert_books();
+    let completed = world.core.complete(&world.facts, &receipt, Some("T-1"), world.now).unwrap();
+    let seen = world.settle(completed);
+    assert_eq!(seen.value("OrgAccountBalance"), "1500.00");
+    assert_eq!(seen.value("Balance"), "8490.00");
+    assert_eq!(world.balance(AMINA, AccountKind::Working), ("8490.00".into(), "0.00".into()));
+    assert_eq!(world.available(PAYBILL, AccountKind::ChargesPaid), "-5.00");
+    let transaction = seen.decision.transaction.unwrap();
+    assert_eq!(transaction.state, State::Completed);
+    assert_eq!(transaction.third_party_trans_id.as_deref(), Some("T-1"));
+    assert_eq!(transaction.account_reference.as_deref(), Some("ACC-7"));
+    world.assert_books();
+}
+
+#[test]
+fn an_organizations_own_tariff_takes_the_place_of_the_usual_one() {
+    let mut world = World::new();
+    let new = NewOrganization {
+        shortcode: shortcode("620000"),
+        name: "All inclusive".into(),
+        products: vec!["Paybill Head Office".into()],
+        parent: None,
+        validation: true,
+        tariff: Some("customer-bouquet".into()),
+    };
+    let write_set = directory::create_organization(&world.core, &world.facts, new, world.now).unwrap();
+    world.facts.commit(write_set).unwrap();
+    let receipt = authorized(&mut world, "620000", "1500");
+    assert_eq!(world.balance(AMINA, AccountKind::Working), ("8500.00".into(), "1500.00".into()));
+    let completed = world.core.complete(&world.facts, &receipt, None, world.now).unwrap();
+    world.settle(completed);
+    assert_eq!(world.available("620000", AccountKind::ChargesPaid), "-15.00");
+    world.assert_books();
+}
+
+#[test]
+fn a_payment_to_a_till_goes_to_its_merchant_account() {
+    let mut world = World::new();
+    let receipt = authorized(&mut world, TILL, "250.50");
+    let completed = world.core.complete(&world.facts, &receipt, None, world.now).unwrap();
+    world.settle(completed);
+    assert_eq!(world.available(TILL, AccountKind::Merchant), "250.50");
+    assert_eq!(world.available(AMINA, AccountKind::Working), "9749.50");
+    world.assert_books();
+}
+
+#[test]
+fn l3_a_reservation_ends_exactly_once() {
+    let mut world = World::new();
+    let receipt = authorized(&mut world, PAYBILL, "1000");
+    let complete = world.core.complete(&world.facts, &receipt, None, world.now).unwrap();
+    let cancel = world.core.cancel(&world.facts, &receipt, CancelReason::Unreachable, world.now).unwrap();
+    world.settle(complete);
+    let raced = world.facts.commit(cancel.write_set);
+    assert!(matches!(raced, Err(CommitError::Expectation(_))), "{raced:?}");
+    let ended = SettleError::Ended { receipt, state: State::Completed };
+    assert_eq!(world.core.complete(&world.facts, &receipt, None, world.now).unwrap_err(), ended);
+    let again = world.core.cancel(&world.facts, &receipt, CancelReason::Expired, world.now);
+    assert_eq!(again.unwrap_err(), ended);
+    let unknown = Receipt::parse("RKL5ABCDEF").unwrap();
+    let nobodys = world.core.complete(&world.facts, &unknown, None, world.now);
+    assert_eq!(nobodys.unwrap_err(), SettleError::Unknown(unknown));
+    world.assert_books();
+}
+
+#[test]
+fn what_is_cancelled_goes_back_with_its_charge_and_its_part_of_the_day() {
+    let mut world = World::new();
+    for why in [
+        CancelReason::Refused { code: "C2B00012".into(), description: "Invalid Account number".into() },
+        CancelReason::Unreachable,
+    ] {
+        let receipt = authorized(&mut world, PAYBILL, "9000");
+        let cancelled = world.core.cancel(&world.facts, &receipt, why, world.now).unwrap();
+        assert_eq!(world.settle(cancelled).decision.transaction.unwrap().state, State::Cancelled);
+        assert_eq!(world.balance(AMINA, AccountKind::Working), ("10000.00".into(), "0.00".into()));
+    }
+    world.assert_books();
+    let sent = crate::core::limits::sent_on(
+        &crate::core::testing::account(AMINA, AccountKind::Working).holder,
+        world.core.zone().day(world.now),
+    );
+    assert_eq!(world.facts.values(&[sent]), [0]);
+}
+
+#[test]
+fn a_reservation_that_runs_out_is_found_and_given_back_even_above_the_limits_of_the_day() {
+    let mut world = World::new();
+    let receipt = authorized(&mut world, PAYBILL, "9000");
+    world.pass(59);
+    assert_eq!(world.core.overdue(&world.facts, world.now, 10).unwrap(), []);
+    world.pass(1);
+    assert_eq!(world.core.overdue(&world.facts, world.now, 10).unwrap(), [receipt]);
+    let late = world.core.complete(&world.facts, &receipt, None, world.now);
+    assert_eq!(late.unwrap_err(), SettleError::Overdue(receipt));
+    // Meanwhile the account was filled to its limit: the reserved funds must get back all the same.
+    world.fund(crate::core::testing::account(BULK, AccountKind::Utility), "900000");
+    for amount in ["250000", "240000"] {
+        let order = world.b2c(amount);
+        assert_eq!(world.run(&order).code(), "0");
+    }
+    let expired = world.core.cancel(&world.facts, &receipt, CancelReason::Expired, world.now).unwrap();
+    assert_eq!(world.settle(expired).decision.transaction.unwrap().state, State::Expired);
+    assert_eq!(world.core.overdue(&world.facts, world.now, 10).unwrap(), []);
+    world.assert_books();
+}
+
+type Change = fn(&mut crate::core::CustomerPayment);
+
+#[test]
+fn each_wrong_thing_has_its_code() {
+    let mut world = World::new();
+    let base = world.handset("CustomerPayBillOnline", PAYBILL, "100");
+    let cases: [(&str, Change); 11] = [
+        ("1002", |payment| payment.command = "BusinessPayment".into()),
+        ("6", |payment| payment.payer = "254799999999".into()),
+        ("6", |payment| payment.payer = "nobody".into()),
+        ("7", |payment| payment.short_code = "99999".into()),
+        ("2028", |payment| payment.short_code = BULK.into()),
+        ("2028", |payment| payment.short_code = TILL.into()),
+        ("24", |payment| payment.account_reference = None),
+        ("2020", |payment| payment.amount = "1,000".into()),
+        ("2", |payment| payment.amount = "0.99".into()),
+        ("3", |payment| payment.amount = "250000.01".into()),
+        // Amina has 10,000.00, and the charge is 18.00.
+        ("1", |payment| payment.amount = "9982.01".into()),
+    ];
+    for (code, change) in cases {
+        let mut payment = base.clone();
+        let fresh = world.handset("", PAYBILL, "");
+        (payment.conversation, payment.session) = (fresh.conversation, fresh.session);
+        change(&mut payment);
+        assert_eq!(world.authorize(&payment).code(), code, "{payment:?}");
+    }
+    authorized(&mut world, PAYBILL, "9982");
+    world.assert_books();
+}
+
+#[test]
+fn one_session_is_one_payment() {
+    let mut world = World::new();
+    let payment = world.handset("CustomerPayBillOnline", PAYBILL, "100");
+    assert_eq!(world.core.payment_of_session(&world.facts, "ussd", &payment.session), Ok(None));
+    let receipt = world.authorize(&payment).decision.report.receipt;
+    let (outcome, transaction) =
+        world.core.payment_of_session(&world.facts, "ussd", &payment.session).unwrap().unwrap();
+    assert_eq!((outcome.receipt, transaction.unwrap().state), (receipt, State::Authorized));
+    let mut again = world.handset("CustomerPayBillOnline", PAYBILL, "100");
+    again.session = payment.session;
+    assert_eq!(world.authorize(&again).code(), "15");
+    assert_eq!(world.balance(AMINA, AccountKind::Working).1, "100.00");
+}
+
+#[test]
+fn a_days_limit_holds_to_the_cent_and_ends_with_the_day() {
+    let mut world = World::new();
+    world.fund(crate::core::testing::account(AMINA, AccountKind::Working), "490000");
+    world.fund(crate::core::testing::account(BULK, AccountKind::Utility), "900000");
+    for amount in ["250000", "200000"] {
+        let receipt = authorized(&mut world, TILL, amount);
+        let completed = world.core.complete(&world.facts, &receipt, None, world.now).unwrap();
+        world.settle(completed);
+    }
+    let order = world.b2c("100000");
+    let draw = world.draw();
+    let refill = world.core.execute(&world.facts, &order, Credential::Verified, world.now, draw).unwrap();
+    world.settle(refill);
+    let over = world.handset("CustomerPayBillOnline", STRANGER, "50000.01");
+    assert_eq!(world.authorize(&over).code(), "4");
+    authorized(&mut world, STRANGER, "50000");
+    world.pass(3_600);
+    authorized(&mut world, STRANGER, "50000.01");
+    world.assert_books();
+}
