@@ -169,7 +169,7 @@ fn key_gate(
 /// A third party that is nobody: what an unknown spId is judged against. It has a password that
 /// nobody knows, and no network.
 pub(super) fn nobody(vault: &Vault, entropy: &dyn Entropy) -> Result<ThirdParty, VaultError> {
-    // No third party can have this name, so no network is its own.
+    // No third party can have this name, in the store or in the whitelist, so no network is its own.
     let mut nobody = ThirdParty::new("", "");
     let password = Secret::new(format!("{:016x}{:016x}", entropy.u64(), entropy.u64()));
     nobody.seal_password(&password, vault, entropy)?;

@@ -75,7 +75,7 @@ impl Shelf {
                 Change::Delete { key } => {
                     records.remove(&key);
                 }
-                Change::Append { .. } => unimplemented!("nothing here keeps logs"),
+                Change::Append { .. } => panic!("nothing here keeps logs"),
             }
         }
         Ok(Committed { sequence, captured: Vec::new(), appended: Vec::new() })

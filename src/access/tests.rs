@@ -1,6 +1,6 @@
 //! The matrix of the door: every gate, and every way to fail it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -100,6 +100,23 @@ async fn every_way_to_fail_a_gate_has_its_reason_and_one_answer() {
         assert_eq!(refusal.public(), ("100000007", "Authentication failed."), "{refusal}");
     }
     assert_eq!(house.store.commits(), before, "a refusal changes nothing");
+}
+
+#[tokio::test]
+async fn an_unknown_sp_id_takes_as_long_as_a_wrong_password() {
+    let house = house().await;
+    let unknown = Knock { sp_id: "999999", ..good() };
+    let wrong = Knock { time_stamp: Some("20270115080001"), ..good() };
+    let mut fastest = [Duration::MAX; 2];
+    for _ in 0..2_000 {
+        for (knock, fastest) in [&unknown, &wrong].into_iter().zip(&mut fastest) {
+            let start = Instant::now();
+            assert!(knock.at(&house.access).is_err());
+            *fastest = start.elapsed().min(*fastest);
+        }
+    }
+    let (quicker, slower) = (fastest.iter().min().unwrap(), fastest.iter().max().unwrap());
+    assert!(*slower < *quicker * 3 / 2, "{fastest:?}");
 }
 
 #[tokio::test]

@@ -271,7 +271,8 @@ fn check(party: &ThirdParty) -> Result<(), ThirdPartyError> {
     }
 }
 
-fn is_plain(text: &str) -> bool {
+/// Whether this can be a third party's name or spId: nothing that needs quoting anywhere.
+pub(super) fn is_plain(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }

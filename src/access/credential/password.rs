@@ -60,7 +60,7 @@ pub fn check_password(password: &str) -> Result<(), PasswordRule> {
     }
 }
 
-/// What one hash costs. The default takes some 16 ms and 19 MiB.
+/// What one hash costs. The default takes about 20 ms of one processor and 19 MiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HashCost {
     /// Memory, in KiB.

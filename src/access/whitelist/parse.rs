@@ -13,6 +13,7 @@ use toml::Spanned;
 use toml::value::Datetime;
 
 use super::{CallbackHost, HostRule, NamedNetwork, NetworkKind, Whitelist};
+use crate::access::third_party::is_plain;
 use crate::clock::Timestamp;
 
 /// The longest name of a host that DNS knows.
@@ -38,7 +39,7 @@ pub struct WhitelistError {
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
-    third_party: BTreeMap<String, Party>,
+    third_party: BTreeMap<Spanned<String>, Party>,
 }
 
 #[derive(Deserialize)]
@@ -73,9 +74,13 @@ pub(super) fn parse(text: &str) -> Result<Whitelist, WhitelistError> {
     let file: File =
         toml::from_str(text).map_err(|error| lines.error(error.span().unwrap_or(0..0), advised(error.message())))?;
     let parties = file.third_party.into_iter().map(|(name, party)| {
+        if !is_plain(name.get_ref()) {
+            let message = "no third party can have this name; write letters, digits, \"-\" and \"_\", at most 64";
+            return Err(lines.error(name.span(), message));
+        }
         let networks = named_networks(party.networks, &lines)?;
         let hosts = party.callback_hosts.into_iter().map(|host| callback_host(host, &lines));
-        Ok((name, networks, hosts.collect::<Result<_, _>>()?))
+        Ok((name.into_inner(), networks, hosts.collect::<Result<_, _>>()?))
     });
     Ok(Whitelist::new(parties.collect::<Result<Vec<_>, WhitelistError>>()?))
 }
@@ -195,7 +200,12 @@ fn is_host_name(name: &str) -> bool {
             && !label.ends_with('-')
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     };
-    name.len() <= HOST_NAME_BYTES_MAX && name.split('.').all(is_label)
+    // A last label that is a number makes the whole an address in a URL ("0x7f.1" is 127.0.0.1).
+    let ends_in_number = name.rsplit('.').next().is_some_and(|label| {
+        let digits = label.strip_prefix("0x").unwrap_or(label);
+        digits.bytes().all(|byte| byte.is_ascii_digit()) || label.len() > digits.len()
+    });
+    name.len() <= HOST_NAME_BYTES_MAX && name.split('.').all(is_label) && !ends_in_number
 }
 
 /// Where lines begin, so that every place in a long file is found quickly.

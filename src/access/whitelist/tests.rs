@@ -127,6 +127,10 @@ fn a_fault_is_told_with_its_place_and_what_to_write_instead() {
         (host(r#""*.example.com""#, "[443]"), (2, 8), "the name alone"),
         (host(r#""pay.example.com""#, "[]"), (3, 9), "ports = [443"),
         (host(r#""pay.example.com""#, "[70000]"), (3, 10), "70000"),
+        (host(r#""0x7f.0x1""#, "[443]"), (2, 8), "the name alone"),
+        (host(r#""pay.7""#, "[443]"), (2, 8), "the name alone"),
+        ("[third_party.\"\"]\n".to_owned(), (1, 14), "no third party can have this name"),
+        ("[third_party.\"du ka\"]\n".to_owned(), (1, 14), "no third party can have this name"),
         ("[third_party.duka\n".to_owned(), (1, 18), ""),
         ("[party.duka]\n".to_owned(), (1, 2), "third_party"),
     ];
