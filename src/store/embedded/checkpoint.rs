@@ -79,9 +79,7 @@ impl Checkpoints {
 pub(super) fn run(shared: &Arc<Shared>) {
     let _end = End(shared);
     while shared.checkpoints.begin() {
-        if let Err(error) = shared.checkpoint_now() {
-            shared.refuse(&format!("the index could not be written: {error}"));
-        }
+        shared.checkpoint();
         shared.checkpoints.end();
     }
 }

@@ -11,9 +11,10 @@ use std::sync::Arc;
 use super::Shared;
 use super::entry;
 use super::journal::{AppendError, Journal};
+use super::memtable::Commit;
 use super::queue::Waiting;
 use super::segment::{Position, marker, push_frame};
-use crate::store::state::{Facts, Rejection, Resolved, Write, resolve};
+use crate::store::state::{Facts, Rejection, Resolved, resolve};
 use crate::store::{CommitError, Committed, Key, ReadError, WriteSet};
 
 /// Commits until the queue is closed and empty.
@@ -52,11 +53,12 @@ const BUFFER_BYTES_KEPT: usize = 8 << 20;
 
 impl Committer<'_> {
     fn commit(&mut self, waiting: Vec<Waiting>) {
-        self.shared.make_room();
+        let room = self.shared.make_room();
         let (write_sets, answers): (Vec<_>, Vec<_>) =
             waiting.into_iter().map(|one| (one.write_set, one.answer)).unzip();
         let outcome = match self.shared.refusing() {
             Some(reason) => vec![Err(CommitError::Refusing(reason)); answers.len()],
+            None if !room => vec![Err(CommitError::Full); answers.len()],
             None => self.commit_batch(write_sets),
         };
         for (answer, result) in answers.into_iter().zip(outcome) {
@@ -96,7 +98,7 @@ impl Committer<'_> {
 struct Batch<'a> {
     pending: Pending<'a>,
     position: Position,
-    commits: Vec<(Vec<Write>, Vec<(Key, i64)>, Position)>,
+    commits: Vec<Commit>,
     answers: Vec<Answer>,
 }
 
@@ -132,7 +134,7 @@ impl<'a> Batch<'a> {
             .ok_or_else(|| ReadError("a commit is too large for the journal".into()))?;
         self.pending.take_in(&resolved);
         let Resolved { writes, counters, committed } = resolved;
-        self.commits.push((writes, counters, self.position));
+        self.commits.push(Commit { writes, counters, position: self.position });
         self.answers.push(Ok(committed));
         Ok(())
     }

@@ -139,6 +139,15 @@ impl Index {
         Ok(())
     }
 
+    /// Opens the files again: after an error of a full disk sled answers nothing else.
+    pub(super) fn reopen(&self) -> Result<(), IndexError> {
+        let mut trees = write(&self.trees);
+        // The old ones first, since they hold sled's lock.
+        *trees = None;
+        *trees = Some(Trees::open(&self.dir)?);
+        Ok(())
+    }
+
     /// Gives the files up; whoever reads from now on is told so.
     pub(super) fn close(&self) {
         *write(&self.trees) = None;

@@ -30,6 +30,17 @@ struct Entry {
     alone: bool,
 }
 
+/// What one commit wrote.
+#[derive(Debug)]
+pub(super) struct Commit {
+    /// Records written and deleted, in order.
+    pub writes: Vec<Write>,
+    /// Values of the counters that moved.
+    pub counters: Vec<(Key, i64)>,
+    /// Its place in the chain.
+    pub position: Position,
+}
+
 impl Generation {
     /// An empty generation that begins after `position`.
     pub(super) fn new(position: Position) -> Self {
@@ -50,8 +61,8 @@ impl Generation {
         self.records.is_empty() && self.counters.is_empty()
     }
 
-    /// Takes in one commit, which ends at `position`.
-    pub(super) fn apply(&mut self, writes: Vec<Write>, counters: Vec<(Key, i64)>, position: Position) {
+    /// Takes in one commit.
+    pub(super) fn apply(&mut self, Commit { writes, counters, position }: Commit) {
         for write in writes {
             self.write(write);
         }
@@ -139,10 +150,10 @@ impl Memtable {
     }
 
     /// Makes commits visible, all at once.
-    pub(super) fn publish(&self, commits: impl IntoIterator<Item = (Vec<Write>, Vec<(Key, i64)>, Position)>) {
+    pub(super) fn publish(&self, commits: Vec<Commit>) {
         let mut layers = write(&self.layers);
-        for (writes, counters, position) in commits {
-            layers.active.apply(writes, counters, position);
+        for commit in commits {
+            layers.active.apply(commit);
         }
     }
 
@@ -204,7 +215,7 @@ mod tests {
 
     fn after(writes: Vec<Write>) -> Generation {
         let mut generation = Generation::new(Position::start(&[0; 16]));
-        generation.apply(writes, Vec::new(), Position::start(&[0; 16]));
+        generation.apply(Commit { writes, counters: Vec::new(), position: generation.position() });
         generation
     }
 

@@ -32,17 +32,16 @@ pub use verify::{TornTail, Verified, verify};
 
 use std::future::ready;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::thread::{self, JoinHandle};
 
 use self::checkpoint::Checkpoints;
 use self::disk::{Disk, Lock};
 use self::index::{Index, IndexError};
-use self::memtable::Memtable;
+use self::memtable::{Commit, Memtable};
 use self::queue::Queue;
-use self::segment::Position;
 use super::locks::{lock, write};
-use super::state::Write;
 use super::{CommitError, Health, Key, KeyRange, Pending, Read, ReadError, Record, Store, WriteSet};
 
 /// Where the store is and how large its parts may be.
@@ -91,6 +90,7 @@ impl EmbeddedStore {
             scans: RwLock::new(()),
             // Both generations are full when the active one, of half the size, may not grow more.
             generation_bytes_max: options.memory_bytes_max / 2,
+            index_full: AtomicBool::new(false),
             refusing: OnceLock::new(),
         });
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
@@ -202,6 +202,8 @@ struct Shared {
     /// froze a generation end before it changes the index under them.
     scans: RwLock<()>,
     generation_bytes_max: u64,
+    /// The last checkpoint found no room on the disk. Commits go on while memory lasts.
+    index_full: AtomicBool,
     /// Why nothing is committed any more. Set once: only opening again leaves this state.
     refusing: OnceLock<String>,
 }
@@ -218,26 +220,47 @@ impl Shared {
     }
 
     /// Makes durable commits visible, and asks for a checkpoint when there is enough to move.
-    fn publish(&self, commits: Vec<(Vec<Write>, Vec<(Key, i64)>, Position)>) {
+    fn publish(&self, commits: Vec<Commit>) {
         self.memtable.publish(commits);
         if self.memtable.look(|layers| layers.active.bytes()) >= self.generation_bytes_max {
             self.checkpoints.ask();
         }
     }
 
-    /// Waits until the memtable may grow by another batch.
-    fn make_room(&self) {
+    /// Waits until the memtable may grow by another batch; false when the disk has no room for the
+    /// checkpoint that this takes.
+    fn make_room(&self) -> bool {
         let full = || {
             self.memtable.look(|layers| layers.frozen.is_some() && layers.active.bytes() >= self.generation_bytes_max)
         };
         while full() && self.refusing.get().is_none() {
             self.checkpoints.ask();
             self.checkpoints.wait_idle();
+            if self.index_full.load(Ordering::Acquire) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Makes a checkpoint. One that finds the disk full is made again with the next; any other
+    /// failure means that the index cannot be relied on.
+    fn checkpoint(&self) {
+        let was_full = self.index_full.load(Ordering::Acquire);
+        let reopened = if was_full { self.index.reopen() } else { Ok(()) };
+        let done = reopened.and_then(|()| self.move_to_index());
+        let full = done == Err(IndexError::Full);
+        self.index_full.store(full, Ordering::Release);
+        match done {
+            Ok(()) => {}
+            Err(IndexError::Full) if was_full => {}
+            Err(IndexError::Full) => tracing::warn!("the disk is full: no checkpoint could be made"),
+            Err(error) => self.refuse(&format!("the index could not be written: {error}")),
         }
     }
 
     /// Moves the generation frozen before, or else the active one, into the index.
-    fn checkpoint_now(&self) -> Result<(), IndexError> {
+    fn move_to_index(&self) -> Result<(), IndexError> {
         let Some(frozen) = self.memtable.freeze() else { return Ok(()) };
         // Range reads that began before the freeze have not seen the frozen generation and must not
         // find parts of it in the index. Those that begin now see it, and it hides what it changes.

@@ -10,7 +10,7 @@ use super::disk::{Disk, Lock};
 use super::entry;
 use super::index::{Index, IndexError, Stamp};
 use super::journal::{End, Journal, segments};
-use super::memtable::Generation;
+use super::memtable::{Commit, Generation};
 use super::segment::{Flaw, Frames, HEADER_BYTES, Header, Position};
 use crate::store::state::Write;
 
@@ -215,11 +215,8 @@ impl Replay<'_> {
         before: Option<(End, Generation)>,
     ) -> Result<(End, Generation), OpenError> {
         let bytes = self.disk.read(path).map_err(at(path))?;
-        let damaged = |offset: usize, flaw: Flaw| OpenError::Damaged {
-            file: path.to_owned(),
-            offset: offset as u64,
-            flaw,
-        };
+        let damaged =
+            |offset: usize, flaw: Flaw| OpenError::Damaged { file: path.to_owned(), offset: offset as u64, flaw };
         let header = Header::decode(&bytes).map_err(|flaw| damaged(0, flaw))?;
         self.check_header(first, path, &header, before.as_ref().map(|(end, _)| end))?;
         let stamped = self.stamp.map(|stamp| stamp.position);
@@ -242,7 +239,8 @@ impl Replay<'_> {
             };
             // Never fresh: a checkpoint that was cut short may have left parts of this in the index.
             let writes = entry.records.into_iter().map(|(key, record)| Write { key, record, fresh: false });
-            generation.apply(writes.collect(), entry.counters, frame.position);
+            let (writes, counters) = (writes.collect(), entry.counters);
+            generation.apply(Commit { writes, counters, position: frame.position });
             if generation.bytes() >= self.options.memory_bytes_max / 2 {
                 self.absorb(&header, &generation)?;
                 generation = Generation::new(frame.position);
@@ -282,9 +280,8 @@ impl Replay<'_> {
     }
 
     fn absorb(&self, header: &Header, generation: &Generation) -> Result<(), OpenError> {
-        self.index.absorb(header.identity, generation).map_err(|error| OpenError::Index {
-            dir: self.options.dir.join("index"),
-            error: error.to_string(),
-        })
+        self.index
+            .absorb(header.identity, generation)
+            .map_err(|error| OpenError::Index { dir: self.options.dir.join("index"), error: error.to_string() })
     }
 }

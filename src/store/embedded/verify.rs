@@ -53,11 +53,8 @@ fn verify_on(disk: &dyn Disk, dir: &Path) -> Result<Verified, OpenError> {
     for (nth, (first, path)) in found.iter().enumerate() {
         let last = nth.saturating_add(1) == found.len();
         let bytes = disk.read(path).map_err(at(path))?;
-        let damaged = |offset: usize, flaw: Flaw| OpenError::Damaged {
-            file: path.clone(),
-            offset: offset as u64,
-            flaw,
-        };
+        let damaged =
+            |offset: usize, flaw: Flaw| OpenError::Damaged { file: path.clone(), offset: offset as u64, flaw };
         verified.segments = verified.segments.saturating_add(1);
         let header = match Header::decode(&bytes) {
             Ok(header) => header,
