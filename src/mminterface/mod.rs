@@ -1,1 +1,44 @@
-//! Under way.
+//! The typed documents of the wire, both ways: what third parties send, what they get at once, what
+//! their servers are called with, and what those answer. `wsdl/` describes them; protocol.md says
+//! what is really sent.
+//!
+//! It sends nothing, and does not know who may send what, nor what a command means.
+//!
+//! Invariants: requests are well-formed XML within the limits and fit their schema, after tolerances
+//! that have names; what is written is well-formed whatever text it is given.
+
+mod acknowledgement;
+mod c2b;
+mod client;
+mod collector;
+mod document;
+mod failure;
+mod handset;
+mod interfaces;
+mod lenient;
+mod markup;
+mod queue_timeout;
+mod register_url;
+mod request;
+mod response;
+mod result;
+pub mod tolerances;
+
+pub use acknowledgement::{
+    Acknowledgement, CallbackKind, ValidationResult, is_success, read_acknowledgement, read_validation_result,
+};
+pub use c2b::{C2bPayment, C2bStyle, write_confirmation, write_validation};
+pub use client::{
+    read_handset_answer, read_response, read_result, write_acknowledgement, write_confirmation_result,
+    write_handset_payment, write_request_document, write_request_envelope, write_validation_result,
+};
+pub use document::{Caller, CallerHeader, GenericRequest, InitiatorFields, PartyFields, RequestDocument};
+pub use failure::{DocumentFailure, ReadFailure};
+pub use handset::{HandsetAnswer, HandsetPayment, HandsetPaymentType, write_handset_answer};
+pub use interfaces::{DocumentKind, Interfaces};
+pub use queue_timeout::write_queue_timeout;
+pub use register_url::{ResponseType, UrlRegistration};
+pub use request::Read;
+pub use response::{ResponseDocument, write_response};
+pub use result::{ResultDocument, ResultStyle, write_result};
+pub use tolerances::Tolerances;

@@ -1,0 +1,167 @@
+//! Makes a [`RequestDocument`] of the elements of an inner document, as they pass by. It judges
+//! nothing but numbers; whether the document may look like this is its reader's business.
+
+use crate::soap::{Name, Normalization, Visitor};
+
+use super::document::{InitiatorFields, PartyFields, RequestDocument};
+use super::lenient::is_padding;
+use super::tolerances::VALUE_WHITESPACE;
+
+/// A document under way.
+pub(super) struct Collector<'n> {
+    normal: &'n Normalization<'n>,
+    document: RequestDocument,
+    /// The places of the open elements, the root first.
+    open: Vec<Place>,
+    not_a_number: Option<&'static str>,
+}
+
+/// Where an element stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Root,
+    Transaction,
+    Parameters,
+    Parameter,
+    ReferenceData,
+    ReferenceItem,
+    Identity,
+    Caller,
+    Initiator,
+    PrimaryParty,
+    ReceiverParty,
+    /// A field, or something that is not read.
+    Other,
+}
+
+impl Place {
+    fn child(self, local: &str) -> Self {
+        match (self, local) {
+            (Self::Root, "Transaction") => Self::Transaction,
+            (Self::Root, "Identity") => Self::Identity,
+            (Self::Transaction, "Parameters") => Self::Parameters,
+            (Self::Parameters, "Parameter") => Self::Parameter,
+            (Self::Transaction, "ReferenceData") => Self::ReferenceData,
+            (Self::ReferenceData, "ReferenceItem") => Self::ReferenceItem,
+            (Self::Identity, "Caller") => Self::Caller,
+            (Self::Identity, "Initiator") => Self::Initiator,
+            (Self::Identity, "PrimaryParty" | "PrimartyParty") => Self::PrimaryParty,
+            (Self::Identity, "ReceiverParty") => Self::ReceiverParty,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl<'n> Collector<'n> {
+    pub(super) fn new(normal: &'n Normalization<'n>) -> Self {
+        Self { normal, document: RequestDocument::default(), open: Vec::with_capacity(8), not_a_number: None }
+    }
+
+    /// The document, and the name of an element that should have held a small number and did not.
+    pub(super) fn finish(self) -> (RequestDocument, Option<&'static str>) {
+        (self.document, self.not_a_number)
+    }
+
+    pub(super) fn open_local(&mut self, local: &str) {
+        let place = self.open.last().map_or(Place::Root, |parent| parent.child(local));
+        let document = &mut self.document;
+        match place {
+            Place::Parameter => document.parameters.push(Default::default()),
+            Place::ReferenceItem => document.reference_data.push(Default::default()),
+            Place::Initiator => document.initiator = Some(InitiatorFields::default()),
+            Place::PrimaryParty => document.primary_party = Some(PartyFields::default()),
+            Place::ReceiverParty => document.receiver_party = Some(PartyFields::default()),
+            _ => {}
+        }
+        self.open.push(place);
+    }
+
+    pub(super) fn close_local(&mut self, local: &str, text: &str) {
+        self.open.pop();
+        let Some(&parent) = self.open.last() else { return };
+        if parent == Place::Other {
+            return;
+        }
+        let text = self.trimmed(text);
+        let some = || (!text.is_empty()).then(|| text.to_owned());
+        let document = &mut self.document;
+        match (parent, local) {
+            (Place::Root, "KeyOwner") => self.document.key_owner = self.number("KeyOwner", text),
+            (Place::Transaction, "CommandID") => document.command_id = text.to_owned(),
+            (Place::Transaction, "LanguageCode") => document.language_code = some(),
+            (Place::Transaction, "OriginatorConversationID") => document.originator_conversation_id = text.to_owned(),
+            (Place::Transaction, "ConversationID") => document.conversation_id = some(),
+            (Place::Transaction, "Remark") => document.remark = some(),
+            (Place::Transaction, "EncryptedParameters") => document.encrypted_parameters = some(),
+            (Place::Transaction, "Timestamp") => document.timestamp = some(),
+            (Place::Parameter, _) => set_pair(document.parameters.last_mut(), local, text),
+            (Place::ReferenceItem, _) => set_pair(document.reference_data.last_mut(), local, text),
+            (Place::Caller, "CallerType") => document.caller.caller_type = text.to_owned(),
+            (Place::Caller, "ThirdPartyID") => document.caller.third_party_id = some(),
+            (Place::Caller, "Password") => document.caller.password = some(),
+            (Place::Caller, "CheckSum") => document.caller.check_sum = some(),
+            (Place::Caller, "ResultURL") => document.caller.result_url = some(),
+            (Place::Initiator, _) => self.initiator_field(local, text),
+            (Place::PrimaryParty | Place::ReceiverParty, _) => self.party_field(parent, local, text),
+            _ => {}
+        }
+    }
+
+    fn initiator_field(&mut self, local: &str, text: &str) {
+        let identifier_type = if local == "IdentifierType" { self.number("IdentifierType", text) } else { None };
+        let Some(initiator) = &mut self.document.initiator else { return };
+        match local {
+            "IdentifierType" => initiator.identifier_type = identifier_type.unwrap_or_default(),
+            "Identifier" => initiator.identifier = text.to_owned(),
+            "SecurityCredential" => initiator.security_credential = text.to_owned(),
+            "ShortCode" if !text.is_empty() => initiator.short_code = Some(text.to_owned()),
+            _ => {}
+        }
+    }
+
+    fn party_field(&mut self, place: Place, local: &str, text: &str) {
+        let identifier_type = if local == "IdentifierType" { self.number("IdentifierType", text) } else { None };
+        let party = match place {
+            Place::PrimaryParty => &mut self.document.primary_party,
+            _ => &mut self.document.receiver_party,
+        };
+        let Some(party) = party else { return };
+        match local {
+            "IdentifierType" => party.identifier_type = identifier_type.unwrap_or_default(),
+            "Identifier" => party.identifier = text.to_owned(),
+            "ShortCode" if !text.is_empty() => party.short_code = Some(text.to_owned()),
+            _ => {}
+        }
+    }
+
+    fn number(&mut self, element: &'static str, text: &str) -> Option<u32> {
+        let number = text.parse().ok();
+        if number.is_none() && self.not_a_number.is_none() {
+            self.not_a_number = Some(element);
+        }
+        number
+    }
+
+    fn trimmed<'t>(&self, text: &'t str) -> &'t str {
+        let trimmed = text.trim_matches(is_padding);
+        if trimmed.len() < text.len() && self.normal.apply(VALUE_WHITESPACE) { trimmed } else { text }
+    }
+}
+
+impl Visitor for Collector<'_> {
+    fn open(&mut self, name: &Name<'_>) {
+        self.open_local(name.local);
+    }
+
+    fn close(&mut self, name: &Name<'_>, text: &str) {
+        self.close_local(name.local, text);
+    }
+}
+
+fn set_pair(pair: Option<&mut (String, String)>, local: &str, text: &str) {
+    match (pair, local) {
+        (Some((key, _)), "Key") => text.clone_into(key),
+        (Some((_, value)), "Value") => text.clone_into(value),
+        _ => {}
+    }
+}

@@ -1,0 +1,89 @@
+//! What a reader gives, and how it is told to read.
+
+use std::borrow::Cow;
+
+use super::namespaces::Namespaces;
+use crate::soap::Position;
+use crate::soap::names::{Name, split_qname};
+
+/// How a reader reads.
+#[derive(Clone, Copy, Debug)]
+pub struct ReaderOptions {
+    /// Where the input begins in the text that people see: for a document inside another.
+    pub base: Position,
+    /// Valid UTF-8 is read whatever encoding its declaration claims.
+    pub any_encoding_label: bool,
+    /// The root's end tag may be missing at the very end.
+    pub root_left_open: bool,
+}
+
+impl Default for ReaderOptions {
+    fn default() -> Self {
+        Self { base: Position::START, any_encoding_label: false, root_left_open: false }
+    }
+}
+
+/// What comes next in a document.
+#[derive(Debug)]
+pub enum Event<'r> {
+    /// An element begins.
+    Start(Start<'r>),
+    /// A run of text, never empty; one text may come in several runs.
+    Text(&'r str),
+    /// The element of this name ends.
+    End(Name<'r>),
+    /// The document ended, and was well formed.
+    Eof,
+}
+
+/// The begin of an element.
+#[derive(Debug)]
+pub struct Start<'r> {
+    /// Its name.
+    pub name: Name<'r>,
+    pub(super) attributes: &'r [RawExpanded<'r>],
+    pub(super) namespaces: &'r Namespaces<'r>,
+    pub(super) mark: usize,
+}
+
+/// One attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attribute<'r> {
+    /// Its name; no namespace if it has no prefix.
+    pub name: Name<'r>,
+    /// Its value, normalised.
+    pub value: &'r str,
+}
+
+/// An attribute whose prefix is bound, but not looked up yet.
+#[derive(Debug)]
+pub(super) struct RawExpanded<'a> {
+    pub(super) prefix: &'a str,
+    pub(super) local: &'a str,
+    pub(super) value: Cow<'a, str>,
+}
+
+impl<'r> Start<'r> {
+    /// The attributes, without namespace declarations.
+    pub fn attributes(&self) -> impl Iterator<Item = Attribute<'r>> + use<'r> {
+        let namespaces = self.namespaces;
+        self.attributes.iter().map(move |raw| {
+            let namespace = if raw.prefix.is_empty() { "" } else { namespaces.resolve(raw.prefix).unwrap_or("") };
+            Attribute { name: Name { namespace, local: raw.local }, value: &raw.value }
+        })
+    }
+
+    /// The prefixes that this element declares, with their namespaces.
+    pub fn declarations(&self) -> impl Iterator<Item = (&'r str, &'r str)> + use<'r> {
+        self.namespaces.since(self.mark).iter().map(|(prefix, uri)| (*prefix, &**uri))
+    }
+
+    /// The expanded name that `text` stands for here, the default namespace included.
+    pub fn expand<'t>(&self, text: &'t str) -> Option<Name<'t>>
+    where
+        'r: 't,
+    {
+        let (prefix, local) = split_qname(text)?;
+        Some(Name { namespace: self.namespaces.resolve(prefix)?, local })
+    }
+}

@@ -1,0 +1,473 @@
+//! The strict reader: one event after the other, names expanded, references resolved.
+//!
+//! quick-xml finds the markup; every rule of well-formedness that it is lenient about is checked
+//! here. It builds no tree and copies no text, except where references or line ends change it.
+//!
+//! Invariants: after an error the reader gives nothing but that error; nothing is given that breaks
+//! a cap of [`Limits`]; work is linear in the input.
+
+mod attributes;
+mod declaration;
+mod error;
+mod event;
+mod namespaces;
+mod references;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use quick_xml::errors::{Error, IllFormedError, SyntaxError};
+use quick_xml::events::{BytesStart, Event as Markup};
+
+use self::attributes::RawAttributes;
+use self::event::RawExpanded;
+use self::namespaces::Namespaces;
+use super::characters::{first_forbidden, is_blank};
+use super::names::{Name, split_qname};
+use super::{Limits, Place, Position};
+
+pub use self::error::{XmlError, XmlReason};
+pub use self::event::{Attribute, Event, ReaderOptions, Start};
+
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// The reader.
+pub struct Reader<'a> {
+    text: &'a str,
+    markup: quick_xml::Reader<&'a [u8]>,
+    options: ReaderOptions,
+    limits: Limits,
+    namespaces: Namespaces<'a>,
+    open: Vec<Open<'a>>,
+    attributes: Vec<RawExpanded<'a>>,
+    run: String,
+    elements: usize,
+    event_offset: usize,
+    stage: Stage,
+    closing: Closing,
+    failed: Option<XmlError>,
+    label_ignored: bool,
+    root_closed: bool,
+}
+
+/// An element that is open.
+#[derive(Clone, Copy, Debug)]
+struct Open<'a> {
+    written: &'a str,
+    prefix: &'a str,
+    local: &'a str,
+    namespaces_mark: usize,
+    text_bytes: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Prolog,
+    Inside,
+    Epilog,
+    Ended,
+}
+
+/// What the innermost open element still needs when the next event is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closing {
+    Nothing,
+    /// It was `<empty/>`: its end comes next.
+    Empty,
+    /// Its end was given: its name and declarations are to be forgotten.
+    Given,
+}
+
+/// What became of one piece of markup: kept small so that nothing borrowed outlives the step.
+enum Step<'a> {
+    Passed,
+    Start,
+    Borrowed(&'a str),
+    Run,
+    End,
+    Eof,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader of a whole document.
+    pub fn new(input: &'a [u8], limits: &Limits) -> Result<Self, XmlError> {
+        Self::with(input, limits, ReaderOptions::default())
+    }
+
+    /// A reader of a whole document, with options.
+    pub fn with(input: &'a [u8], limits: &Limits, options: ReaderOptions) -> Result<Self, XmlError> {
+        let bytes = input.strip_prefix(BYTE_ORDER_MARK).unwrap_or(input);
+        let refuse = |passed: &str, reason| XmlError { position: options.base.after(passed), reason };
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let valid = bytes.get(..error.valid_up_to()).and_then(|valid| std::str::from_utf8(valid).ok());
+            refuse(valid.unwrap_or(""), declaration::guess(bytes))
+        })?;
+        if let Some(offset) = first_forbidden(text) {
+            let (passed, rest) = text.split_at(offset);
+            let reason = match declaration::guess(bytes) {
+                // UTF-16 of plain ASCII is valid UTF-8, full of zeros.
+                XmlReason::Encoding(label) if label.starts_with("UTF-") => XmlReason::Encoding(label),
+                _ => XmlReason::Character(rest.chars().next().map_or(0, u32::from)),
+            };
+            return Err(refuse(passed, reason));
+        }
+        if text.starts_with('\u{FEFF}') {
+            // A second byte order mark is text; quick-xml would take it away unseen.
+            return Err(refuse("", XmlReason::TextOutsideRoot));
+        }
+        let mut markup = quick_xml::Reader::from_str(text);
+        let config = markup.config_mut();
+        config.check_comments = true;
+        // End tags are compared here, where the open elements are kept anyway.
+        config.check_end_names = false;
+        config.allow_unmatched_ends = true;
+        Ok(Self {
+            text,
+            markup,
+            options,
+            limits: *limits,
+            namespaces: Namespaces::default(),
+            open: Vec::with_capacity(16),
+            attributes: Vec::new(),
+            run: String::new(),
+            elements: 0,
+            event_offset: 0,
+            stage: Stage::Prolog,
+            closing: Closing::Nothing,
+            failed: None,
+            label_ignored: false,
+            root_closed: false,
+        })
+    }
+
+    /// The next event. Comments are passed over.
+    // Not an iterator: an event borrows from the reader.
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> Result<Event<'_>, XmlError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let step = loop {
+            match self.step() {
+                Ok(Step::Passed) => {}
+                Ok(step) => break step,
+                Err(reason) => {
+                    let error = XmlError { position: self.position(), reason };
+                    self.failed = Some(error.clone());
+                    return Err(error);
+                }
+            }
+        };
+        Ok(match step {
+            Step::Start => self.started(),
+            Step::Borrowed(text) => Event::Text(text),
+            Step::Run => Event::Text(&self.run),
+            Step::End => Event::End(self.open_name()),
+            Step::Eof | Step::Passed => Event::Eof,
+        })
+    }
+
+    /// Where the last event began.
+    pub fn position(&self) -> Position {
+        self.place().position()
+    }
+
+    /// Where the last event began, not yet counted out.
+    pub fn place(&self) -> Place<'a> {
+        Place::new(self.text.get(..self.event_offset).unwrap_or(self.text), self.options.base)
+    }
+
+    /// The offset in the input (after a byte order mark) at which the last event began.
+    pub(super) fn event_offset(&self) -> usize {
+        self.event_offset
+    }
+
+    /// The offset in the input (after a byte order mark) just after the last event.
+    pub(super) fn offset(&self) -> usize {
+        usize::try_from(self.markup.buffer_position()).unwrap_or(usize::MAX).min(self.text.len())
+    }
+
+    /// Whether a wrong encoding label was passed over.
+    pub(super) fn label_ignored(&self) -> bool {
+        self.label_ignored
+    }
+
+    /// Whether the root's missing end tag was made up for.
+    pub(super) fn root_closed(&self) -> bool {
+        self.root_closed
+    }
+
+    fn step(&mut self) -> Result<Step<'a>, XmlReason> {
+        match self.closing {
+            Closing::Nothing => {}
+            Closing::Empty => {
+                self.closing = Closing::Given;
+                return Ok(Step::End);
+            }
+            Closing::Given => self.close_innermost(),
+        }
+        if self.stage == Stage::Ended {
+            return Ok(Step::Eof);
+        }
+        self.event_offset = self.offset();
+        let markup = self.markup.read_event().map_err(|error| refusal(&error))?;
+        match markup {
+            Markup::Start(start) => self.start(&start, false),
+            Markup::Empty(start) => self.start(&start, true),
+            Markup::End(end) => self.end(end.name().0),
+            Markup::Text(text) => match text.into_inner() {
+                Cow::Borrowed(text) => self.text(text),
+                Cow::Owned(text) => self.owned_text(&text),
+            },
+            Markup::CData(section) => match section.into_inner() {
+                Cow::Borrowed(text) => self.section(text),
+                Cow::Owned(text) => self.owned_text(&text),
+            },
+            Markup::GeneralRef(reference) => self.reference(&reference.into_inner()),
+            Markup::Comment(comment) => {
+                // quick-xml looks for `--` inside, but not for a `-` just before `-->`.
+                if comment.into_inner().ends_with('-') { Err(XmlReason::Comment) } else { Ok(Step::Passed) }
+            }
+            Markup::Decl(declaration) => self.declaration(&declaration),
+            Markup::PI(_) => Err(XmlReason::ProcessingInstruction),
+            Markup::DocType(_) => Err(XmlReason::DocumentType),
+            Markup::Eof => self.end_of_input(),
+        }
+    }
+
+    fn declaration(&mut self, text: &str) -> Result<Step<'a>, XmlReason> {
+        if self.event_offset != 0 {
+            return Err(XmlReason::MisplacedDeclaration);
+        }
+        let text = text.strip_prefix("xml").ok_or(XmlReason::Declaration)?;
+        let label = declaration::parse(text)?;
+        if let Some(label) = label.filter(|label| !declaration::is_utf8(label)) {
+            if !self.options.any_encoding_label {
+                return Err(XmlReason::Encoding(label.to_owned()));
+            }
+            self.label_ignored = true;
+        }
+        Ok(Step::Passed)
+    }
+
+    fn end_of_input(&mut self) -> Result<Step<'a>, XmlReason> {
+        match self.stage {
+            Stage::Prolog => Err(XmlReason::NoRoot),
+            Stage::Inside if self.options.root_left_open && self.open.len() == 1 => {
+                self.root_closed = true;
+                self.closing = Closing::Given;
+                Ok(Step::End)
+            }
+            Stage::Inside => {
+                let name = self.open.last().map_or("", |open| open.written);
+                Err(XmlReason::OpenAtEnd(name.to_owned()))
+            }
+            Stage::Epilog | Stage::Ended => {
+                self.stage = Stage::Ended;
+                Ok(Step::Eof)
+            }
+        }
+    }
+
+    fn text(&mut self, text: &'a str) -> Result<Step<'a>, XmlReason> {
+        if text.is_empty() {
+            return Ok(Step::Passed);
+        }
+        if self.stage != Stage::Inside {
+            return if is_blank(text) { Ok(Step::Passed) } else { Err(XmlReason::TextOutsideRoot) };
+        }
+        if text.contains("]]>") {
+            return Err(XmlReason::SectionEnd);
+        }
+        self.section(text)
+    }
+
+    fn section(&mut self, text: &'a str) -> Result<Step<'a>, XmlReason> {
+        if self.stage != Stage::Inside {
+            return Err(XmlReason::TextOutsideRoot);
+        }
+        if text.is_empty() {
+            return Ok(Step::Passed);
+        }
+        self.count_text(text.len())?;
+        if !text.contains('\r') {
+            return Ok(Step::Borrowed(text));
+        }
+        self.run.clear();
+        references::push_with_line_feeds(text, &mut self.run);
+        Ok(Step::Run)
+    }
+
+    /// quick-xml borrows all text from a slice; this is here so that nothing hangs on it.
+    fn owned_text(&mut self, text: &str) -> Result<Step<'a>, XmlReason> {
+        if self.stage != Stage::Inside {
+            return Err(XmlReason::TextOutsideRoot);
+        }
+        self.count_text(text.len())?;
+        self.run.clear();
+        references::push_with_line_feeds(text, &mut self.run);
+        Ok(if self.run.is_empty() { Step::Passed } else { Step::Run })
+    }
+
+    fn reference(&mut self, name: &str) -> Result<Step<'a>, XmlReason> {
+        if self.stage != Stage::Inside {
+            return Err(XmlReason::TextOutsideRoot);
+        }
+        let character = references::resolve(name)?;
+        self.count_text(character.len_utf8())?;
+        self.run.clear();
+        self.run.push(character);
+        Ok(Step::Run)
+    }
+
+    fn count_text(&mut self, bytes: usize) -> Result<(), XmlReason> {
+        let Some(open) = self.open.last_mut() else {
+            return Ok(());
+        };
+        open.text_bytes = open.text_bytes.saturating_add(bytes);
+        cap(open.text_bytes, self.limits.text_bytes_max, "bytes of text in an element")
+    }
+
+    fn start(&mut self, start: &BytesStart<'a>, empty: bool) -> Result<Step<'a>, XmlReason> {
+        if self.stage == Stage::Epilog {
+            return Err(XmlReason::SecondRoot);
+        }
+        self.stage = Stage::Inside;
+        self.elements = self.elements.saturating_add(1);
+        cap(self.elements, self.limits.elements_max, "elements")?;
+        cap(self.open.len().saturating_add(1), self.limits.depth_max, "elements inside each other")?;
+        let (written, rest) = self.tag(start.name().0.len(), start.attributes_raw().len());
+        let (prefix, local) = self.split(written)?;
+        let namespaces_mark = self.namespaces.mark();
+        self.read_attributes(rest, namespaces_mark)?;
+        self.bound(prefix)?;
+        self.check_duplicates()?;
+        self.open.push(Open { written, prefix, local, namespaces_mark, text_bytes: 0 });
+        self.closing = if empty { Closing::Empty } else { Closing::Nothing };
+        Ok(Step::Start)
+    }
+
+    /// Name and attributes of the tag that begins at the event's offset, borrowed from the input:
+    /// what quick-xml hands out lives no longer than its event.
+    fn tag(&self, name_bytes: usize, attribute_bytes: usize) -> (&'a str, &'a str) {
+        let text = self.text.get(self.event_offset.saturating_add(1)..).unwrap_or("");
+        let (name, rest) = text.split_at_checked(name_bytes).unwrap_or(("", ""));
+        (name, rest.get(..attribute_bytes).unwrap_or(rest))
+    }
+
+    fn read_attributes(&mut self, text: &'a str, mark: usize) -> Result<(), XmlReason> {
+        self.attributes.clear();
+        let mut declared = 0_usize;
+        for raw in RawAttributes::new(text) {
+            let raw = raw?;
+            let (prefix, local) = self.split(raw.name)?;
+            let value = references::attribute_value(raw.value)?;
+            let declares = match (prefix, local) {
+                ("", "xmlns") => Some(""),
+                ("xmlns", prefix) => Some(prefix),
+                _ => None,
+            };
+            if let Some(declares) = declares {
+                declared = declared.saturating_add(1);
+                cap(declared, self.limits.namespaces_per_element_max, "namespace declarations of an element")?;
+                self.namespaces.declare(mark, declares, value)?;
+            } else {
+                let count = self.attributes.len().saturating_add(1);
+                cap(count, self.limits.attributes_per_element_max, "attributes of an element")?;
+                self.attributes.push(RawExpanded { prefix, local, value });
+            }
+        }
+        Ok(())
+    }
+
+    /// Pairs are compared one by one: the cap on attributes keeps that short.
+    fn check_duplicates(&self) -> Result<(), XmlReason> {
+        for (index, attribute) in self.attributes.iter().enumerate() {
+            if !attribute.prefix.is_empty() {
+                self.bound(attribute.prefix)?;
+            }
+            let twice = self.attributes.iter().take(index).any(|other| {
+                other.local == attribute.local
+                    && (other.prefix == attribute.prefix
+                        || (!other.prefix.is_empty()
+                            && !attribute.prefix.is_empty()
+                            && self.namespaces.resolve(other.prefix) == self.namespaces.resolve(attribute.prefix)))
+            });
+            if twice {
+                return Err(XmlReason::DuplicateAttribute(attribute.local.to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    fn split(&self, written: &'a str) -> Result<(&'a str, &'a str), XmlReason> {
+        cap(written.len(), self.limits.name_bytes_max, "bytes of a name")?;
+        split_qname(written).ok_or_else(|| XmlReason::BadName(written.to_owned()))
+    }
+
+    fn bound(&self, prefix: &str) -> Result<(), XmlReason> {
+        match self.namespaces.resolve(prefix) {
+            Some(_) => Ok(()),
+            None => Err(XmlReason::UnboundPrefix(prefix.to_owned())),
+        }
+    }
+
+    fn end(&mut self, found: &str) -> Result<Step<'a>, XmlReason> {
+        match self.open.last() {
+            None => Err(XmlReason::UnopenedEnd(self.shortened(found))),
+            Some(open) if open.written == found => {
+                self.closing = Closing::Given;
+                Ok(Step::End)
+            }
+            Some(open) => {
+                Err(XmlReason::MismatchedEnd { expected: open.written.to_owned(), found: self.shortened(found) })
+            }
+        }
+    }
+
+    fn shortened(&self, written: &str) -> String {
+        written.chars().take(self.limits.name_bytes_max).collect()
+    }
+
+    fn close_innermost(&mut self) {
+        self.closing = Closing::Nothing;
+        if let Some(open) = self.open.pop() {
+            self.namespaces.forget(open.namespaces_mark);
+        }
+        if self.open.is_empty() {
+            self.stage = if self.root_closed { Stage::Ended } else { Stage::Epilog };
+        }
+    }
+
+    fn started(&self) -> Event<'_> {
+        let mark = self.open.last().map_or(0, |open| open.namespaces_mark);
+        Event::Start(Start { name: self.open_name(), attributes: &self.attributes, namespaces: &self.namespaces, mark })
+    }
+
+    fn open_name(&self) -> Name<'_> {
+        let (prefix, local) = self.open.last().map_or(("", ""), |open| (open.prefix, open.local));
+        Name { namespace: self.namespaces.resolve(prefix).unwrap_or(""), local }
+    }
+}
+
+fn cap(count: usize, max: usize, what: &'static str) -> Result<(), XmlReason> {
+    if count > max { Err(XmlReason::TooMuch { what, max }) } else { Ok(()) }
+}
+
+/// What quick-xml refuses, in our words.
+fn refusal(error: &Error) -> XmlReason {
+    match error {
+        Error::Syntax(SyntaxError::InvalidBangMarkup) => XmlReason::Markup,
+        Error::Syntax(SyntaxError::UnclosedDoctype) => XmlReason::DocumentType,
+        Error::Syntax(_) => XmlReason::Unclosed,
+        Error::IllFormed(IllFormedError::DoubleHyphenInComment) => XmlReason::Comment,
+        Error::IllFormed(IllFormedError::MissingDoctypeName) => XmlReason::DocumentType,
+        Error::IllFormed(IllFormedError::UnclosedReference) => XmlReason::Entity(String::new()),
+        Error::IllFormed(IllFormedError::MissingDeclVersion(_) | IllFormedError::UnknownVersion) => {
+            XmlReason::Declaration
+        }
+        Error::Encoding(_) => XmlReason::NotUtf8,
+        _ => XmlReason::Markup,
+    }
+}
