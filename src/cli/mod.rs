@@ -1,1 +1,106 @@
-//! Under way.
+//! The commands: arguments in, words out, an exit code at the end. Knows no wire formats beyond what
+//! a third party's program would.
+//!
+//! Exit codes: 0 done, 1 it failed, 64 what was asked for makes no sense (`EX_USAGE`).
+
+mod check;
+mod demo;
+pub mod deployment;
+mod pay;
+mod receive;
+pub mod receiver;
+mod serve;
+pub mod soap_client;
+mod status;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+/// What was asked for makes no sense (sysexits.h).
+const EXIT_USAGE: u8 = 64;
+
+/// Lango: the broker gateway of a mobile-money system.
+#[derive(Debug, Parser)]
+#[command(name = "lango", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a deployment in a temporary folder, run it, play payments and refusals, and check all of it
+    Demo(demo::Arguments),
+    /// Write a new deployment: settings, whitelist, catalogue, certificates, data
+    Init(deployment::Arguments),
+    /// Run the node until SIGTERM or SIGINT
+    Serve(ConfigArgument),
+    /// Check settings, catalogue, whitelist, certificates and WSDL without starting
+    Check(ConfigArgument),
+    /// Send a subscriber's payment through the handset door
+    Pay(pay::Arguments),
+    /// Receive callbacks as a third party's server would, and print them
+    Receive(receive::Arguments),
+    /// Show how the running node is
+    Status(status::Arguments),
+}
+
+/// Which deployment a command is about.
+#[derive(Clone, Debug, Args)]
+pub struct ConfigArgument {
+    /// The settings file
+    #[arg(long, value_name = "FILE", default_value = "lango.toml")]
+    config: PathBuf,
+}
+
+impl Cli {
+    /// Runs the command that the process's arguments name.
+    pub fn main() -> ExitCode {
+        let cli = match Cli::try_parse() {
+            Ok(cli) => cli,
+            Err(error) => {
+                // Printing the usage to a closed terminal helps nobody.
+                let _ = error.print();
+                return if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
+            }
+        };
+        match cli.run() {
+            Ok(code) => code,
+            Err(error) => {
+                eprintln!("lango: {error:#}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Demo(arguments) => demo::run(arguments),
+            Command::Init(arguments) => deployment::run(arguments),
+            Command::Serve(config) => serve::run(&config.config),
+            Command::Check(config) => check::run(&config.config),
+            Command::Pay(arguments) => pay::run(arguments),
+            Command::Receive(arguments) => receive::run(&arguments),
+            Command::Status(arguments) => status::run(&arguments),
+        }
+    }
+}
+
+/// The runtime of commands that talk to others.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_are_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

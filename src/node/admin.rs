@@ -10,7 +10,7 @@ use crate::access::Access;
 use crate::broker::Broker;
 use crate::callbacks::Callbacks;
 use crate::clock::{Clock, Timestamp};
-use crate::server::Admin;
+use crate::server::admin::Admin;
 use crate::store::Store;
 use crate::store::embedded::EmbeddedStore;
 

@@ -26,8 +26,10 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::core::{Core, CoreSettings};
 use crate::entropy::Entropy;
-use crate::server::{Doors, SocketError};
-use crate::store::embedded::{EmbeddedStore, OpenError, Options, RealDisk};
+use crate::server::Doors;
+use crate::server::admin::SocketError;
+use crate::store::embedded::disk::RealDisk;
+use crate::store::embedded::{EmbeddedStore, OpenError, Options};
 use crate::store::{ReadError, Store};
 use crate::telemetry::audit::{Audit, AuditError};
 use crate::telemetry::metrics::Metrics;
@@ -75,7 +77,7 @@ pub struct Node {
     core: Arc<Core>,
     callbacks: Arc<Callbacks>,
     audit: Arc<Audit>,
-    doors: Doors,
+    doors: Arc<Doors>,
     addresses: Addresses,
     watchers: Vec<JoinHandle<()>>,
     resumed: Resumed,
@@ -132,11 +134,8 @@ impl Node {
         });
         let resumed = broker.resume().await?;
         let parts = doors::Behind { settings: &settings, access: &access, broker: &broker, store: &store };
-        let doors = Doors::new(
-            Arc::clone(&seams.clock),
-            Arc::clone(&metrics),
-            Duration::from_secs(settings.limits.drain_seconds_max),
-        );
+        let drain_time_max = Duration::from_secs(settings.limits.drain_seconds_max);
+        let doors = Arc::new(Doors::new(Arc::clone(&seams.clock), Arc::clone(&metrics), drain_time_max));
         let addresses = parts.open(&doors, listeners, tls)?;
         let status = admin::NodeAdmin {
             store: Arc::clone(&store),
@@ -151,7 +150,13 @@ impl Node {
         let watchers = vec![
             tokio::spawn(Arc::clone(&broker).watch_reservations()),
             tokio::spawn(watch::audit(Arc::clone(&audit))),
-            tokio::spawn(watch::whitelist(settings.node.whitelist.clone(), access, transport, metrics, doors.clone())),
+            tokio::spawn(watch::whitelist(
+                settings.node.whitelist.clone(),
+                access,
+                transport,
+                metrics,
+                Arc::clone(&doors),
+            )),
         ];
         Ok(Self { store, core, callbacks, audit, doors, addresses, watchers, resumed })
     }

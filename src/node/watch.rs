@@ -21,7 +21,7 @@ pub(super) async fn whitelist(
     access: Arc<Access>,
     transport: Arc<HttpTransport>,
     metrics: Arc<Metrics>,
-    doors: Doors,
+    doors: Arc<Doors>,
 ) {
     let mut seen = stamp(&path);
     loop {
