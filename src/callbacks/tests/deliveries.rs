@@ -151,6 +151,20 @@ async fn d1_a_restart_goes_on_with_what_was_committed_and_with_what_was_in_fligh
 }
 
 #[tokio::test(start_paused = true)]
+async fn d1_what_nobody_told_of_is_found_even_while_later_retries_wait() {
+    let script = Script::new(|call| (NOTHING, answer(if call.body.starts_with("bad") { 500 } else { 200 }, "")));
+    let mut settings = settings();
+    settings.schedule_seconds = vec![36_000];
+    let node = Node::start_with(script.clone(), Arc::default(), &settings);
+    node.send(A, "bad").await;
+    sleep(SECOND).await;
+    let untold = node.commit(A, "good", node.draw()).await.id;
+    assert!(matches!(node.ended(&untold).await.state, State::Delivered { .. }));
+    assert_eq!(script.calls().len(), 2);
+    assert!(script.calls()[1].at <= 61 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_could_not_be_written_down_yet_is_not_sent_again() {
     let script = well();
     let node = Node::start(script.clone());

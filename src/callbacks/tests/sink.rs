@@ -61,7 +61,7 @@ impl Sink {
                         None => converse(stream, &acts, &seen, |stream| stream.set_zero_linger().unwrap()).await,
                         Some(tls) => match tls.accept(stream).await {
                             Ok(stream) => converse(stream, &acts, &seen, |_| ()).await,
-                            Err(_) => return,
+                            Err(_) => (),
                         },
                     }
                 });
