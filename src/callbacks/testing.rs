@@ -18,11 +18,23 @@ use crate::entropy::SeededEntropy;
 use crate::store::memory::MemoryStore;
 use crate::store::{CommitError, Health, Key, KeyRange, Pending, Read, ReadError, Record, Store, WriteSet};
 
-/// A store in memory, whose next commits can be made to fail.
-#[derive(Debug, Default)]
+/// A store, in memory unless told otherwise, whose next commits can be made to fail.
+#[derive(Debug)]
 pub struct TestStore {
-    inner: MemoryStore,
+    inner: Arc<dyn Store>,
     pub busy: AtomicUsize,
+}
+
+impl TestStore {
+    pub fn over(inner: Arc<dyn Store>) -> Arc<Self> {
+        Arc::new(Self { inner, busy: AtomicUsize::new(0) })
+    }
+}
+
+impl Default for TestStore {
+    fn default() -> Self {
+        Self { inner: Arc::new(MemoryStore::new()), busy: AtomicUsize::new(0) }
+    }
 }
 
 impl Read for TestStore {
