@@ -85,7 +85,7 @@ impl Courier {
         if target.endpoint != queued.endpoint {
             return self.settle(&loaded, &target, stop).await;
         }
-        let Ok(in_flight) = target.begin() else { return Landing::Ended };
+        let Some(in_flight) = target.begin() else { return Landing::Ended };
         let after = self.attempt(in_flight, &loaded, pass).await;
         self.settle(&loaded, &after, stop).await
     }

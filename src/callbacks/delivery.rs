@@ -257,12 +257,9 @@ impl Delivery {
         }
     }
 
-    /// Takes the delivery in hand for one attempt; one that has ended is given back.
-    pub fn begin(self) -> Result<InFlight, Delivery> {
-        match self.state {
-            State::Due { .. } | State::Retrying { .. } => Ok(InFlight(self)),
-            State::Delivered { .. } | State::Dead { .. } => Err(self),
-        }
+    /// Takes the delivery in hand for one attempt, unless it has ended.
+    pub fn begin(self) -> Option<InFlight> {
+        self.state.due().map(|_| InFlight(self))
     }
 
     /// The delivery, bound for another URL from now on (domain.md 10, rule 5).
@@ -355,7 +352,7 @@ mod tests {
         let now = Timestamp::from_seconds(9);
         for (next, outcome) in [(Next::Done, Outcome::Acknowledged), (Next::Never, Outcome::Gone)] {
             let ended = delivery().begin().unwrap().end(attempt(1, outcome), next, now);
-            assert!(ended.begin().is_err());
+            assert!(ended.begin().is_none());
         }
         let retrying = delivery().begin().unwrap().end(attempt(1, Outcome::TimedOut), Next::Again(now), now);
         assert_eq!(retrying.begin().unwrap().attempt_number(), 2);

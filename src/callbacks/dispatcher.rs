@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use tracing::error;
 
 use crate::store::ReadError;
 
@@ -14,6 +17,11 @@ use super::endpoint::{Endpoint, Endpoints};
 use super::holds::Holds;
 use super::lane::Lane;
 use super::outbox::{self, Queued};
+
+/// How often the store is searched for what nobody told of: its teller was cut off right after the
+/// commit. That is rare, so this is a net under [`Callbacks::wake`](super::Callbacks::wake), not the
+/// way in which deliveries are found.
+const SEARCH_EVERY: Duration = Duration::from_secs(60);
 
 /// All queues.
 #[derive(Debug)]
@@ -50,11 +58,17 @@ impl Dispatcher {
 
     /// Starts a queue for each endpoint that has something pending.
     pub(super) fn take_up_pending(self: &Arc<Self>) -> Result<(), ReadError> {
+        self.search()?;
+        self.runtime.spawn(Arc::clone(self).end_holds());
+        self.runtime.spawn(Arc::clone(self).search_on());
+        Ok(())
+    }
+
+    /// Has the queue of each endpoint that has something pending look into the store.
+    fn search(self: &Arc<Self>) -> Result<(), ReadError> {
         for endpoint in outbox::endpoints(&*self.courier.store)? {
-            self.with_lane(endpoint, |_| ());
+            self.with_lane(endpoint, Lane::look_again);
         }
-        let dispatcher = Arc::clone(self);
-        self.runtime.spawn(async move { dispatcher.end_holds().await });
         Ok(())
     }
 
@@ -121,6 +135,18 @@ impl Dispatcher {
                 _ = stop.wait_for(|stop| *stop) => return,
                 ended = self.holds.next_end() => if let Some(queued) = ended {
                     self.offer(queued);
+                }
+            }
+        }
+    }
+
+    async fn search_on(self: Arc<Self>) {
+        let mut stop = self.stopping();
+        loop {
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return,
+                () = sleep(SEARCH_EVERY) => if let Err(error) = self.search() {
+                    error!(%error, "the outbox could not be searched");
                 }
             }
         }

@@ -264,8 +264,8 @@ fn cause_outcome(cause: &(dyn Error + 'static)) -> Option<Outcome> {
     if let Some(error) = cause.downcast_ref::<hyper::Error>() {
         return error.is_parse().then_some(Outcome::NotHttp);
     }
-    let inner = cause.downcast_ref::<io::Error>()?.get_ref()?;
-    inner.is::<rustls::Error>().then_some(Outcome::TlsFailed)
+    // The TLS layers wrap their error into that of the stream, some of them twice.
+    cause_outcome(cause.downcast_ref::<io::Error>()?.get_ref()?)
 }
 
 /// Why there is no TLS configuration.

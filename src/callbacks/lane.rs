@@ -44,6 +44,8 @@ struct Window {
     due: BTreeSet<Queued>,
     /// Whether the store may hold more than is in the window.
     more: bool,
+    /// Whether the store may hold something that belongs into the window.
+    stale: bool,
     in_flight: usize,
 }
 
@@ -78,10 +80,16 @@ impl Lane {
         self.changed.notify_one();
     }
 
+    /// Tells that the store may hold what nobody told of.
+    pub(super) fn look_again(&self) {
+        self.window().stale = true;
+        self.changed.notify_one();
+    }
+
     /// Whether there is nothing to do.
     pub(super) fn is_idle(&self) -> bool {
         let window = self.window();
-        window.due.is_empty() && !window.more && window.in_flight == 0
+        window.due.is_empty() && !window.more && !window.stale && window.in_flight == 0
     }
 
     pub(super) fn load(&self) -> Load {
@@ -146,20 +154,20 @@ impl Lane {
         nap_max
     }
 
-    /// Fills an empty window from the store.
+    /// Fills the window from the store if it is empty, or if something may be missing in it.
     fn refill(&self, dispatcher: &Dispatcher, in_air: &InAir) -> Result<(), crate::store::ReadError> {
         {
             let mut window = self.window();
-            if !window.due.is_empty() || !window.more {
+            if !window.stale && (!window.due.is_empty() || !window.more) {
                 return Ok(());
             }
             // From here on, whatever is committed is either seen by the read below or offered.
-            window.more = false;
+            (window.more, window.stale) = (false, false);
         }
         let limit = WINDOW_MAX + in_air.len();
         let read = outbox::pending(&*dispatcher.courier.store, &self.endpoint, limit);
         let mut window = self.window();
-        let page = read.inspect_err(|_| window.more = true)?;
+        let page = read.inspect_err(|_| window.stale = true)?;
         window.more |= page.len() == limit;
         window.due.extend(page.into_iter().filter(|queued| in_air.values().all(|flying| flying.id != queued.id)));
         window.trim();

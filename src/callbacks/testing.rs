@@ -1,7 +1,7 @@
 //! What the tests of callbacks share: a store in memory, documents of one line, a clock that goes
 //! with tokio's, and transports that do as told.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,87 +15,52 @@ use tokio::time::Instant;
 use super::*;
 use crate::clock::Timestamp;
 use crate::entropy::SeededEntropy;
-use crate::store::{
-    Change, CommitError, Committed, Expect, Health, Key, KeyRange, Pending, Read, ReadError, Record, Store, WriteSet,
-};
+use crate::store::memory::MemoryStore;
+use crate::store::{CommitError, Health, Key, KeyRange, Pending, Read, ReadError, Record, Store, WriteSet};
 
-/// A store in memory, whose next commits can be made to fail.
-#[derive(Debug, Default)]
+/// A store, in memory unless told otherwise, whose next commits can be made to fail.
+#[derive(Debug)]
 pub struct TestStore {
-    inner: Mutex<Inner>,
+    inner: Arc<dyn Store>,
     pub busy: AtomicUsize,
 }
 
-#[derive(Debug, Default)]
-struct Inner {
-    sequence: u64,
-    records: BTreeMap<Key, Record>,
-    counters: HashMap<Key, i64>,
+impl TestStore {
+    pub fn over(inner: Arc<dyn Store>) -> Arc<Self> {
+        Arc::new(Self { inner, busy: AtomicUsize::new(0) })
+    }
+}
+
+impl Default for TestStore {
+    fn default() -> Self {
+        Self { inner: Arc::new(MemoryStore::new()), busy: AtomicUsize::new(0) }
+    }
 }
 
 impl Read for TestStore {
     fn record(&self, key: &Key) -> Result<Option<Record>, ReadError> {
-        Ok(self.inner.lock().unwrap().records.get(key).cloned())
+        self.inner.record(key)
     }
 
     fn counter(&self, key: &Key) -> Result<i64, ReadError> {
-        Ok(self.inner.lock().unwrap().counters.get(key).copied().unwrap_or(0))
+        self.inner.counter(key)
     }
 
     fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, ReadError> {
-        let inner = self.inner.lock().unwrap();
-        let rows = inner.records.range(range.from.clone()..range.to.clone()).take(limit);
-        Ok(rows.map(|(key, record)| (key.clone(), record.clone())).collect())
+        self.inner.range(range, limit)
     }
 }
 
 impl Store for TestStore {
     fn commit(&self, write_set: WriteSet) -> Pending {
-        let busy = self.busy.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        let result = if busy.is_ok() { Err(CommitError::Busy) } else { self.inner.lock().unwrap().commit(write_set) };
-        async move { result }.boxed()
+        match self.busy.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
+            Ok(_) => async { Err(CommitError::Busy) }.boxed(),
+            Err(_) => self.inner.commit(write_set),
+        }
     }
 
     fn health(&self) -> Health {
-        Health::default()
-    }
-}
-
-impl Inner {
-    fn commit(&mut self, write_set: WriteSet) -> Result<Committed, CommitError> {
-        for (key, expect) in &write_set.expects {
-            let version = self.records.get(key).map(|record| record.version);
-            let fits = match expect {
-                Expect::Absent => version.is_none(),
-                Expect::Version(expected) => version == Some(*expected),
-            };
-            if !fits {
-                return Err(CommitError::Expectation(key.clone()));
-            }
-        }
-        for adjust in write_set.adjusts {
-            *self.counters.entry(adjust.counter).or_default() += adjust.delta;
-        }
-        self.sequence += 1;
-        let (mut writes, mut appended) = (Vec::new(), Vec::new());
-        for change in write_set.changes {
-            match change {
-                Change::Put { key, value, capture } => writes.push((key, value, capture)),
-                Change::Delete { key } => drop(self.records.remove(&key)),
-                Change::Append { log, value, capture } => {
-                    let newest = self.counters.entry(log.clone()).or_default();
-                    *newest += 1;
-                    let key = log.number(*newest as u64);
-                    appended.push(key.clone());
-                    writes.push((key, value, capture));
-                }
-            }
-        }
-        for (key, value, capture) in writes {
-            let captured = capture.iter().map(|key| self.counters.get(key).copied().unwrap_or(0)).collect();
-            self.records.insert(key, Record { version: self.sequence, value: value.into(), captured });
-        }
-        Ok(Committed { sequence: self.sequence, captured: Vec::new(), appended })
+        self.inner.health()
     }
 }
 

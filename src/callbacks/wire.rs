@@ -1,7 +1,11 @@
-//! What callbacks must be told about documents: how a body is made and what an answer means. The
-//! broker tells it; this module knows neither SOAP nor why a callback exists.
+//! What callbacks must be told about documents: how a body is made and what an answer means. How a
+//! body is made the broker tells; reading answers is the same for everybody, so it stands here, and
+//! can be replaced where a receiver speaks otherwise.
 
 use std::fmt;
+
+pub use crate::mminterface::{Acknowledgement, ValidationResult};
+use crate::mminterface::{CallbackKind, read_acknowledgement, read_validation_result};
 
 use super::delivery::Kind;
 
@@ -12,10 +16,14 @@ pub trait Wire: Send + Sync + fmt::Debug {
     fn render(&self, kind: Kind, payload: &[u8], captured: &[i64]) -> Result<Vec<u8>, String>;
 
     /// What a receiver's answer to a callback says. It is never asked about an empty body.
-    fn acknowledgement(&self, kind: Kind, body: &[u8]) -> Acknowledgement;
+    fn acknowledgement(&self, kind: Kind, body: &[u8]) -> Acknowledgement {
+        read_acknowledgement(kind.into(), body)
+    }
 
     /// What a receiver's answer to a validation says, if it can be read.
-    fn validation_result(&self, body: &[u8]) -> Option<ValidationResult>;
+    fn validation_result(&self, body: &[u8]) -> Option<ValidationResult> {
+        read_validation_result(body)
+    }
 
     /// The SOAPAction header of a callback, for kinds that have one.
     fn soap_action(&self, _kind: Kind) -> Option<&'static str> {
@@ -23,29 +31,12 @@ pub trait Wire: Send + Sync + fmt::Debug {
     }
 }
 
-/// What a receiver says about a callback.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Acknowledgement {
-    /// It has it.
-    Positive,
-    /// It answered with a code that is not zero, or with a fault.
-    Negative {
-        /// The code.
-        code: String,
-        /// Its text.
-        description: String,
-    },
-    /// The answer is none that we can read.
-    Unreadable,
-}
-
-/// What a receiver says about a payment that waits for its word.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ValidationResult {
-    /// Zero accepts, anything else cancels.
-    pub result_code: String,
-    /// Its text.
-    pub result_desc: Option<String>,
-    /// The receiver's own id, echoed in the confirmation.
-    pub third_party_trans_id: Option<String>,
+impl From<Kind> for CallbackKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Result => Self::Result,
+            Kind::Timeout => Self::Timeout,
+            Kind::Confirmation => Self::Confirmation,
+        }
+    }
 }

@@ -10,6 +10,8 @@ use crate::callbacks::delivery::{Kind, Outcome, State};
 use crate::callbacks::testing::*;
 use crate::callbacks::urls::{DefaultAction, Registration, register};
 use crate::callbacks::*;
+use crate::store::embedded::disk::RealDisk;
+use crate::store::embedded::{EmbeddedStore, Options};
 use crate::store::{Key, Store, WriteSet};
 
 const A: &str = "https://a.example.com/result";
@@ -148,6 +150,53 @@ async fn d1_a_restart_goes_on_with_what_was_committed_and_with_what_was_in_fligh
     let mut expected = [in_flight.to_string(), never_told.to_string()];
     expected.sort();
     assert_eq!(ids, expected, "with the ids that they had");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d1_d2_a_restart_of_the_embedded_store_goes_on_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        let options = Options {
+            dir: folder.path().to_owned(),
+            segment_bytes_max: 1 << 20,
+            memory_bytes_max: 1 << 20,
+            write_set_bytes_max: 1 << 20,
+            waiting_max: 64,
+        };
+        EmbeddedStore::open(options, Arc::new(RealDisk)).unwrap()
+    };
+    let store = open();
+    let hanging = Script::new(|_| (3600 * SECOND, answer(200, "code 0")));
+    let node = Node::start_with(hanging.clone(), TestStore::over(store.clone()), &settings());
+    let id = node.send(A, "paid").await;
+    while hanging.calls().is_empty() {
+        sleep(Duration::from_millis(1)).await;
+    }
+    drop(node);
+    store.close();
+    drop(store);
+
+    let script = well();
+    let store = open();
+    let node = Node::start_with(script.clone(), TestStore::over(store.clone()), &settings());
+    let delivery = node.ended(&id).await;
+    assert_eq!((delivery.number, delivery.attempts_made, node.pending()), (1, 1, 0));
+    assert_eq!(script.calls()[0].headers["webhook-id"], id.as_str());
+    store.close();
+}
+
+#[tokio::test(start_paused = true)]
+async fn d1_what_nobody_told_of_is_found_even_while_later_retries_wait() {
+    let script = Script::new(|call| (NOTHING, answer(if call.body.starts_with("bad") { 500 } else { 200 }, "")));
+    let mut settings = settings();
+    settings.schedule_seconds = vec![36_000];
+    let node = Node::start_with(script.clone(), Arc::default(), &settings);
+    node.send(A, "bad").await;
+    sleep(SECOND).await;
+    let untold = node.commit(A, "good", node.draw()).await.id;
+    assert!(matches!(node.ended(&untold).await.state, State::Delivered { .. }));
+    assert_eq!(script.calls().len(), 2);
+    assert!(script.calls()[1].at <= 61 * SECOND);
 }
 
 #[tokio::test(start_paused = true)]

@@ -59,10 +59,11 @@ impl Sink {
                 tokio::spawn(async move {
                     match tls {
                         None => converse(stream, &acts, &seen, |stream| stream.set_zero_linger().unwrap()).await,
-                        Some(tls) => match tls.accept(stream).await {
-                            Ok(stream) => converse(stream, &acts, &seen, |_| ()).await,
-                            Err(_) => return,
-                        },
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                converse(stream, &acts, &seen, |_| ()).await;
+                            }
+                        }
                     }
                 });
             }

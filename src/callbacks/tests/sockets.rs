@@ -60,7 +60,7 @@ async fn each_way_to_answer_has_its_outcome() {
         (Act::Noise, Outcome::NotHttp),
     ];
     for (act, outcome) in rows {
-        let sink = Sink::start(&[act.clone()]).await;
+        let sink = Sink::start(std::slice::from_ref(&act)).await;
         let answer = transport(SystemNames).post(call(&sink.url())).await;
         let verdict = crate::callbacks::verdict::judge(&answer, Kind::Result, &LineWire);
         assert_eq!(verdict.outcome, outcome, "{act:?}: {verdict:?}");
