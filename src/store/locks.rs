@@ -3,6 +3,7 @@
 //! of the store that does panic says so on its way out (see `embedded::committer`).
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 /// The lock's guard.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -26,4 +27,14 @@ pub(super) fn wait_while<'a, T>(
     waits: impl FnMut(&mut T) -> bool,
 ) -> MutexGuard<'a, T> {
     condition.wait_while(guard, waits).unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Sleeps until `waits` says no, or for that long.
+pub(super) fn wait_while_for<'a, T>(
+    condition: &Condvar,
+    guard: MutexGuard<'a, T>,
+    time: Duration,
+    waits: impl FnMut(&mut T) -> bool,
+) -> MutexGuard<'a, T> {
+    condition.wait_timeout_while(guard, time, waits).unwrap_or_else(PoisonError::into_inner).0
 }

@@ -2,6 +2,7 @@
 //! all when it is dropped. It is not a cache and not a mode to serve in.
 
 use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
 use std::future::ready;
 use std::sync::RwLock;
 
@@ -35,7 +36,7 @@ impl Read for MemoryStore {
     }
 
     fn counter(&self, key: &Key) -> Result<i64, ReadError> {
-        Facts::counter(&*read(&self.state), key)
+        Ok(read(&self.state).counters.get(key).copied().unwrap_or(0))
     }
 
     fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, ReadError> {
@@ -65,7 +66,7 @@ impl State {
         let sequence = self.sequence.saturating_add(1);
         let resolved = resolve(self, write_set, sequence).map_err(|rejection| match rejection {
             Rejection::Refused(error) => error,
-            Rejection::Unreadable(error) => CommitError::Refusing(error.to_string()),
+            Rejection::Unreadable(never) => match never {},
         })?;
         self.sequence = sequence;
         Ok(self.apply(resolved))
@@ -84,11 +85,13 @@ impl State {
 }
 
 impl Facts for State {
-    fn version(&self, key: &Key) -> Result<Option<u64>, ReadError> {
+    type Error = Infallible;
+
+    fn version(&self, key: &Key) -> Result<Option<u64>, Infallible> {
         Ok(self.records.get(key).map(|record| record.version))
     }
 
-    fn counter(&self, key: &Key) -> Result<i64, ReadError> {
+    fn counter(&self, key: &Key) -> Result<i64, Infallible> {
         Ok(self.counters.get(key).copied().unwrap_or(0))
     }
 }

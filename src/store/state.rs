@@ -7,30 +7,27 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
-use super::{Adjust, Change, CommitError, Committed, Expect, Key, ReadError, Record, WriteSet};
+use super::{Adjust, Change, CommitError, Committed, Expect, Key, Record, WriteSet};
 
 /// What a check reads: the newest state, with everything that was accepted before.
 pub(super) trait Facts {
+    /// Why a fact could not be read.
+    type Error;
+
     /// The version of the record under `key`, if there is one.
-    fn version(&self, key: &Key) -> Result<Option<u64>, ReadError>;
+    fn version(&self, key: &Key) -> Result<Option<u64>, Self::Error>;
 
     /// The counter's value, 0 when it was never moved.
-    fn counter(&self, key: &Key) -> Result<i64, ReadError>;
+    fn counter(&self, key: &Key) -> Result<i64, Self::Error>;
 }
 
 /// Why a write set was not accepted.
 #[derive(Debug)]
-pub(super) enum Rejection {
+pub(super) enum Rejection<E> {
     /// Its own fault, or that of who came before.
     Refused(CommitError),
     /// The state could not be read.
-    Unreadable(ReadError),
-}
-
-impl From<ReadError> for Rejection {
-    fn from(error: ReadError) -> Self {
-        Self::Unreadable(error)
-    }
+    Unreadable(E),
 }
 
 /// A write set with nothing left to look up: every value in it is absolute, so applying it twice is
@@ -58,9 +55,13 @@ pub(super) struct Write {
 
 /// Checks a write set against the facts and, when it may commit, resolves it as the commit
 /// `sequence`.
-pub(super) fn resolve(facts: &dyn Facts, write_set: WriteSet, sequence: u64) -> Result<Resolved, Rejection> {
+pub(super) fn resolve<F: Facts>(
+    facts: &F,
+    write_set: WriteSet,
+    sequence: u64,
+) -> Result<Resolved, Rejection<F::Error>> {
     for (key, expect) in &write_set.expects {
-        let meets = match (facts.version(key)?, expect) {
+        let meets = match (facts.version(key).map_err(Rejection::Unreadable)?, expect) {
             (None, Expect::Absent) => true,
             (Some(found), Expect::Version(version)) => found == *version,
             _ => false,
@@ -88,7 +89,7 @@ pub(super) fn resolve(facts: &dyn Facts, write_set: WriteSet, sequence: u64) -> 
             Change::Append { log, value, capture } => {
                 let key = counters.next_of(&log)?;
                 // Looked up, since nothing stops a put under a log's key.
-                let fresh = facts.version(&key)?.is_none();
+                let fresh = facts.version(&key).map_err(Rejection::Unreadable)?.is_none();
                 appended.push(key.clone());
                 Draft { key, content: Some((value, capture)), fresh }
             }
@@ -102,7 +103,7 @@ pub(super) fn resolve(facts: &dyn Facts, write_set: WriteSet, sequence: u64) -> 
         let record = match content {
             Some((value, capture)) => {
                 for counter in &capture {
-                    values.push(counters.value(counter)?);
+                    values.push(counters.value(counter).map_err(Rejection::Unreadable)?);
                 }
                 Some(Record { version: sequence, value: Bytes::from(value), captured: values.clone() })
             }
@@ -149,21 +150,21 @@ fn movements(adjusts: &[Adjust]) -> Vec<(&Key, Movement)> {
 }
 
 /// The counters as the write set leaves them.
-struct Counters<'a> {
-    facts: &'a dyn Facts,
+struct Counters<'a, F> {
+    facts: &'a F,
     moved: HashMap<Key, i64>,
 }
 
-impl Counters<'_> {
-    fn value(&self, counter: &Key) -> Result<i64, ReadError> {
+impl<F: Facts> Counters<'_, F> {
+    fn value(&self, counter: &Key) -> Result<i64, F::Error> {
         match self.moved.get(counter) {
             Some(&value) => Ok(value),
             None => self.facts.counter(counter),
         }
     }
 
-    fn shift(&mut self, counter: &Key, movement: &Movement) -> Result<(), Rejection> {
-        let value = self.value(counter)?;
+    fn shift(&mut self, counter: &Key, movement: &Movement) -> Result<(), Rejection<F::Error>> {
+        let value = self.value(counter).map_err(Rejection::Unreadable)?;
         match moved(value, movement) {
             Some(after) if after == value => Ok(()),
             Some(after) => {
@@ -174,8 +175,8 @@ impl Counters<'_> {
         }
     }
 
-    fn next_of(&mut self, log: &Key) -> Result<Key, Rejection> {
-        let value = self.value(log)?;
+    fn next_of(&mut self, log: &Key) -> Result<Key, Rejection<F::Error>> {
+        let value = self.value(log).map_err(Rejection::Unreadable)?;
         let next = value.checked_add(1).ok_or_else(|| out_of_bounds(log, value, 1))?;
         let number = u64::try_from(next).map_err(|_| out_of_bounds(log, value, 1))?;
         self.moved.insert(log.clone(), next);
@@ -194,7 +195,7 @@ fn moved(value: i64, movement: &Movement) -> Option<i64> {
     (!sinks && !overflows).then_some(after)
 }
 
-fn out_of_bounds(counter: &Key, value: i64, delta: i128) -> Rejection {
+fn out_of_bounds<E>(counter: &Key, value: i64, delta: i128) -> Rejection<E> {
     let delta = i64::try_from(delta).unwrap_or(if delta < 0 { i64::MIN } else { i64::MAX });
     Rejection::Refused(CommitError::Bound { counter: counter.clone(), value, delta })
 }

@@ -2,9 +2,10 @@
 //! it. It never holds a lock while it writes.
 
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use super::Shared;
-use crate::store::locks::{lock, wait_while};
+use crate::store::locks::{lock, wait_while, wait_while_for};
 
 /// What the checkpointer is asked and how far it is.
 #[derive(Debug, Default)]
@@ -56,9 +57,13 @@ impl Checkpoints {
         self.changed.notify_all();
     }
 
-    /// Waits to be asked; false when there is nothing more to do.
-    fn begin(&self) -> bool {
-        let mut state = wait_while(&self.changed, lock(&self.state), |state| !state.wanted && !state.closed);
+    /// Waits to be asked, or for the time to try again; false when there is nothing more to do.
+    fn begin(&self, again: Option<Duration>) -> bool {
+        let idle = |state: &mut State| !state.wanted && !state.closed;
+        let mut state = match again {
+            Some(time) => wait_while_for(&self.changed, lock(&self.state), time, idle),
+            None => wait_while(&self.changed, lock(&self.state), idle),
+        };
         if state.closed {
             return false;
         }
@@ -75,10 +80,13 @@ impl Checkpoints {
     }
 }
 
+/// How soon a checkpoint that found the disk full is tried again, when nobody asks for one.
+const FULL_RETRY: Duration = Duration::from_secs(1);
+
 /// Makes the checkpoints that are asked for until it is closed.
 pub(super) fn run(shared: &Arc<Shared>) {
     let _end = End(shared);
-    while shared.checkpoints.begin() {
+    while shared.checkpoints.begin(shared.is_index_full().then_some(FULL_RETRY)) {
         shared.checkpoint();
         shared.checkpoints.end();
     }

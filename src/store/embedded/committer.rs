@@ -10,12 +10,13 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::entry;
+use super::index::IndexError;
 use super::journal::{AppendError, Journal};
 use super::memtable::Commit;
 use super::queue::Waiting;
-use super::segment::{Position, marker, push_frame};
+use super::segment::{FRAME_BYTES_MAX, Position, marker, push_frame};
 use crate::store::state::{Facts, Rejection, Resolved, resolve};
-use crate::store::{CommitError, Committed, Key, ReadError, WriteSet};
+use crate::store::{CommitError, Committed, Key, WriteSet};
 
 /// Commits until the queue is closed and empty.
 pub(super) fn run(shared: &Arc<Shared>, journal: Journal) {
@@ -72,9 +73,16 @@ impl Committer<'_> {
         let mut batch = Batch::new(self.shared, self.journal.position());
         self.frames.clear();
         for write_set in write_sets {
-            if let Err(error) = batch.take(write_set, &mut self.frames, &mut self.payload, self.journal.identity()) {
-                self.shared.refuse(&error.0);
-                return vec![Err(CommitError::Refusing(error.0)); count];
+            match batch.take(write_set, &mut self.frames, &mut self.payload, self.journal.identity()) {
+                Ok(()) => {}
+                // sled answers nothing after it met a full disk, until the checkpointer has opened
+                // it again.
+                Err(IndexError::Full | IndexError::Closed) => return vec![Err(CommitError::Full); count],
+                Err(error) => {
+                    let reason = format!("the index could not be read: {error}");
+                    self.shared.refuse(&reason);
+                    return vec![Err(CommitError::Refusing(reason)); count];
+                }
             }
         }
         let written = if self.frames.is_empty() { Ok(()) } else { self.journal.append(&self.frames, batch.position) };
@@ -109,14 +117,14 @@ impl<'a> Batch<'a> {
     }
 
     /// Checks one more write set and adds its frame if it may commit. An error means that the state
-    /// cannot be read, or the frame not be written, and nothing of the batch may be.
+    /// cannot be read, and nothing of the batch may be written.
     fn take(
         &mut self,
         write_set: WriteSet,
         frames: &mut Vec<u8>,
         payload: &mut Vec<u8>,
         identity: [u8; 16],
-    ) -> Result<(), ReadError> {
+    ) -> Result<(), IndexError> {
         let sequence = self.position.sequence.saturating_add(1);
         let resolved = match resolve(&self.pending, write_set, sequence) {
             Ok(resolved) => resolved,
@@ -129,9 +137,15 @@ impl<'a> Batch<'a> {
         payload.clear();
         let records = resolved.writes.iter().map(|write| (&write.key, write.record.as_ref()));
         entry::encode(payload, records, &resolved.counters);
-        let place = u32::try_from(self.commits.len()).map_err(|_| ReadError("a batch has too many commits".into()))?;
-        self.position = push_frame(frames, marker(&identity), &self.position, place, payload)
-            .ok_or_else(|| ReadError("a commit is too large for the journal".into()))?;
+        let Ok(place) = u32::try_from(self.commits.len()) else {
+            self.answers.push(Err(CommitError::Busy));
+            return Ok(());
+        };
+        let Some(position) = push_frame(frames, marker(&identity), &self.position, place, payload) else {
+            self.answers.push(Err(CommitError::TooLarge { bytes: payload.len(), max: FRAME_BYTES_MAX }));
+            return Ok(());
+        };
+        self.position = position;
         self.pending.take_in(&resolved);
         let Resolved { writes, counters, committed } = resolved;
         self.commits.push(Commit { writes, counters, position: self.position });
@@ -159,14 +173,16 @@ impl Pending<'_> {
 }
 
 impl Facts for Pending<'_> {
-    fn version(&self, key: &Key) -> Result<Option<u64>, ReadError> {
+    type Error = IndexError;
+
+    fn version(&self, key: &Key) -> Result<Option<u64>, IndexError> {
         match self.versions.get(key) {
             Some(&version) => Ok(version),
             None => self.shared.version(key),
         }
     }
 
-    fn counter(&self, key: &Key) -> Result<i64, ReadError> {
+    fn counter(&self, key: &Key) -> Result<i64, IndexError> {
         match self.counters.get(key) {
             Some(&value) => Ok(value),
             None => self.shared.counter(key),

@@ -21,7 +21,7 @@ use crate::store::{Key, KeyRange, ReadError, Record};
 /// Records and counters as of a stamped position in the journal, or later ones of what a checkpoint
 /// under way has moved already.
 pub(super) struct Index {
-    /// Nothing once it is closed.
+    /// Nothing once it is closed, and while a full disk lets it not be opened again.
     trees: RwLock<Option<Trees>>,
     dir: PathBuf,
     disk: Arc<dyn Disk>,
@@ -59,6 +59,9 @@ pub(super) enum IndexError {
     /// There is no room on the disk.
     #[error("the disk is full")]
     Full,
+    /// Its files are not open: the store was closed, or the disk is too full to open them again.
+    #[error("its files are not open")]
+    Closed,
 }
 
 /// Memory for pages that were read.
@@ -92,7 +95,7 @@ impl Index {
     }
 
     /// The record under `key`.
-    pub(super) fn record(&self, key: &Key) -> Result<Option<Record>, ReadError> {
+    pub(super) fn record(&self, key: &Key) -> Result<Option<Record>, IndexError> {
         match self.with(|trees| trees.records.get(key.as_bytes()))? {
             Some(bytes) => Ok(Some(decode_record(&bytes)?)),
             None => Ok(None),
@@ -100,7 +103,7 @@ impl Index {
     }
 
     /// The version of the record under `key`.
-    pub(super) fn version(&self, key: &Key) -> Result<Option<u64>, ReadError> {
+    pub(super) fn version(&self, key: &Key) -> Result<Option<u64>, IndexError> {
         match self.with(|trees| trees.records.get(key.as_bytes()))? {
             Some(bytes) => Ok(Some(split_version(&bytes)?.0)),
             None => Ok(None),
@@ -108,7 +111,7 @@ impl Index {
     }
 
     /// The counter, if it was ever moved.
-    pub(super) fn counter(&self, key: &Key) -> Result<Option<i64>, ReadError> {
+    pub(super) fn counter(&self, key: &Key) -> Result<Option<i64>, IndexError> {
         match self.with(|trees| trees.counters.get(key.as_bytes()))? {
             Some(bytes) => {
                 let digits = <[u8; 8]>::try_from(&*bytes).map_err(|_| unreadable("a counter"))?;
@@ -119,7 +122,7 @@ impl Index {
     }
 
     /// At most `limit` records of a range, in order.
-    pub(super) fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, ReadError> {
+    pub(super) fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, IndexError> {
         let found = self.with(|trees| {
             let pairs = trees.records.range(range.from.as_bytes()..range.to.as_bytes());
             pairs.take(limit).collect::<Result<Vec<_>, _>>()
@@ -148,6 +151,11 @@ impl Index {
         Ok(())
     }
 
+    /// Whether its files are open.
+    pub(super) fn is_open(&self) -> bool {
+        read(&self.trees).is_some()
+    }
+
     /// Gives the files up; whoever reads from now on is told so.
     pub(super) fn close(&self) {
         *write(&self.trees) = None;
@@ -156,7 +164,7 @@ impl Index {
     fn with<T>(&self, run: impl FnOnce(&Trees) -> sled::Result<T>) -> Result<T, IndexError> {
         match &*read(&self.trees) {
             Some(trees) => guarded(|| run(trees)),
-            None => Err(IndexError::Unavailable("it is closed".into())),
+            None => Err(IndexError::Closed),
         }
     }
 
@@ -263,18 +271,18 @@ fn encode_record(out: &mut Vec<u8>, record: &Record) {
     entry::put_content(out, record);
 }
 
-fn decode_record(bytes: &[u8]) -> Result<Record, ReadError> {
+fn decode_record(bytes: &[u8]) -> Result<Record, IndexError> {
     let (version, content) = split_version(bytes)?;
     entry::content(content, version).ok_or_else(|| unreadable("a record"))
 }
 
-fn split_version(bytes: &[u8]) -> Result<(u64, &[u8]), ReadError> {
+fn split_version(bytes: &[u8]) -> Result<(u64, &[u8]), IndexError> {
     let (version, content) = bytes.split_first_chunk::<8>().ok_or_else(|| unreadable("a record"))?;
     Ok((u64::from_le_bytes(*version), content))
 }
 
-fn unreadable(what: &str) -> ReadError {
-    ReadError(format!("index: {what} is damaged"))
+fn unreadable(what: &str) -> IndexError {
+    IndexError::Damaged(format!("{what} cannot be read"))
 }
 
 /// Runs what sled does; a panic of it says that it met bytes it cannot read.

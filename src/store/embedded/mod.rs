@@ -178,15 +178,15 @@ impl EmbeddedStore {
 
 impl Read for EmbeddedStore {
     fn record(&self, key: &Key) -> Result<Option<Record>, ReadError> {
-        self.shared.record(key)
+        Ok(self.shared.record(key)?)
     }
 
     fn counter(&self, key: &Key) -> Result<i64, ReadError> {
-        self.shared.counter(key)
+        Ok(self.shared.counter(key)?)
     }
 
     fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, ReadError> {
-        self.shared.range(range, limit)
+        Ok(self.shared.range(range, limit)?)
     }
 }
 
@@ -236,7 +236,7 @@ impl Shared {
         while full() && self.refusing.get().is_none() {
             self.checkpoints.ask();
             self.checkpoints.wait_idle();
-            if self.index_full.load(Ordering::Acquire) {
+            if self.is_index_full() {
                 return false;
             }
         }
@@ -246,17 +246,26 @@ impl Shared {
     /// Makes a checkpoint. One that finds the disk full is made again with the next; any other
     /// failure means that the index cannot be relied on.
     fn checkpoint(&self) {
-        let was_full = self.index_full.load(Ordering::Acquire);
-        let reopened = if was_full { self.index.reopen() } else { Ok(()) };
-        let done = reopened.and_then(|()| self.move_to_index());
-        let full = done == Err(IndexError::Full);
+        let was_full = self.is_index_full();
+        let ready = if self.index.is_open() { Ok(()) } else { self.index.reopen() };
+        let done = ready.and_then(|()| self.move_to_index());
+        let full = matches!(done, Err(IndexError::Full | IndexError::Closed));
         self.index_full.store(full, Ordering::Release);
         match done {
             Ok(()) => {}
-            Err(IndexError::Full) if was_full => {}
-            Err(IndexError::Full) => tracing::warn!("the disk is full: no checkpoint could be made"),
+            Err(IndexError::Full | IndexError::Closed) => {
+                if !was_full {
+                    tracing::warn!("the disk is full: the checkpoint is tried again until there is room");
+                }
+                // For the readers. Where even this takes room, they wait for it, too.
+                let _ = self.index.reopen();
+            }
             Err(error) => self.refuse(&format!("the index could not be written: {error}")),
         }
+    }
+
+    fn is_index_full(&self) -> bool {
+        self.index_full.load(Ordering::Acquire)
     }
 
     /// Moves the generation frozen before, or else the active one, into the index.

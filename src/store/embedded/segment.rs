@@ -156,9 +156,11 @@ pub enum Flaw {
 const PREFIX_BYTES: usize = 12;
 /// Sequence number, place in the batch, hash.
 const BODY_BYTES_MIN: usize = 44;
+/// What a frame can hold, as its length has four bytes.
+pub(super) const FRAME_BYTES_MAX: usize = u32::MAX as usize - BODY_BYTES_MIN;
 
 /// Adds the frame that follows `after` to a batch and returns the place after it. `place` is the
-/// number of frames before it in the batch.
+/// number of frames before it in the batch. A payload that a frame cannot hold adds nothing.
 pub(super) fn push_frame(
     batch: &mut Vec<u8>,
     marker: [u8; 4],

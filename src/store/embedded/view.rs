@@ -5,26 +5,27 @@ use std::iter::Peekable;
 use std::sync::Arc;
 
 use super::Shared;
+use super::index::IndexError;
 use super::memtable::Generation;
 use crate::store::locks::read;
-use crate::store::{Key, KeyRange, ReadError, Record};
+use crate::store::{Key, KeyRange, Record};
 
 impl Shared {
-    pub(super) fn record(&self, key: &Key) -> Result<Option<Record>, ReadError> {
+    pub(super) fn record(&self, key: &Key) -> Result<Option<Record>, IndexError> {
         match self.memtable.look(|layers| layers.record(key).map(|found| found.cloned())) {
             Some(found) => Ok(found),
             None => self.index.record(key),
         }
     }
 
-    pub(super) fn version(&self, key: &Key) -> Result<Option<u64>, ReadError> {
+    pub(super) fn version(&self, key: &Key) -> Result<Option<u64>, IndexError> {
         match self.memtable.look(|layers| layers.record(key).map(|found| found.map(|record| record.version))) {
             Some(found) => Ok(found),
             None => self.index.version(key),
         }
     }
 
-    pub(super) fn counter(&self, key: &Key) -> Result<i64, ReadError> {
+    pub(super) fn counter(&self, key: &Key) -> Result<i64, IndexError> {
         match self.memtable.look(|layers| layers.counter(key)) {
             Some(value) => Ok(value),
             None => Ok(self.index.counter(key)?.unwrap_or(0)),
@@ -34,7 +35,7 @@ impl Shared {
     /// The records of a range as they are at one moment. The index is read in chunks without any
     /// lock that commits need; then all layers are merged at once. When tombstones hide so much of
     /// the chunk that it does not suffice, it is read on and merged again.
-    pub(super) fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, ReadError> {
+    pub(super) fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, IndexError> {
         if range.from >= range.to || limit == 0 {
             return Ok(Vec::new());
         }
