@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use crate::soap::{
-    ElementId, EnvelopeReader, Limits, Name, Position, QName, Schema, SchemaError, SchemaReason, Visitor, Wsdl,
+    ElementId, EnvelopeReader, Fault, FaultCode, Limits, Name, Position, QName, Schema, SchemaError, SchemaReason,
+    Visitor, Wsdl,
 };
 
 use super::document::{GenericRequest, RequestDocument};
@@ -14,7 +15,6 @@ use super::markup::REQUEST;
 use super::register_url::document_by_local_names;
 use super::request::{Read, generic_request, request_document};
 use super::tolerances::Tolerances;
-use crate::soap::{Fault, FaultCode};
 
 const REQUEST_WSDL: &str = "CBPInterface_Request.wsdl";
 const HANDSET_WSDL: &str = "Handset.wsdl";
@@ -201,3 +201,6 @@ fn not_declared(file: &str, name: &str) -> SchemaError {
         reason: SchemaReason::Undeclared(name.to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests;

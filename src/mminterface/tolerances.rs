@@ -5,6 +5,7 @@
 
 use std::sync::LazyLock;
 
+use super::markup::REQUEST;
 use crate::soap::{Mechanism, Normalization, RuleSet, Rules};
 
 /// One row of the table.
@@ -58,7 +59,7 @@ pub static TABLE: &[Tolerance] = &[
         seen: "Java programs that make the header by hand with unqualified names; early Node programs",
         on: true,
         part: Part::Envelope,
-        mechanisms: &[Mechanism::UnqualifiedChildren],
+        mechanisms: &[Mechanism::MapNamespace { from: "", to: HEADER }],
     },
     Tolerance {
         name: HEADER_WITHOUT_WRAPPER,
@@ -146,7 +147,7 @@ pub static TABLE: &[Tolerance] = &[
         seen: "programs that build the document with a library and lose the default namespace",
         on: true,
         part: Part::Document,
-        mechanisms: &[Mechanism::UnqualifiedChildren],
+        mechanisms: &[Mechanism::MapNamespace { from: "", to: REQUEST }],
     },
     Tolerance {
         name: "element-order",
