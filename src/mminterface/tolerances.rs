@@ -94,6 +94,24 @@ pub static TABLE: &[Tolerance] = &[
         mechanisms: &[Mechanism::AnyNamespace { elements: &["RequestMsg"] }],
     },
     Tolerance {
+        name: "query-transcation",
+        accepts: "queryTranscation for queryTransaction",
+        seen: "classes generated from the service's first schema",
+        on: true,
+        part: Part::Envelope,
+        mechanisms: &[Mechanism::RenameElement { from: "queryTranscation", to: "queryTransaction" }],
+    },
+    Tolerance {
+        name: "query-namespaces",
+        accepts: "what queryTransaction holds, in other namespaces or in none",
+        seen: "programs that write the envelope by hand: the service's elements are of two namespaces",
+        on: true,
+        part: Part::Envelope,
+        mechanisms: &[Mechanism::AnyNamespace {
+            elements: &["originatorConversationID", "extensionInfo", "item", "Key", "Value"],
+        }],
+    },
+    Tolerance {
         name: "envelope-stray-text",
         accepts: "text between the elements of an envelope",
         seen: "non-breaking spaces copied with the samples of the C2B specification",
