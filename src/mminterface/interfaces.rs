@@ -4,20 +4,22 @@
 use std::collections::BTreeMap;
 
 use crate::soap::{
-    ElementId, EnvelopeReader, Limits, Name, Position, QName, Schema, SchemaError, SchemaReason, Visitor, Wsdl,
+    ElementId, EnvelopeReader, Fault, FaultCode, Limits, Name, Position, QName, Schema, SchemaError, SchemaReason,
+    Visitor, Wsdl,
 };
 
 use super::document::{GenericRequest, RequestDocument};
 use super::failure::{DocumentFailure, ReadFailure};
 use super::handset::{HANDSET, HandsetPayment, HandsetPaymentType};
 use super::markup::REQUEST;
+use super::query::{TransactionQuery, transaction_query};
 use super::register_url::document_by_local_names;
 use super::request::{Read, generic_request, request_document};
 use super::tolerances::Tolerances;
-use crate::soap::{Fault, FaultCode};
 
 const REQUEST_WSDL: &str = "CBPInterface_Request.wsdl";
 const HANDSET_WSDL: &str = "Handset.wsdl";
+const QUERY_WSDL: &str = "QueryTransaction.wsdl";
 const REQUEST_XSD: &str = "CPSInterface_Request.xsd";
 
 /// The files of `wsdl/`.
@@ -32,7 +34,7 @@ const BUNDLED: [(&str, &str); 11] = [
     (REQUEST_XSD, include_str!("../../wsdl/CPSInterface_Request.xsd")),
     ("CPSInterface_Response.xsd", include_str!("../../wsdl/CPSInterface_Response.xsd")),
     ("CPSInterface_Result.xsd", include_str!("../../wsdl/CPSInterface_Result.xsd")),
-    ("QueryTransaction.wsdl", include_str!("../../wsdl/QueryTransaction.wsdl")),
+    (QUERY_WSDL, include_str!("../../wsdl/QueryTransaction.wsdl")),
     ("Management.wsdl", include_str!("../../wsdl/Management.wsdl")),
     ("QueueTimeoutNotification.wsdl", include_str!("../../wsdl/QueueTimeoutNotification.wsdl")),
     (HANDSET_WSDL, include_str!("../../wsdl/Handset.wsdl")),
@@ -53,6 +55,7 @@ pub struct Interfaces {
     files: BTreeMap<String, String>,
     limits: Limits,
     request: Description,
+    query: Description,
     handset: Description,
     document: Schema,
     document_root: ElementId,
@@ -71,11 +74,12 @@ impl Interfaces {
             BUNDLED.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
         all.extend(files);
         let request = Description::compile(REQUEST_WSDL, "GenericAPIRequest", &all)?;
+        let query = Description::compile(QUERY_WSDL, "queryTransaction", &all)?;
         let handset = Description::compile(HANDSET_WSDL, "SubmitPayment", &all)?;
         let document = Schema::compile(&[REQUEST_XSD], &all)?;
         let root = QName::new(REQUEST, "request");
         let document_root = declared(&document, REQUEST_XSD, &root)?;
-        Ok(Self { files: all, limits, request, handset, document, document_root })
+        Ok(Self { files: all, limits, request, query, handset, document, document_root })
     }
 
     /// Reads the envelope of a request, for either path.
@@ -99,6 +103,11 @@ impl Interfaces {
             }
             DocumentKind::RegisterUrl => document_by_local_names(&self.limits, text, base, &normal),
         }
+    }
+
+    /// Reads queryTransaction.
+    pub fn read_query(&self, body: &[u8], tolerances: Tolerances) -> Result<Read<TransactionQuery>, ReadFailure> {
+        transaction_query(&self.query.envelope(&self.limits), body, &tolerances.envelope())
     }
 
     /// Reads SubmitPayment. It is our own, so nothing is tolerated.
@@ -201,3 +210,6 @@ fn not_declared(file: &str, name: &str) -> SchemaError {
         reason: SchemaReason::Undeclared(name.to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@ mod handset;
 mod interfaces;
 mod lenient;
 mod markup;
+mod query;
 mod queue_timeout;
 mod register_url;
 mod request;
@@ -36,6 +37,7 @@ pub use document::{Caller, CallerHeader, GenericRequest, InitiatorFields, PartyF
 pub use failure::{DocumentFailure, ReadFailure};
 pub use handset::{HandsetAnswer, HandsetPayment, HandsetPaymentType, write_handset_answer};
 pub use interfaces::{DocumentKind, Interfaces};
+pub use query::{TransactionQuery, TransactionTrace, write_query_response};
 pub use queue_timeout::write_queue_timeout;
 pub use register_url::{ResponseType, UrlRegistration};
 pub use request::Read;

@@ -81,6 +81,7 @@ pub(super) fn document_by_local_names(
     let mut reader = document_reader(limits, text, base, normal)?;
     let mut collector = Collector::new(normal);
     let mut depth = 0_usize;
+    let mut is_leaf = false;
     let mut text = String::new();
     loop {
         match reader.next().map_err(|error| DocumentFailure::structure(error.to_string()))? {
@@ -89,14 +90,16 @@ pub(super) fn document_by_local_names(
                     return Err(DocumentFailure::structure(format!("the root is called {}", start.name)));
                 }
                 depth += 1;
-                collector.open_local(start.name.local);
+                is_leaf = true;
                 text.clear();
+                collector.open_local(start.name.local);
             }
             Event::Text(more) => text.push_str(more),
             Event::End(name) => {
                 depth = depth.saturating_sub(1);
-                collector.close_local(name.local, &text);
-                text.clear();
+                // What stands between elements is nobody's value.
+                collector.close_local(name.local, if is_leaf { &text } else { "" });
+                is_leaf = false;
             }
             Event::Eof => break,
         }

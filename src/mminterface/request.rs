@@ -27,12 +27,12 @@ pub(super) fn generic_request(
     body: &[u8],
     normal: &Normalization<'_>,
 ) -> Result<Read<GenericRequest>, ReadFailure> {
-    let mut header = HeaderVisitor { normal, depth: 0, wrapped: false, header: CallerHeader::default() };
+    let mut header = HeaderVisitor::new(normal);
     let mut message = MessageVisitor { position: Position::START, document: String::new() };
     let opened =
         envelope.read(body, normal, &mut header, &mut message).map_err(|error| ReadFailure::from_envelope(&error))?;
     let value = GenericRequest {
-        header: header.header,
+        header: header.finish(),
         document: message.document,
         document_position: message.position,
         header_range: opened.header,
@@ -93,7 +93,7 @@ fn without_padding<'t>(text: &'t str, base: Position, normal: &Normalization<'_>
 }
 
 /// Takes the caller's fields out of the SOAP header.
-struct HeaderVisitor<'n> {
+pub(super) struct HeaderVisitor<'n> {
     normal: &'n Normalization<'n>,
     depth: usize,
     wrapped: bool,
@@ -122,7 +122,15 @@ impl Visitor for HeaderVisitor<'_> {
     }
 }
 
-impl HeaderVisitor<'_> {
+impl<'n> HeaderVisitor<'n> {
+    pub(super) fn new(normal: &'n Normalization<'n>) -> Self {
+        Self { normal, depth: 0, wrapped: false, header: CallerHeader::default() }
+    }
+
+    pub(super) fn finish(self) -> CallerHeader {
+        self.header
+    }
+
     fn field(&mut self, local: &str, text: &str) {
         // The digest was made over the time stamp as it stands here.
         let text = if local == "timeStamp" { text } else { self.trimmed(text) };

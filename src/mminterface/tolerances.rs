@@ -5,6 +5,7 @@
 
 use std::sync::LazyLock;
 
+use super::markup::REQUEST;
 use crate::soap::{Mechanism, Normalization, RuleSet, Rules};
 
 /// One row of the table.
@@ -58,7 +59,7 @@ pub static TABLE: &[Tolerance] = &[
         seen: "Java programs that make the header by hand with unqualified names; early Node programs",
         on: true,
         part: Part::Envelope,
-        mechanisms: &[Mechanism::UnqualifiedChildren],
+        mechanisms: &[Mechanism::MapNamespace { from: "", to: HEADER }],
     },
     Tolerance {
         name: HEADER_WITHOUT_WRAPPER,
@@ -91,6 +92,24 @@ pub static TABLE: &[Tolerance] = &[
         on: true,
         part: Part::Envelope,
         mechanisms: &[Mechanism::AnyNamespace { elements: &["RequestMsg"] }],
+    },
+    Tolerance {
+        name: "query-transcation",
+        accepts: "queryTranscation for queryTransaction",
+        seen: "classes generated from the service's first schema",
+        on: true,
+        part: Part::Envelope,
+        mechanisms: &[Mechanism::RenameElement { from: "queryTranscation", to: "queryTransaction" }],
+    },
+    Tolerance {
+        name: "query-namespaces",
+        accepts: "what queryTransaction holds, in other namespaces or in none",
+        seen: "programs that write the envelope by hand: the service's elements are of two namespaces",
+        on: true,
+        part: Part::Envelope,
+        mechanisms: &[Mechanism::AnyNamespace {
+            elements: &["originatorConversationID", "extensionInfo", "item", "Key", "Value"],
+        }],
     },
     Tolerance {
         name: "envelope-stray-text",
@@ -146,7 +165,7 @@ pub static TABLE: &[Tolerance] = &[
         seen: "programs that build the document with a library and lose the default namespace",
         on: true,
         part: Part::Document,
-        mechanisms: &[Mechanism::UnqualifiedChildren],
+        mechanisms: &[Mechanism::MapNamespace { from: "", to: REQUEST }],
     },
     Tolerance {
         name: "element-order",
