@@ -126,11 +126,8 @@ impl Verdict {
     fn decided(mut accepted: Accepted, decision: Decision) -> Self {
         let report = &decision.report;
         let (code, reason) = (report.code.to_string(), decision.private.clone());
-        accepted.state = AcceptedState::Decided {
-            code: code.clone(),
-            receipt: report.receipt.to_string(),
-            reason: reason.clone(),
-        };
+        accepted.state =
+            AcceptedState::Decided { code: code.clone(), receipt: report.receipt.to_string(), reason: reason.clone() };
         accepted.original = None;
         let news = accepted.result_url.clone().map(|url| News {
             kind: Kind::Result,

@@ -82,8 +82,8 @@ impl Broker {
 
     /// The shortcode of the primary party, if the third party acts for it (S1).
     fn own_shortcode(&self, permit: &Permit, given: &str) -> Result<Shortcode, Refusal> {
-        let shortcode = Shortcode::parse(given)
-            .map_err(|error| Refusal::Value { name: "ShortCode", reason: error.to_string() })?;
+        let shortcode =
+            Shortcode::parse(given).map_err(|error| Refusal::Value { name: "ShortCode", reason: error.to_string() })?;
         if !permit.third_party().shortcodes.iter().any(|own| own == shortcode.as_str()) {
             return Err(Refusal::Shortcode(shortcode.as_str().to_owned()));
         }

@@ -63,7 +63,12 @@ impl Broker {
     }
 
     /// Step 6: the document inside the request.
-    pub(super) fn document(&self, kind: DocumentKind, request: &Request, generic: &GenericRequest) -> Result<RequestDocument, Refusal> {
+    pub(super) fn document(
+        &self,
+        kind: DocumentKind,
+        request: &Request,
+        generic: &GenericRequest,
+    ) -> Result<RequestDocument, Refusal> {
         let (tolerances, position) = (self.tolerances(request), generic.document_position);
         let read = self.parts.interfaces.read_document(kind, &generic.document, position, tolerances);
         let read = read.map_err(Refusal::Document)?;
@@ -90,7 +95,12 @@ impl Broker {
         Ok(permit)
     }
 
-    async fn accept(self: &Arc<Self>, request: &Request, permit: &Permit, generic: &GenericRequest) -> Result<Acknowledged, Refusal> {
+    async fn accept(
+        self: &Arc<Self>,
+        request: &Request,
+        permit: &Permit,
+        generic: &GenericRequest,
+    ) -> Result<Acknowledged, Refusal> {
         let document = self.document(DocumentKind::Request, request, generic)?;
         if !self.parts.core.command_known(&document.command_id) {
             return Err(Refusal::Command(document.command_id));
@@ -160,11 +170,8 @@ impl Broker {
     ) -> Result<Accepted, Refusal> {
         let operator = self.parts.core.initiator(&*self.parts.store, &order).map_err(unreadable_store)?;
         let credential = document.initiator.as_ref().map_or("", |initiator| &initiator.security_credential);
-        let verdict = self
-            .parts
-            .access
-            .verify_credential(operator.map(|operator| operator.id.value()), credential)
-            .await;
+        let verdict =
+            self.parts.access.verify_credential(operator.map(|operator| operator.id.value()), credential).await;
         let third_party = permit.third_party();
         let timeout_url = order.reference.iter().find(|(key, _)| key == QUEUE_TIMEOUT_URL).map(|(_, url)| url.clone());
         Ok(Accepted {
@@ -185,11 +192,19 @@ impl Broker {
     fn seal_original(&self, request: &Request, generic: &GenericRequest, order: &Order) -> Result<Sealed, Refusal> {
         let place = original_place(order.conversation.as_str());
         let original = Secret::new(String::from_utf8_lossy(&generic.without_header(&request.body)));
-        self.parts.vault.seal(&place, &original, &*self.parts.entropy).map_err(|error| Refusal::Internal(error.to_string()))
+        self.parts
+            .vault
+            .seal(&place, &original, &*self.parts.entropy)
+            .map_err(|error| Refusal::Internal(error.to_string()))
     }
 
     /// Step 8: one commit, then the answer.
-    async fn keep(&self, request: &Request, accepted: &Accepted, fingerprint: Vec<u8>) -> Result<Acknowledged, Refusal> {
+    async fn keep(
+        &self,
+        request: &Request,
+        accepted: &Accepted,
+        fingerprint: Vec<u8>,
+    ) -> Result<Acknowledged, Refusal> {
         let order = &accepted.order;
         let acknowledged = Acknowledged {
             conversation: order.conversation.clone(),

@@ -28,7 +28,9 @@ impl Broker {
         let path = request.uri.path();
         let Some(description) = Description::of_third_party_path(path) else { return not_found() };
         match (&request.method, description) {
-            (&Method::GET | &Method::HEAD, description) => describe::answer(&self.parts.interfaces, description, &request),
+            (&Method::GET | &Method::HEAD, description) => {
+                describe::answer(&self.parts.interfaces, description, &request)
+            }
             (&Method::POST, Description::Request) => self.generic_request(request).await,
             (&Method::POST, Description::RegisterUrl) => self.register_url(request).await,
             _ => method_not_allowed(),
@@ -84,7 +86,8 @@ pub(super) fn not_found() -> Answer {
 }
 
 pub(super) fn method_not_allowed() -> Answer {
-    let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "SOAP requests are sent with POST; GET with ?wsdl describes them\n");
+    let mut answer =
+        plain(StatusCode::METHOD_NOT_ALLOWED, "SOAP requests are sent with POST; GET with ?wsdl describes them\n");
     answer.headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
     answer
 }
@@ -94,5 +97,3 @@ pub(super) fn typed(status: StatusCode, content_type: &'static str, body: Bytes)
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     Answer { status, headers, body, written: None, close: false }
 }
-
-

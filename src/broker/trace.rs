@@ -38,7 +38,13 @@ pub(super) enum LegKind {
 }
 
 /// Adds a leg to its conversation's log.
-pub(super) fn record(write_set: &mut WriteSet, conversation: &ConversationId, kind: LegKind, at: Timestamp, message: &[u8]) {
+pub(super) fn record(
+    write_set: &mut WriteSet,
+    conversation: &ConversationId,
+    kind: LegKind,
+    at: Timestamp,
+    message: &[u8],
+) {
     let leg = Leg { kind, at, message: masked(&String::from_utf8_lossy(message)) };
     write_set.append(Key::of("leg").text(conversation.as_str()), encode(&leg), Vec::new());
 }
@@ -129,7 +135,10 @@ mod tests {
     fn s5_secrets_are_masked_however_they_are_written() {
         for (message, shown) in [
             ("<v2:spPassword>c2VjcmV0</v2:spPassword>", "<v2:spPassword>****</v2:spPassword>"),
-            ("<![CDATA[<SecurityCredential>\nabc=\n</SecurityCredential>]]>", "<![CDATA[<SecurityCredential>****</SecurityCredential>]]>"),
+            (
+                "<![CDATA[<SecurityCredential>\nabc=\n</SecurityCredential>]]>",
+                "<![CDATA[<SecurityCredential>****</SecurityCredential>]]>",
+            ),
             ("&lt;Password x='1'&gt;abc&lt;/Password&gt;", "&lt;Password x='1'&gt;****&lt;/Password&gt;"),
             ("<Password><![CDATA[a<b]]></Password><A>x</A>", "<Password>****</Password><A>x</A>"),
             ("<Password/><A>x</A>", "<Password/><A>x</A>"),

@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::accepted::original_place;
 use crate::access::{Sealed, Vault};
-use crate::callbacks::{Acknowledgement, Kind, ValidationResult, Wire};
+use crate::callbacks::{Kind, Wire};
 use crate::core::{Order, Report};
 use crate::mminterface::{
-    self, C2bPayment, C2bStyle, CallbackKind, ResultDocument, ResultStyle, read_acknowledgement, read_validation_result, write_confirmation,
-    write_queue_timeout, write_result,
+    C2bPayment, C2bStyle, ResultDocument, ResultStyle, write_confirmation, write_queue_timeout, write_result,
 };
 use crate::store::{self, Record, Stored, encode};
 
@@ -135,32 +134,8 @@ impl Wire for SoapWire {
         Ok(text.into_bytes())
     }
 
-    fn acknowledgement(&self, kind: Kind, body: &[u8]) -> Acknowledgement {
-        match read_acknowledgement(wire_kind(kind), body) {
-            mminterface::Acknowledgement::Positive => Acknowledgement::Positive,
-            mminterface::Acknowledgement::Negative { code, description } => Acknowledgement::Negative { code, description },
-            mminterface::Acknowledgement::Unreadable => Acknowledgement::Unreadable,
-        }
-    }
-
-    fn validation_result(&self, body: &[u8]) -> Option<ValidationResult> {
-        read_validation_result(body).map(|result| ValidationResult {
-            result_code: result.result_code,
-            result_desc: result.result_desc,
-            third_party_trans_id: result.third_party_trans_id,
-        })
-    }
-
     fn soap_action(&self, kind: Kind) -> Option<&'static str> {
         (kind == Kind::Confirmation).then_some("ConfirmC2BPayment")
-    }
-}
-
-fn wire_kind(kind: Kind) -> CallbackKind {
-    match kind {
-        Kind::Result => CallbackKind::Result,
-        Kind::Timeout => CallbackKind::Timeout,
-        Kind::Confirmation => CallbackKind::Confirmation,
     }
 }
 

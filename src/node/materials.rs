@@ -78,7 +78,8 @@ impl Materials {
         let vault = problems.note("node.secret_key", Vault::load(&settings.node.secret_key));
         let credential_keys = problems.note("credentials.keys", CredentialKeys::load(&settings.credentials.keys));
         let client_tls = problems.note("callbacks", client_tls(&settings.callbacks));
-        let third_party = problems.note("doors.third_party", Tls::read(&third_party_files(&settings), door_fingerprint));
+        let third_party =
+            problems.note("doors.third_party", Tls::read(&third_party_files(&settings), door_fingerprint));
         let handset = problems.note("doors.handset", Tls::read(&handset_files(&settings), door_fingerprint));
         problems.note("doors.admin.socket", socket_path(&settings.doors.admin.socket));
         let read = (|| {

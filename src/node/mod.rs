@@ -86,8 +86,9 @@ pub struct Node {
 impl Node {
     /// Starts a node of these materials behind these listeners.
     pub async fn start(materials: Materials, listeners: Listeners, seams: Seams) -> Result<Self, StartError> {
-        let Materials { settings, zone, interfaces, catalogue, whitelist, vault, credential_keys, client_tls, tls, .. } =
-            materials;
+        let Materials {
+            settings, zone, interfaces, catalogue, whitelist, vault, credential_keys, client_tls, tls, ..
+        } = materials;
         let metrics = Arc::new(Metrics::new());
         let store = open_store(&settings)?;
         let audit = Arc::new(Audit::open(&settings.node.data.join(AUDIT_FILE), Arc::clone(&seams.clock))?);

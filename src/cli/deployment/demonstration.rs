@@ -29,6 +29,11 @@ pub const NEIGHBOUR_SP_ID: &str = "107032";
 /// The receiver's port in a deployment for keeps; the shipped whitelist has the same.
 const RECEIVER_PORT: u16 = 18443;
 
+/// Whole shillings in minor units.
+pub const fn shillings(whole: i64) -> i64 {
+    whole * 100
+}
+
 /// An organization of the demonstration.
 #[derive(Clone, Copy, Debug)]
 pub struct OrganizationSeed {
@@ -70,13 +75,13 @@ pub const BULK: OrganizationSeed = OrganizationSeed {
     name: "Mashamba Payroll",
     product: "Bulk",
     validation: false,
-    utility: 100_000_00,
+    utility: shillings(100_000),
 };
 
 /// The subscribers; the first one pays and is paid.
 pub const SUBSCRIBERS: [SubscriberSeed; 2] = [
-    SubscriberSeed { msisdn: "254722000001", name: ["Amina", "Wanjiru", "Otieno"], balance: 5_000_00 },
-    SubscriberSeed { msisdn: "254722000002", name: ["Juma", "", "Kamau"], balance: 250_00 },
+    SubscriberSeed { msisdn: "254722000001", name: ["Amina", "Wanjiru", "Otieno"], balance: shillings(5000) },
+    SubscriberSeed { msisdn: "254722000002", name: ["Juma", "", "Kamau"], balance: shillings(250) },
 ];
 
 /// The operator that pays out for [`BULK`].

@@ -6,9 +6,7 @@ mod demonstration;
 mod seed;
 
 pub use certificates::{Keys, PartnerKeys};
-pub use demonstration::{
-    Demonstration, DemonstrationFile, OrganizationSeed, ReadDemonstration, SubscriberSeed, read_demonstration,
-};
+pub use demonstration::*;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -19,7 +17,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use toml_edit::{Array, DocumentMut, Item, Value, value};
+use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Value, value};
 
 use crate::access::whitelist;
 use crate::clock::{Clock, SystemClock};
@@ -142,7 +140,7 @@ fn whitelist_text(ports: Option<Ports>, empty: bool) -> Result<String> {
     let mut list: DocumentMut = whitelist::SHIPPED.parse()?;
     if let Some(ports) = ports {
         let hosts = list["third_party"][demonstration::THIRD_PARTY]["callback_hosts"].as_array_of_tables_mut();
-        for host in hosts.into_iter().flatten() {
+        for host in hosts.into_iter().flat_map(ArrayOfTables::iter_mut) {
             let port: Array = [i64::from(ports.receiver)].into_iter().collect();
             host["ports"] = value(port);
         }

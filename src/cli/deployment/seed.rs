@@ -12,7 +12,7 @@ use super::demonstration::{
 };
 use super::{Keys, PartnerKeys};
 use crate::access::{ClientKey, HashCost, KeyFingerprint, Secret, ThirdParty, Vault, credential, third_party};
-use crate::clock::{Clock, Timestamp, Zone};
+use crate::clock::{Timestamp, Zone};
 use crate::config::Settings;
 use crate::core::directory::{self, NewOperator, NewOrganization, PersonName, Status};
 use crate::core::roles::Grant;

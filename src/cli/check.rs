@@ -1,0 +1,51 @@
+//! `lango check`: everything that a start would read, checked without starting.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use super::EXIT_USAGE;
+use crate::config::{self, Settings};
+use crate::node::Materials;
+
+/// Runs `lango check`.
+pub(super) fn run(config: &Path) -> Result<ExitCode> {
+    let settings = match config::load(config) {
+        Ok(settings) => settings,
+        Err(error) => {
+            println!("{error}");
+            return Ok(ExitCode::from(EXIT_USAGE));
+        }
+    };
+    match Materials::read(settings) {
+        Ok(materials) => {
+            print_summary(&materials);
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(problems) => {
+            problems.iter().for_each(|problem| println!("{problem}"));
+            println!("{} problem(s); a node would not start with these settings", problems.len());
+            Ok(ExitCode::from(EXIT_USAGE))
+        }
+    }
+}
+
+fn print_summary(materials: &Materials) {
+    let Settings { doors, limits, node, .. } = &materials.settings;
+    println!("settings   good");
+    println!("catalogue  {} services, checked as a whole", materials.catalogue.services().len());
+    println!("whitelist  {} networks", materials.whitelist.networks().count());
+    println!("schemas    compiled{}", if node.wsdl.is_some() { ", with the deployment's own files" } else { "" });
+    let guarded = format!(
+        "client certificate required, schema enforced, bodies up to {} bytes, XML up to {} elements {} deep",
+        limits.body_bytes_max, limits.xml.elements_max, limits.xml.depth_max
+    );
+    println!("doors      third parties {}: whitelist, {guarded}", doors.third_party.listen);
+    println!("           handset side {}: {} networks, {guarded}", doors.handset.listen, doors.handset.networks.len());
+    match doors.plain.enabled {
+        true => println!("           plain {}: whitelist, NO certificate, NO secrecy", doors.plain.listen),
+        false => println!("           plain: closed"),
+    }
+    println!("           metrics {}: no check of who asks", doors.metrics.listen);
+}

@@ -1,0 +1,74 @@
+//! `lango status`: how the running node is.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::Value;
+
+use super::ConfigArgument;
+use crate::config;
+use crate::server::admin;
+
+/// Arguments of `lango status`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// Print JSON for programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `lango status`.
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let settings = config::load(&arguments.config.config)?;
+    let socket = settings.doors.admin.socket;
+    let status = super::runtime()?
+        .block_on(admin::ask(&socket, "status", Value::Null))
+        .with_context(|| format!("no node answers at {}", socket.display()))?;
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&status)?);
+    } else {
+        print!("{}", table(&status));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn table(status: &Value) -> String {
+    let show = |pointer: &str| match status.pointer(pointer) {
+        None | Some(Value::Null) => "-".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(value) => value.to_string(),
+    };
+    let refusing = match status.pointer("/store/refusing") {
+        Some(Value::String(reason)) => format!("REFUSING: {reason}"),
+        _ => "taking commits".to_owned(),
+    };
+    let mut lines = vec![
+        format!("lango      {}, up {} s", show("/version"), show("/up_seconds")),
+        format!("doors      third parties {}, handset {}", show("/doors/third_party"), show("/doors/handset")),
+        format!("           plain {}, metrics {}", show("/doors/plain"), show("/doors/metrics")),
+        format!("whitelist  {} networks, {} third parties", show("/whitelisted_networks"), show("/third_parties")),
+        format!(
+            "store      {refusing}; {} commits, {} in the index",
+            show("/store/sequence"),
+            show("/store/checkpoint")
+        ),
+        format!("requests   {} waiting for the core", show("/requests_waiting")),
+        format!(
+            "callbacks  {} delivered, {} to be tried again, {} dead since the start",
+            show("/callbacks/delivered"),
+            show("/callbacks/retried"),
+            show("/callbacks/dead")
+        ),
+    ];
+    for endpoint in status.pointer("/callbacks/endpoints").and_then(Value::as_array).into_iter().flatten() {
+        let of = |key: &str| endpoint.get(key).map(|value| value.to_string()).unwrap_or_default();
+        let name = endpoint.get("endpoint").and_then(Value::as_str).unwrap_or_default();
+        let broken = endpoint.get("breaker_open").and_then(Value::as_bool).unwrap_or_default();
+        let breaker = if broken { ", left alone for a while" } else { "" };
+        lines.push(format!("           {name}: {} waiting, {} in flight{breaker}", of("waiting"), of("in_flight")));
+    }
+    lines.join("\n") + "\n"
+}
