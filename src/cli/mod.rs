@@ -4,7 +4,7 @@
 //! Exit codes: 0 done, 1 it failed, 64 what was asked for makes no sense (`EX_USAGE`).
 
 mod check;
-mod demo;
+pub mod demo;
 pub mod deployment;
 mod pay;
 mod receive;

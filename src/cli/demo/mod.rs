@@ -2,9 +2,9 @@
 //! with a server for callbacks, and a story that checks itself.
 
 mod refusals;
-mod stage;
+pub mod stage;
 mod story;
-mod teller;
+pub mod teller;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -1,4 +1,5 @@
-//! The stage of the demonstration: a running node, the third party's programs and its receiver.
+//! The stage of the demonstration: a running node, the third party's programs and its receiver. The
+//! integration tests play on it, too.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -25,17 +26,18 @@ use crate::mminterface::{
     write_handset_payment, write_request_document, write_request_envelope,
 };
 use crate::node::{Addresses, Listeners, Materials, Node, Seams};
+use crate::store::Store;
 
 /// Where third parties post their requests.
-pub(super) const REQUEST_PATH: &str = "/mminterface/request";
+pub const REQUEST_PATH: &str = "/mminterface/request";
 /// Where they register URLs.
-pub(super) const REGISTER_PATH: &str = "/mminterface/registerURL";
+pub const REGISTER_PATH: &str = "/mminterface/registerURL";
 
 /// How long a callback may take before the demonstration misses it.
 const CALLBACK_WAIT: Duration = Duration::from_secs(5);
 
 /// Everything that the story is played on.
-pub(super) struct Stage {
+pub struct Stage {
     node: Node,
     receiver: Receiver,
     demonstration: Demonstration,
@@ -49,18 +51,25 @@ pub(super) struct Stage {
 }
 
 /// Who calls, as the SOAP header says.
-pub(super) struct Claimed<'a> {
+pub struct Claimed<'a> {
+    /// The spId.
     pub sp_id: &'a str,
+    /// The password that goes into the digest.
     pub password: &'a str,
 }
 
 /// A payment that a third party asks for.
 #[derive(Clone, Copy)]
-pub(super) struct PayOut<'a> {
+pub struct PayOut<'a> {
+    /// The command ID.
     pub command: &'a str,
+    /// The operator's user name.
     pub initiator: &'a str,
+    /// The organization that pays, and whose operator it is.
     pub shortcode: &'a str,
+    /// The subscriber who is paid.
     pub receiver: &'a str,
+    /// How much.
     pub amount: &'a str,
 }
 
@@ -104,10 +113,17 @@ impl Stage {
         self.node.stop().await;
     }
 
+    /// Where the doors are.
     pub fn addresses(&self) -> &Addresses {
         self.node.addresses()
     }
 
+    /// What the node has committed.
+    pub fn store(&self) -> &dyn Store {
+        self.node.store()
+    }
+
+    /// The secrets and addresses of the deployment.
     pub fn demonstration(&self) -> &Demonstration {
         &self.demonstration
     }
@@ -271,7 +287,7 @@ impl Stage {
 }
 
 /// Posts a message and tells of both legs.
-pub(super) async fn post(teller: &Teller, program: &SoapClient, path: &str, message: String) -> Result<Reply> {
+pub async fn post(teller: &Teller, program: &SoapClient, path: &str, message: String) -> Result<Reply> {
     teller.wire(&format!("-> POST {path}"), &message);
     let reply = program.post(path, message).await?;
     teller.wire(&format!("<- {}", reply.status), &reply.text());
@@ -279,12 +295,12 @@ pub(super) async fn post(teller: &Teller, program: &SoapClient, path: &str, mess
 }
 
 /// The ResponseMsg in a reply.
-pub(super) fn answer(reply: &Reply) -> Result<ResponseDocument> {
+pub fn answer(reply: &Reply) -> Result<ResponseDocument> {
     read_response(&reply.body).with_context(|| format!("no ResponseMsg, but {} {}", reply.status, reply.text()))
 }
 
 /// An amount of minor units for people.
-pub(super) fn money(minor: i64) -> String {
+pub fn money(minor: i64) -> String {
     Amount::from_minor(minor).to_string()
 }
 

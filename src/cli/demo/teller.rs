@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::stage::Stage;
 
 /// The one who tells.
-pub(super) struct Teller {
+pub struct Teller {
     wire: bool,
     scenes: u32,
     checks: u32,
@@ -15,6 +15,7 @@ pub(super) struct Teller {
 }
 
 impl Teller {
+    /// A teller; `wire` has every message printed as it was sent.
     pub fn new(wire: bool) -> Self {
         Self { wire, scenes: 0, checks: 0, differences: Vec::new() }
     }

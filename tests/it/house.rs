@@ -1,0 +1,145 @@
+//! What the tests live in: a stage with a node, and deployments for the binary.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lango::cli::demo::stage::Stage;
+use lango::cli::demo::teller::Teller;
+use lango::cli::deployment::{self, Demonstration, Ports};
+use lango::clock::SystemClock;
+use lango::core::accounts::ledger_sum;
+use lango::entropy::SystemEntropy;
+use lango::node::Seams;
+use tempfile::TempDir;
+
+/// How long anything may take that must happen.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A stage in a folder of its own. The books are checked when the test ends it.
+pub struct House {
+    pub stage: Stage,
+    pub teller: Teller,
+    folder: TempDir,
+}
+
+impl House {
+    pub async fn built() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let stage = Stage::set(folder.path(), seams()).await.unwrap();
+        Self { stage, teller: Teller::new(false), folder }
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Stops the node; the ledger must sum to zero.
+    pub async fn torn_down(self) {
+        assert_eq!(ledger_sum(self.stage.store()).unwrap(), 0, "l1: the ledger does not sum to zero");
+        self.stage.strike().await;
+    }
+}
+
+pub fn seams() -> Seams {
+    Seams { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
+}
+
+/// The built binary.
+pub fn lango() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_lango"))
+}
+
+/// A deployment on ports of its own, for the binary to serve.
+pub struct Deployed {
+    pub folder: TempDir,
+    pub demonstration: Demonstration,
+}
+
+impl Deployed {
+    pub async fn with_demonstration() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let ports = Ports {
+            third_party: free_address(),
+            handset: free_address(),
+            metrics: free_address(),
+            receiver: free_address().port(),
+        };
+        let dir = folder.path().join("lango");
+        let demonstration = deployment::write_demonstration(&dir, Some(ports), &seams()).await.unwrap();
+        Self { folder, demonstration }
+    }
+
+    pub fn dir(&self) -> PathBuf {
+        self.folder.path().join("lango")
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.dir().join("lango.toml")
+    }
+
+    /// Runs `lango serve` and waits until it answers.
+    pub fn served(&self) -> Served {
+        let child = lango()
+            .args(["serve", "--config"])
+            .arg(self.config())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut served = Served { child: Some(child) };
+        let begun = Instant::now();
+        while !self.status().status.success() {
+            let child = served.child.as_mut().unwrap();
+            if child.try_wait().unwrap().is_some() || begun.elapsed() > PATIENCE {
+                let output = served.child.take().unwrap().wait_with_output().unwrap();
+                panic!("lango serve does not answer: {}", String::from_utf8_lossy(&output.stderr));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        served
+    }
+
+    pub fn status(&self) -> std::process::Output {
+        lango().args(["status", "--json", "--config"]).arg(self.config()).output().unwrap()
+    }
+}
+
+/// A running `lango serve`; killed when the test forgets it.
+pub struct Served {
+    child: Option<Child>,
+}
+
+impl Served {
+    /// SIGTERM: drains and exits. The exit code and what it logged.
+    pub fn terminated(mut self) -> (Option<i32>, String) {
+        let child = self.child.take().unwrap();
+        let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    /// SIGKILL: as if the machine had lost its mind.
+    pub fn killed(mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// An address that nobody listens at right now.
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}

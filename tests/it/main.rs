@@ -1,0 +1,11 @@
+//! Integration tests: whole nodes on real sockets with real TLS, and the binary as people run it.
+//! One binary, linked once; a module for each subject.
+
+mod command_line;
+mod demonstration;
+mod descriptions;
+mod doors;
+mod house;
+mod layers;
+mod payments;
+mod readme;
