@@ -1,12 +1,18 @@
-//! The SOAP envelope, 1.1 and 1.2.
+//! The SOAP envelope, 1.1 and 1.2, read in one pass together with what is in it.
+//!
+//! Invariants: a header block that must be understood and is not is never passed over; exactly one
+//! element of the wanted ones stands in the body, and nothing after it.
 
 use std::ops::Range;
 
-use super::Limits;
+use super::characters::is_blank;
 use super::fault::{Fault, FaultCode};
-use super::normalize::Normalization;
+use super::names::Name;
+use super::normalize::{Mechanism, Normalization};
+use super::reader::{Event, Reader, Start};
 use super::schema::{ElementId, Schema};
-use super::validate::{Violation, Visitor};
+use super::validate::{Problem, Validator, Violation, ViolationKind, Visitor, malformed};
+use super::{Limits, Place, Position};
 
 /// A version of SOAP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -92,14 +98,290 @@ impl EnvelopeError {
 }
 
 impl EnvelopeReader<'_> {
-    /// Reads an envelope in one pass.
+    /// Reads an envelope in one pass: header blocks, then exactly one element in the body. The
+    /// visitors see them while they are read; what they saw counts only if all of it was accepted.
     pub fn read(
         &self,
-        _input: &[u8],
-        _normal: &Normalization<'_>,
-        _header: &mut dyn Visitor,
-        _body: &mut dyn Visitor,
+        input: &[u8],
+        normal: &Normalization<'_>,
+        header: &mut dyn Visitor,
+        body: &mut dyn Visitor,
     ) -> Result<Opened, EnvelopeError> {
-        unimplemented!()
+        let options = normal.reader_options(Position::START);
+        let mut pass = Pass::new(self, normal);
+        let mut visitors = Visitors { header, body };
+        let mut reader = Reader::with(input, self.limits, options)
+            .map_err(|error| pass.refuse(FaultCode::Client, malformed(None, error)))?;
+        loop {
+            let step = match reader.next_placed() {
+                Ok((Event::Start(start), _)) => pass.start(&start, &mut visitors),
+                Ok((Event::Text(run), place)) => pass.text(run, &place, &mut visitors),
+                Ok((Event::End(name), _)) => pass.end(name, &mut visitors),
+                Ok((Event::Eof, _)) => break,
+                Err(error) => return Err(pass.refuse(FaultCode::Client, malformed(Some(&reader), error))),
+            };
+            step.map_err(|(code, problem)| pass.refuse(code, problem.at(&reader)))?;
+            pass.mark_header(&reader);
+        }
+        normal.note_reader(&reader);
+        let before_text = input.len().saturating_sub(reader.input().len());
+        let header = pass.header.clone().map(|bytes| bytes.start + before_text..bytes.end + before_text);
+        let nothing = || Problem::here(ViolationKind::Missing { element: "Body".to_owned() }, "Body", "nothing");
+        let body = pass.body.ok_or_else(|| pass.refuse(FaultCode::Client, nothing().at(&reader)))?;
+        Ok(Opened { version: pass.version, body, header })
     }
+}
+
+/// Where the pass is, outside the elements that the validator has open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Outside,
+    Envelope,
+    Header,
+    AfterHeader,
+    Body,
+    AfterBody,
+}
+
+/// Who sees what.
+struct Visitors<'v> {
+    header: &'v mut dyn Visitor,
+    body: &'v mut dyn Visitor,
+}
+
+impl Visitors<'_> {
+    fn of(&mut self, stage: Stage) -> &mut dyn Visitor {
+        if stage == Stage::Header { &mut *self.header } else { &mut *self.body }
+    }
+}
+
+/// One pass over an envelope.
+struct Pass<'p> {
+    reader: &'p EnvelopeReader<'p>,
+    normal: &'p Normalization<'p>,
+    validator: Validator<'p, 'p>,
+    stage: Stage,
+    version: Version,
+    body: Option<ElementId>,
+    /// Header blocks that came: each may come once, lest two readers heed different ones.
+    blocks: Vec<ElementId>,
+    header: Option<Range<usize>>,
+    header_open: bool,
+}
+
+/// What goes wrong in a pass, and whose fault that is.
+type Step = Result<(), (FaultCode, Problem)>;
+
+impl<'p> Pass<'p> {
+    fn new(reader: &'p EnvelopeReader<'p>, normal: &'p Normalization<'p>) -> Self {
+        Self {
+            reader,
+            normal,
+            validator: Validator::new(reader.schema, normal),
+            stage: Stage::Outside,
+            version: Version::default(),
+            body: None,
+            blocks: Vec::new(),
+            header: None,
+            header_open: false,
+        }
+    }
+
+    fn refuse(&self, code: FaultCode, violation: Violation) -> EnvelopeError {
+        let part = match self.stage {
+            Stage::Header => EnvelopePart::Header,
+            Stage::Body => EnvelopePart::Body,
+            Stage::Outside | Stage::Envelope | Stage::AfterHeader | Stage::AfterBody => EnvelopePart::Envelope,
+        };
+        EnvelopeError { version: self.version, part, code, violation }
+    }
+
+    /// Notes which bytes are the Header, from the event that opened it to the one that closed it.
+    fn mark_header(&mut self, reader: &Reader<'_>) {
+        match (self.stage, &mut self.header) {
+            (Stage::Header, None) => {
+                self.header = Some(reader.event_offset()..reader.offset());
+                self.header_open = true;
+            }
+            (Stage::AfterHeader, Some(bytes)) if self.header_open => {
+                bytes.end = reader.offset();
+                self.header_open = false;
+            }
+            _ => {}
+        }
+    }
+
+    fn start(&mut self, start: &Start<'_>, visitors: &mut Visitors<'_>) -> Step {
+        if self.validator.is_open() {
+            let visitor = visitors.of(self.stage);
+            return client(self.validator.start(start, visitor));
+        }
+        match self.stage {
+            Stage::Outside => self.envelope(start),
+            Stage::Envelope if self.is_part(start.name, "Header") => self.enter(start, Stage::Header),
+            Stage::Envelope | Stage::AfterHeader if self.is_part(start.name, "Body") => {
+                self.stage = Stage::Body;
+                Ok(())
+            }
+            Stage::Envelope => Err(unexpected(start.name, "Header or Body")),
+            Stage::AfterHeader => Err(unexpected(start.name, "Body")),
+            Stage::AfterBody => Err(unexpected(start.name, "the end of the envelope")),
+            Stage::Header => self.block(start, visitors.of(Stage::Header)),
+            Stage::Body => self.content(start, visitors.of(Stage::Body)),
+        }
+    }
+
+    fn envelope(&mut self, start: &Start<'_>) -> Step {
+        const VERSIONS: [Version; 2] = [Version::Soap11, Version::Soap12];
+        let sent = start.name;
+        let envelope = |version: Version| Name { namespace: version.namespace(), local: "Envelope" };
+        let version = VERSIONS.into_iter().find(|&version| sent == envelope(version)).or_else(|| {
+            self.normal.rename(sent, |wanted| VERSIONS.into_iter().find(|&version| wanted.fits(envelope(version))))
+        });
+        match version {
+            Some(version) => {
+                self.version = version;
+                self.validator.allow_on_roots(version.namespace());
+                self.enter(start, Stage::Envelope)
+            }
+            None if sent.local == "Envelope" => {
+                let kind = ViolationKind::Unexpected { element: sent.local.to_owned() };
+                let expected = VERSIONS.map(Version::namespace).join(" or ");
+                Err((FaultCode::VersionMismatch, Problem::here(kind, &expected, &sent.to_string())))
+            }
+            None => Err(unexpected(sent, "a SOAP Envelope")),
+        }
+    }
+
+    /// Enters Envelope or Header, whose attributes must be in a namespace.
+    fn enter(&mut self, start: &Start<'_>, stage: Stage) -> Step {
+        if let Some(attribute) = start.attributes().find(|attribute| attribute.name.namespace.is_empty())
+            && !self.normal.use_switch(Mechanism::IgnoreUnknownAttributes)
+        {
+            let element = start.name.local.to_owned();
+            let kind = ViolationKind::Attribute { element, attribute: attribute.name.local.to_owned() };
+            return Err((FaultCode::Client, Problem::here(kind, "no such attribute", "one")));
+        }
+        self.stage = stage;
+        Ok(())
+    }
+
+    fn is_part(&self, sent: Name<'_>, local: &str) -> bool {
+        let part = Name { namespace: self.version.namespace(), local };
+        sent == part || self.normal.rename(sent, |wanted| wanted.fits(part).then_some(())).is_some()
+    }
+
+    fn block(&mut self, start: &Start<'_>, visitor: &mut dyn Visitor) -> Step {
+        if let Some(element) = self.validator.identify(start.name, self.reader.headers.iter().copied()) {
+            if self.blocks.contains(&element) {
+                return Err(unexpected(start.name, "each header block once"));
+            }
+            self.blocks.push(element);
+            return client(self.validator.open_root(element, start, visitor));
+        }
+        if self.must_understand(start)? {
+            let kind = ViolationKind::Unexpected { element: start.name.local.to_owned() };
+            let problem = Problem::here(kind, "header blocks that are understood", &start.name.to_string());
+            return Err((FaultCode::MustUnderstand, problem));
+        }
+        self.validator.open_free(start, visitor);
+        Ok(())
+    }
+
+    /// Whether an unknown block demands to be understood, by us and not by another node on the way.
+    fn must_understand(&self, start: &Start<'_>) -> Result<bool, (FaultCode, Problem)> {
+        let value = |local: &str| {
+            let name = Name { namespace: self.version.namespace(), local };
+            start.attributes().find(|attribute| attribute.name == name).map(|attribute| attribute.value.trim())
+        };
+        let demanded = match value("mustUnderstand") {
+            None | Some("0" | "false") => false,
+            Some("1" | "true") => true,
+            Some(_) => {
+                let element = start.name.local.to_owned();
+                let kind = ViolationKind::Attribute { element, attribute: "mustUnderstand".to_owned() };
+                return Err((FaultCode::Client, Problem::here(kind, "0 or 1", "something else")));
+            }
+        };
+        let addressee = match self.version {
+            Version::Soap11 => value("actor"),
+            Version::Soap12 => value("role"),
+        };
+        let ours = match addressee {
+            None | Some("") => true,
+            Some(role) => ROLES.contains(&role),
+        };
+        Ok(demanded && ours)
+    }
+
+    fn content(&mut self, start: &Start<'_>, visitor: &mut dyn Visitor) -> Step {
+        if self.body.is_some() {
+            return Err(unexpected(start.name, "one element in the body"));
+        }
+        let Some(element) = self.validator.identify(start.name, self.reader.bodies.iter().copied()) else {
+            let names = self.reader.bodies.iter().map(|&body| self.reader.schema.element_name(body).to_string());
+            let expected = names.collect::<Vec<_>>().join(" or ");
+            let kind = ViolationKind::Unexpected { element: start.name.local.to_owned() };
+            return Err((FaultCode::Client, Problem::here(kind, &expected, &start.name.to_string())));
+        };
+        self.body = Some(element);
+        client(self.validator.open_root(element, start, visitor))
+    }
+
+    fn text(&mut self, run: &str, place: &Place<'_>, visitors: &mut Visitors<'_>) -> Step {
+        if self.validator.is_open() {
+            let visitor = visitors.of(self.stage);
+            return client(self.validator.text(run, place, visitor));
+        }
+        if is_blank(run) || self.normal.use_switch(Mechanism::IgnoreStrayText) {
+            return Ok(());
+        }
+        let element = match self.stage {
+            Stage::Header => "Header",
+            Stage::Body => "Body",
+            _ => "Envelope",
+        };
+        let kind = ViolationKind::StrayText { element: element.to_owned() };
+        Err((FaultCode::Client, Problem::here(kind, "elements only", "text")))
+    }
+
+    fn end(&mut self, sent: Name<'_>, visitors: &mut Visitors<'_>) -> Step {
+        if self.validator.is_open() {
+            let visitor = visitors.of(self.stage);
+            return client(self.validator.end(sent, visitor));
+        }
+        let missing = match self.stage {
+            Stage::Header => {
+                self.stage = Stage::AfterHeader;
+                return Ok(());
+            }
+            Stage::Body if self.body.is_some() => {
+                self.stage = Stage::AfterBody;
+                return Ok(());
+            }
+            Stage::AfterBody => return Ok(()),
+            Stage::Body => match self.reader.bodies.first() {
+                Some(&body) => self.reader.schema.element_name(body).local,
+                None => "an element",
+            },
+            Stage::Envelope | Stage::AfterHeader | Stage::Outside => "Body",
+        };
+        Err((FaultCode::Client, Problem::missing_child(missing)))
+    }
+}
+
+/// The roles that are ours: the next node, and the last.
+const ROLES: [&str; 3] = [
+    "http://schemas.xmlsoap.org/soap/actor/next",
+    "http://www.w3.org/2003/05/soap-envelope/role/next",
+    "http://www.w3.org/2003/05/soap-envelope/role/ultimateReceiver",
+];
+
+fn client(result: Result<(), Problem>) -> Step {
+    result.map_err(|problem| (FaultCode::Client, problem))
+}
+
+fn unexpected(found: Name<'_>, expected: &str) -> (FaultCode, Problem) {
+    let kind = ViolationKind::Unexpected { element: found.local.to_owned() };
+    (FaultCode::Client, Problem::here(kind, expected, &found.to_string()))
 }

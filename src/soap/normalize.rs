@@ -8,7 +8,7 @@
 use std::cell::Cell;
 
 use super::names::Name;
-use super::{Position, ReaderOptions};
+use super::{Position, Reader, ReaderOptions};
 
 /// As many tolerances as fit into a set.
 const TOLERANCES_MAX: usize = 64;
@@ -41,9 +41,14 @@ pub enum Mechanism {
     AnyOrder,
     /// Elements that the type does not know at all are passed over with all that is in them.
     IgnoreUnknownElements,
+    /// Attributes that the type does not know are passed over.
+    IgnoreUnknownAttributes,
+    /// An `xsi:type` that names another type than the declared one is passed over.
+    IgnoreTypeAttributes,
     /// Text where only elements may stand is passed over.
     IgnoreStrayText,
-    /// White space of any kind around the values of simple types is taken away.
+    /// White space of any kind around the values of simple types is taken away, even from values
+    /// that fit with it.
     TrimValues,
     /// Valid UTF-8 is read whatever encoding its declaration claims.
     EncodingLabel,
@@ -185,13 +190,41 @@ impl<'t> Normalization<'t> {
         }
     }
 
-    pub(super) fn note(&self, used: RuleSet) {
+    /// Notes what a reader made fit.
+    pub(super) fn note_reader(&self, reader: &Reader<'_>) {
+        if reader.label_ignored() {
+            self.use_switch(Mechanism::EncodingLabel);
+        }
+        if reader.root_closed() {
+            self.use_switch(Mechanism::RootLeftOpen);
+        }
+    }
+
+    /// Whether a mechanism is on.
+    pub(super) fn has(&self, mechanism: Mechanism) -> bool {
+        self.switch(mechanism).is_some()
+    }
+
+    /// Whether a mechanism is on; if so, it counts as used.
+    pub(super) fn use_switch(&self, mechanism: Mechanism) -> bool {
+        match self.switch(mechanism) {
+            Some(bit) => {
+                self.note(bit);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn note(&self, used: RuleSet) {
         self.used.set(self.used.get().with(used));
     }
 
-    /// The tolerance that has this mechanism, if it is on. Noting its use is left to the caller,
-    /// who knows whether it was needed.
-    pub(super) fn switch(&self, mechanism: Mechanism) -> Option<RuleSet> {
+    /// The tolerance that has this mechanism, if it is on.
+    fn switch(&self, mechanism: Mechanism) -> Option<RuleSet> {
+        if self.on.is_empty() {
+            return None;
+        }
         self.on_rules().find(|(_, other)| *other == mechanism).map(|(bit, _)| bit)
     }
 

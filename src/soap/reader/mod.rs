@@ -44,6 +44,7 @@ pub struct Reader<'a> {
     run: String,
     elements: usize,
     event_offset: usize,
+    content_offset: usize,
     stage: Stage,
     closing: Closing,
     failed: Option<XmlError>,
@@ -133,6 +134,7 @@ impl<'a> Reader<'a> {
             run: String::new(),
             elements: 0,
             event_offset: 0,
+            content_offset: 0,
             stage: Stage::Prolog,
             closing: Closing::Nothing,
             failed: None,
@@ -145,6 +147,11 @@ impl<'a> Reader<'a> {
     // Not an iterator: an event borrows from the reader.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Event<'_>, XmlError> {
+        self.next_placed().map(|(event, _)| event)
+    }
+
+    /// The next event, and where it begins; of a CDATA section, where its text begins.
+    pub(super) fn next_placed(&mut self) -> Result<(Event<'_>, Place<'a>), XmlError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
@@ -159,33 +166,54 @@ impl<'a> Reader<'a> {
                 }
             }
         };
-        Ok(match step {
+        let place = self.place_of(self.content_offset);
+        let event = match step {
             Step::Start => self.started(),
             Step::Borrowed(text) => Event::Text(text),
             Step::Run => Event::Text(&self.run),
             Step::End => Event::End(self.open_name()),
             Step::Eof | Step::Passed => Event::Eof,
-        })
+        };
+        Ok((event, place))
     }
 
     /// Where the last event began.
     pub fn position(&self) -> Position {
-        self.place().position()
+        self.place_of(self.event_offset).position()
     }
 
-    /// Where the last event began, not yet counted out.
-    pub fn place(&self) -> Place<'a> {
-        Place::new(self.text.get(..self.event_offset).unwrap_or(self.text), self.options.base)
+    fn place_of(&self, offset: usize) -> Place<'a> {
+        Place::new(self.text.get(..offset).unwrap_or(self.text), self.options.base)
     }
 
-    /// The offset in the input (after a byte order mark) at which the last event began.
+    /// The offset in the text (after a byte order mark) at which the last event began.
     pub(super) fn event_offset(&self) -> usize {
         self.event_offset
     }
 
-    /// The offset in the input (after a byte order mark) just after the last event.
+    /// The text that is read: the input without a byte order mark.
+    pub(super) fn input(&self) -> &'a str {
+        self.text
+    }
+
+    /// How many elements are open, one whose end was just given included.
+    pub(super) fn depth(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The offset in the text (after a byte order mark) just after the last event.
     pub(super) fn offset(&self) -> usize {
         usize::try_from(self.markup.buffer_position()).unwrap_or(usize::MAX).min(self.text.len())
+    }
+
+    /// The local names of the open elements below the root, with slashes; the root's if only it is
+    /// open.
+    pub(super) fn path(&self) -> String {
+        let names: Vec<&str> = self.open.iter().map(|open| open.local).collect();
+        match names.as_slice() {
+            [_, below @ ..] if !below.is_empty() => below.join("/"),
+            names => names.concat(),
+        }
     }
 
     /// Whether a wrong encoding label was passed over.
@@ -211,6 +239,7 @@ impl<'a> Reader<'a> {
             return Ok(Step::Eof);
         }
         self.event_offset = self.offset();
+        self.content_offset = self.event_offset;
         let markup = self.markup.read_event().map_err(|error| refusal(&error))?;
         match markup {
             Markup::Start(start) => self.start(&start, false),
@@ -220,10 +249,13 @@ impl<'a> Reader<'a> {
                 Cow::Borrowed(text) => self.text(text),
                 Cow::Owned(text) => self.owned_text(&text),
             },
-            Markup::CData(section) => match section.into_inner() {
-                Cow::Borrowed(text) => self.section(text),
-                Cow::Owned(text) => self.owned_text(&text),
-            },
+            Markup::CData(section) => {
+                self.content_offset += "<![CDATA[".len();
+                match section.into_inner() {
+                    Cow::Borrowed(text) => self.section(text),
+                    Cow::Owned(text) => self.owned_text(&text),
+                }
+            }
             Markup::GeneralRef(reference) => self.reference(&reference.into_inner()),
             Markup::Comment(comment) => {
                 // quick-xml looks for `--` inside, but not for a `-` just before `-->`.

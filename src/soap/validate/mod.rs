@@ -1,12 +1,20 @@
-//! The streaming validator.
+//! The streaming validator: it pulls a document from a reader, checks it against a compiled schema,
+//! and drives a visitor; nothing is built.
 
+mod attributes;
+mod content;
+#[cfg(test)]
+mod tests;
+mod validator;
 mod violation;
+
+pub(super) use self::validator::{Problem, Validator, malformed};
 
 pub use self::violation::{Violation, ViolationKind};
 use super::names::Name;
 use super::normalize::Normalization;
 use super::position::Place;
-use super::reader::Reader;
+use super::reader::{Event, Reader};
 use super::schema::{ElementId, Schema};
 
 /// Sees a document while it is validated. What it saw counts only if the validation succeeds.
@@ -48,11 +56,46 @@ pub enum Root<'r> {
 
 /// Validates a whole document, to its end.
 pub fn validate(
-    _schema: &Schema,
-    _reader: &mut Reader<'_>,
-    _root: Root<'_>,
-    _normal: &Normalization<'_>,
-    _visitor: &mut dyn Visitor,
+    schema: &Schema,
+    reader: &mut Reader<'_>,
+    root: Root<'_>,
+    normal: &Normalization<'_>,
+    visitor: &mut dyn Visitor,
 ) -> Result<(), Violation> {
-    unimplemented!()
+    let mut validator = Validator::new(schema, normal);
+    loop {
+        let step = match reader.next_placed() {
+            Ok((Event::Start(start), _)) if validator.is_open() => validator.start(&start, visitor),
+            Ok((Event::Start(start), _)) => {
+                let element = match root {
+                    Root::Element(element) => validator.identify(start.name, [element].into_iter()),
+                    Root::AnyOf(elements) => validator.identify(start.name, elements.iter().copied()),
+                    Root::AnyGlobal => validator.identify(start.name, schema.global_elements()),
+                };
+                match element {
+                    Some(element) => validator.open_root(element, &start, visitor),
+                    None => Err(unexpected_root(schema, root, start.name)),
+                }
+            }
+            Ok((Event::Text(run), place)) => validator.text(run, &place, visitor),
+            Ok((Event::End(name), _)) => validator.end(name, visitor),
+            Ok((Event::Eof, _)) => break,
+            Err(error) => return Err(malformed(Some(reader), error)),
+        };
+        step.map_err(|problem| problem.at(reader))?;
+    }
+    normal.note_reader(reader);
+    Ok(())
+}
+
+fn unexpected_root(schema: &Schema, root: Root<'_>, found: Name<'_>) -> Problem {
+    let expected = match root {
+        Root::Element(element) => schema.element_name(element).to_string(),
+        Root::AnyOf(elements) => {
+            let names: Vec<_> = elements.iter().map(|&element| schema.element_name(element).to_string()).collect();
+            names.join(" or ")
+        }
+        Root::AnyGlobal => "a declared element".to_owned(),
+    };
+    Problem::here(ViolationKind::Unexpected { element: found.local.to_owned() }, &expected, &found.to_string())
 }

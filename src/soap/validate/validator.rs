@@ -1,0 +1,430 @@
+//! The validator itself: a stack of open elements that events are pushed onto.
+//!
+//! It copies an element's text into one buffer that all elements share, and allocates nothing per
+//! element once its stacks have grown.
+
+use std::borrow::Cow;
+
+use super::attributes::{self, Hints};
+use super::content::{self, Cursor, Stop};
+use super::{Violation, ViolationKind, Visitor};
+use crate::soap::characters::is_blank;
+use crate::soap::names::Name;
+use crate::soap::normalize::{Mechanism, Normalization, Wanted};
+use crate::soap::position::Place;
+use crate::soap::reader::{Reader, Start, XmlError};
+use crate::soap::schema::{Content, ElementId, Item, Model, Process, Schema, SimpleType, TypeId};
+
+/// A violation before it is known where it stands.
+#[derive(Debug)]
+pub(in crate::soap) struct Problem {
+    kind: ViolationKind,
+    expected: String,
+    found: String,
+    at: At,
+}
+
+/// Whose path a problem has.
+#[derive(Debug)]
+enum At {
+    /// The innermost open element's.
+    Here,
+    /// That of a child of the innermost open element, which is not there.
+    Child,
+    /// That of a sibling before the innermost open element, which is not there.
+    Sibling,
+}
+
+impl Problem {
+    pub(in crate::soap) fn here(kind: ViolationKind, expected: &str, found: &str) -> Self {
+        Self { kind, expected: expected.to_owned(), found: found.to_owned(), at: At::Here }
+    }
+
+    /// A child of the innermost open element is missing.
+    pub(in crate::soap) fn missing_child(element: &str) -> Self {
+        Self::missing(element, At::Child)
+    }
+
+    fn missing(element: &str, at: At) -> Self {
+        let kind = ViolationKind::Missing { element: element.to_owned() };
+        Self { kind, expected: element.to_owned(), found: "nothing".to_owned(), at }
+    }
+
+    fn unexpected(element: &str, expected: String) -> Self {
+        let kind = ViolationKind::Unexpected { element: element.to_owned() };
+        Self { kind, expected, found: element.to_owned(), at: At::Here }
+    }
+
+    /// The violation, at the reader's last event.
+    pub(in crate::soap) fn at(self, reader: &Reader<'_>) -> Violation {
+        let mut path = reader.path();
+        if let ViolationKind::Missing { element } = &self.kind {
+            match self.at {
+                At::Here => {}
+                At::Child if reader.depth() > 1 => path = format!("{path}/{element}"),
+                At::Child => path.clone_from(element),
+                At::Sibling => {
+                    path = match path.rsplit_once('/') {
+                        Some((parent, _)) => format!("{parent}/{element}"),
+                        None => element.clone(),
+                    };
+                }
+            }
+        }
+        Violation { path, position: reader.position(), kind: self.kind, expected: self.expected, found: self.found }
+    }
+}
+
+/// The violation of a document that cannot be read on.
+pub(in crate::soap) fn malformed(reader: Option<&Reader<'_>>, error: XmlError) -> Violation {
+    Violation {
+        path: reader.map(Reader::path).unwrap_or_default(),
+        position: error.position,
+        expected: "well-formed XML within the limits".to_owned(),
+        found: error.reason.to_string(),
+        kind: ViolationKind::Malformed(error.reason),
+    }
+}
+
+/// An element that is open.
+#[derive(Clone, Copy, Debug)]
+struct Frame<'s> {
+    /// The declared name; none where nothing is declared.
+    name: Option<Name<'s>>,
+    held: Held<'s>,
+    cursor: Cursor,
+    counts_start: usize,
+    text_start: usize,
+    nil: bool,
+}
+
+/// What an open element may hold.
+#[derive(Clone, Copy, Debug)]
+enum Held<'s> {
+    Value(&'s SimpleType),
+    Elements(&'s Model),
+    /// Anything, but what is declared must fit.
+    Anything,
+    /// Anything at all.
+    Free,
+}
+
+/// Validates what is inside its roots.
+pub(in crate::soap) struct Validator<'s, 'n> {
+    schema: &'s Schema,
+    normal: &'n Normalization<'n>,
+    /// The namespace whose attributes may stand on roots.
+    ambient: &'static str,
+    frames: Vec<Frame<'s>>,
+    counts: Vec<u32>,
+    text: String,
+    /// Elements open inside one that is passed over, itself included.
+    passing_over: usize,
+}
+
+impl<'s, 'n> Validator<'s, 'n> {
+    pub(in crate::soap) fn new(schema: &'s Schema, normal: &'n Normalization<'n>) -> Self {
+        Self {
+            schema,
+            normal,
+            ambient: "",
+            frames: Vec::with_capacity(16),
+            counts: Vec::with_capacity(64),
+            text: String::new(),
+            passing_over: 0,
+        }
+    }
+
+    /// Lets attributes of this namespace stand on roots.
+    pub(in crate::soap) fn allow_on_roots(&mut self, namespace: &'static str) {
+        self.ambient = namespace;
+    }
+
+    /// Whether an element is open.
+    pub(in crate::soap) fn is_open(&self) -> bool {
+        !self.frames.is_empty()
+    }
+
+    /// Which of the candidates an element is, as sent or by a tolerance.
+    pub(in crate::soap) fn identify(
+        &self,
+        sent: Name<'_>,
+        candidates: impl Iterator<Item = ElementId> + Clone,
+    ) -> Option<ElementId> {
+        let exact = candidates.clone().find(|&id| self.schema.element_name(id) == sent);
+        exact.or_else(|| {
+            self.normal.rename(sent, |wanted| candidates.clone().find(|&id| wanted.fits(self.schema.element_name(id))))
+        })
+    }
+
+    /// Opens a root that was identified.
+    pub(in crate::soap) fn open_root(
+        &mut self,
+        element: ElementId,
+        start: &Start<'_>,
+        visitor: &mut dyn Visitor,
+    ) -> Result<(), Problem> {
+        self.open_declared(element, start, visitor)
+    }
+
+    /// Opens a root of which nothing is known, and nothing demanded.
+    pub(in crate::soap) fn open_free(&mut self, start: &Start<'_>, visitor: &mut dyn Visitor) {
+        self.open_undeclared(Held::Free, start, visitor);
+    }
+
+    /// An element begins inside the innermost open one.
+    pub(in crate::soap) fn start(&mut self, start: &Start<'_>, visitor: &mut dyn Visitor) -> Result<(), Problem> {
+        if self.passing_over > 0 {
+            self.passing_over += 1;
+            return Ok(());
+        }
+        let Some(frame) = self.frames.last().copied() else { return Ok(()) };
+        if frame.nil {
+            return Err(Problem::unexpected(start.name.local, "nothing".to_owned()));
+        }
+        match frame.held {
+            Held::Free => self.open_undeclared(Held::Free, start, visitor),
+            Held::Anything => return self.open_lax(start, visitor),
+            Held::Value(_) => return self.unknown(start.name, || "a value".to_owned()),
+            Held::Elements(model) => match self.step(model, start.name)? {
+                Some(Item::Element(element)) => return self.open_declared(*element, start, visitor),
+                Some(Item::Any(wildcard)) => match wildcard.process {
+                    Process::Skip => self.open_undeclared(Held::Free, start, visitor),
+                    Process::Lax => return self.open_lax(start, visitor),
+                    Process::Strict => return self.open_strict(start, visitor),
+                },
+                None => self.passing_over = 1,
+            },
+        }
+        Ok(())
+    }
+
+    /// A run of text of the innermost open element.
+    pub(in crate::soap) fn text(
+        &mut self,
+        run: &str,
+        place: &Place<'_>,
+        visitor: &mut dyn Visitor,
+    ) -> Result<(), Problem> {
+        if self.passing_over > 0 {
+            return Ok(());
+        }
+        let Some(frame) = self.frames.last() else { return Ok(()) };
+        let element = || frame.name.map_or_else(String::new, |name| name.local.to_owned());
+        if frame.nil {
+            return Err(Problem::here(
+                ViolationKind::Value { element: element() },
+                "nothing, since xsi:nil is true",
+                "text",
+            ));
+        }
+        if matches!(frame.held, Held::Elements(_)) {
+            if is_blank(run) || self.normal.use_switch(Mechanism::IgnoreStrayText) {
+                return Ok(());
+            }
+            return Err(Problem::here(ViolationKind::StrayText { element: element() }, "elements only", "text"));
+        }
+        if self.text.len() == frame.text_start {
+            visitor.text_begins(place);
+        }
+        self.text.push_str(run);
+        Ok(())
+    }
+
+    /// The innermost open element ends; `sent` is its name as sent.
+    pub(in crate::soap) fn end(&mut self, sent: Name<'_>, visitor: &mut dyn Visitor) -> Result<(), Problem> {
+        if self.passing_over > 0 {
+            self.passing_over -= 1;
+            return Ok(());
+        }
+        let Some(frame) = self.frames.pop() else { return Ok(()) };
+        let name = frame.name.unwrap_or(sent);
+        let text = self.text.get(frame.text_start..).unwrap_or("");
+        match frame.held {
+            _ if frame.nil => visitor.close(&name, ""),
+            Held::Value(simple) => {
+                let value = self.value(simple, text);
+                simple.check(&value).map_err(|misfit| {
+                    let kind = ViolationKind::Value { element: name.local.to_owned() };
+                    Problem::here(kind, &misfit.expected, &misfit.found)
+                })?;
+                visitor.close(&name, &value);
+            }
+            Held::Elements(model) => {
+                let counts = self.counts.get(frame.counts_start..).unwrap_or_default();
+                if !frame.cursor.may_end(model, counts) {
+                    let missing = frame.cursor.lacks(model, counts).map(|item| self.item_name(item));
+                    return Err(Problem::missing(&missing.unwrap_or_default(), At::Child));
+                }
+                visitor.close(&name, "");
+            }
+            Held::Anything | Held::Free => visitor.close(&name, text),
+        }
+        self.text.truncate(frame.text_start);
+        self.counts.truncate(frame.counts_start);
+        Ok(())
+    }
+
+    fn value<'t>(&self, simple: &SimpleType, text: &'t str) -> Cow<'t, str> {
+        let value = simple.normalize(text);
+        let outside = |character: char| character.is_whitespace() || character == '\u{FEFF}';
+        let trimmed = value.trim_matches(outside);
+        if trimmed.len() == value.len() || !self.normal.use_switch(Mechanism::TrimValues) {
+            return value;
+        }
+        Cow::Owned(trimmed.to_owned())
+    }
+
+    /// The particle that a child is; none if it is to be passed over.
+    fn step(&mut self, model: &'s Model, sent: Name<'_>) -> Result<Option<&'s Item>, Problem> {
+        let schema = self.schema;
+        let Some(frame) = self.frames.last_mut() else { return Ok(None) };
+        let counts = self.counts.get_mut(frame.counts_start..).unwrap_or_default();
+        let cursor = &mut frame.cursor;
+        let as_sent = |item: &Item| match item {
+            Item::Element(id) => schema.element_name(*id) == sent,
+            Item::Any(wildcard) => wildcard.allows(sent.namespace),
+        };
+        let tolerated = |wanted: Wanted<'_>, item: &Item| match item {
+            Item::Element(id) => wanted.fits(schema.element_name(*id)),
+            Item::Any(_) => false,
+        };
+        let stop = match cursor.step(model, counts, &as_sent) {
+            Ok(item) => return Ok(Some(item)),
+            Err(stop) => stop,
+        };
+        let renamed =
+            self.normal.rename(sent, |wanted| cursor.step(model, counts, &|item| tolerated(wanted, item)).ok());
+        if renamed.is_some() {
+            return Ok(renamed);
+        }
+        let known = content::knows(model, &as_sent);
+        if self.normal.has(Mechanism::AnyOrder) {
+            let mut unordered = cursor.step_leaving_order(model, counts, &as_sent);
+            if unordered.is_none() {
+                unordered = self
+                    .normal
+                    .rename(sent, |wanted| cursor.step_leaving_order(model, counts, &|item| tolerated(wanted, item)));
+            }
+            if unordered.is_some() {
+                self.normal.use_switch(Mechanism::AnyOrder);
+                return Ok(unordered);
+            }
+        }
+        match stop {
+            Stop::Missing(item) => Err(Problem::missing(&self.item_name(item), At::Sibling)),
+            Stop::Unfit if known => Err(self.unfit(model, sent)),
+            Stop::Unfit if self.normal.use_switch(Mechanism::IgnoreUnknownElements) => Ok(None),
+            Stop::Unfit => Err(self.unfit(model, sent)),
+        }
+    }
+
+    fn unfit(&self, model: &Model, sent: Name<'_>) -> Problem {
+        let Some(frame) = self.frames.last() else { return Problem::unexpected(sent.local, String::new()) };
+        let counts = self.counts.get(frame.counts_start..).unwrap_or_default();
+        let mut names: Vec<_> =
+            frame.cursor.expected(model, counts).into_iter().map(|item| self.item_name(item)).collect();
+        if frame.cursor.may_end(model, counts) {
+            names.push("the end of the element around it".to_owned());
+        }
+        // The same name in another namespace would read like a contradiction.
+        let found = if names.iter().any(|name| name == sent.local) { sent.to_string() } else { sent.local.to_owned() };
+        Problem { found, ..Problem::unexpected(sent.local, names.join(" or ")) }
+    }
+
+    fn unknown(&mut self, sent: Name<'_>, expected: impl FnOnce() -> String) -> Result<(), Problem> {
+        if self.normal.use_switch(Mechanism::IgnoreUnknownElements) {
+            self.passing_over = 1;
+            return Ok(());
+        }
+        Err(Problem::unexpected(sent.local, expected()))
+    }
+
+    fn item_name(&self, item: &Item) -> String {
+        match item {
+            Item::Element(id) => self.schema.element_name(*id).local.to_owned(),
+            Item::Any(_) => "any element".to_owned(),
+        }
+    }
+
+    fn open_lax(&mut self, start: &Start<'_>, visitor: &mut dyn Visitor) -> Result<(), Problem> {
+        if let Some(element) = self.schema.element(start.name.namespace, start.name.local) {
+            return self.open_declared(element, start, visitor);
+        }
+        let hints = attributes::hints(start)?;
+        let named = hints.kind.and_then(|kind| start.expand(kind)).and_then(|name| self.schema.named_type(name));
+        match named {
+            Some(kind) => self.open_typed(None, kind, hints.nil, start, visitor),
+            None => {
+                self.open_undeclared(Held::Anything, start, visitor);
+                Ok(())
+            }
+        }
+    }
+
+    fn open_strict(&mut self, start: &Start<'_>, visitor: &mut dyn Visitor) -> Result<(), Problem> {
+        match self.schema.element(start.name.namespace, start.name.local) {
+            Some(element) => self.open_declared(element, start, visitor),
+            None => Err(Problem::unexpected(start.name.local, "a declared element".to_owned())),
+        }
+    }
+
+    fn open_declared(
+        &mut self,
+        element: ElementId,
+        start: &Start<'_>,
+        visitor: &mut dyn Visitor,
+    ) -> Result<(), Problem> {
+        let schema = self.schema;
+        let Some(declared) = schema.declaration(element) else { return Ok(()) };
+        let hints = attributes::hints(start)?;
+        let nil = self.nil(declared.nillable, &hints, start)?;
+        let kind = attributes::actual_type(schema, self.normal, start, &hints, declared.kind)?;
+        self.open_typed(Some(declared.name.as_name()), kind, nil, start, visitor)
+    }
+
+    fn nil(&self, nillable: bool, hints: &Hints<'_>, start: &Start<'_>) -> Result<bool, Problem> {
+        if hints.nil && !nillable {
+            let kind = ViolationKind::Attribute { element: start.name.local.to_owned(), attribute: "nil".to_owned() };
+            return Err(Problem::here(kind, "a value", "xsi:nil"));
+        }
+        Ok(hints.nil)
+    }
+
+    fn open_typed(
+        &mut self,
+        name: Option<Name<'s>>,
+        kind: TypeId,
+        nil: bool,
+        start: &Start<'_>,
+        visitor: &mut dyn Visitor,
+    ) -> Result<(), Problem> {
+        let Some(kind) = self.schema.kind(kind) else { return Ok(()) };
+        let held = match &kind.content {
+            Content::Anything => Held::Anything,
+            Content::Simple(simple) => Held::Value(simple),
+            Content::Elements(model) => Held::Elements(model),
+        };
+        visitor.open(&name.unwrap_or(start.name));
+        let ambient = if self.frames.is_empty() { self.ambient } else { "" };
+        attributes::check(kind, self.normal, start, ambient, visitor)?;
+        self.push(name, held, nil);
+        Ok(())
+    }
+
+    fn open_undeclared(&mut self, held: Held<'s>, start: &Start<'_>, visitor: &mut dyn Visitor) {
+        visitor.open(&start.name);
+        let ambient = if self.frames.is_empty() { self.ambient } else { "" };
+        attributes::show(start, ambient, visitor);
+        self.push(None, held, false);
+    }
+
+    fn push(&mut self, name: Option<Name<'s>>, held: Held<'s>, nil: bool) {
+        let counts_start = self.counts.len();
+        if let Held::Elements(model) = held {
+            self.counts.resize(counts_start + content::counts(model), 0);
+        }
+        let text_start = self.text.len();
+        self.frames.push(Frame { name, held, cursor: Cursor::default(), counts_start, text_start, nil });
+    }
+}
