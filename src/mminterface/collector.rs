@@ -1,15 +1,13 @@
 //! Makes a [`RequestDocument`] of the elements of an inner document, as they pass by. It judges
 //! nothing but numbers; whether the document may look like this is its reader's business.
 
-use crate::soap::{Name, Normalization, Visitor};
+use crate::soap::{Name, Visitor};
 
 use super::document::{InitiatorFields, PartyFields, RequestDocument};
-use super::lenient::is_padding;
-use super::tolerances::VALUE_WHITESPACE;
 
 /// A document under way.
-pub(super) struct Collector<'n> {
-    normal: &'n Normalization<'n>,
+#[derive(Default)]
+pub(super) struct Collector {
     document: RequestDocument,
     /// The places of the open elements, the root first.
     open: Vec<Place>,
@@ -52,16 +50,13 @@ impl Place {
     }
 }
 
-impl<'n> Collector<'n> {
-    pub(super) fn new(normal: &'n Normalization<'n>) -> Self {
-        Self { normal, document: RequestDocument::default(), open: Vec::with_capacity(8), not_a_number: None }
-    }
-
+impl Collector {
     /// The document, and the name of an element that should have held a small number and did not.
     pub(super) fn finish(self) -> (RequestDocument, Option<&'static str>) {
         (self.document, self.not_a_number)
     }
 
+    /// An element begins.
     pub(super) fn open_local(&mut self, local: &str) {
         let place = self.open.last().map_or(Place::Root, |parent| parent.child(local));
         let document = &mut self.document;
@@ -76,13 +71,13 @@ impl<'n> Collector<'n> {
         self.open.push(place);
     }
 
+    /// An element with this text of its own ends.
     pub(super) fn close_local(&mut self, local: &str, text: &str) {
         self.open.pop();
         let Some(&parent) = self.open.last() else { return };
         if parent == Place::Other {
             return;
         }
-        let text = self.trimmed(text);
         let some = || (!text.is_empty()).then(|| text.to_owned());
         let document = &mut self.document;
         match (parent, local) {
@@ -141,14 +136,9 @@ impl<'n> Collector<'n> {
         }
         number
     }
-
-    fn trimmed<'t>(&self, text: &'t str) -> &'t str {
-        let trimmed = text.trim_matches(is_padding);
-        if trimmed.len() < text.len() && self.normal.apply(VALUE_WHITESPACE) { trimmed } else { text }
-    }
 }
 
-impl Visitor for Collector<'_> {
+impl Visitor for Collector {
     fn open(&mut self, name: &Name<'_>) {
         self.open_local(name.local);
     }

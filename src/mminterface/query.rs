@@ -8,10 +8,9 @@ use crate::soap::{EnvelopeReader, Name, Normalization, Visitor};
 
 use super::document::CallerHeader;
 use super::failure::ReadFailure;
-use super::lenient::is_padding;
 use super::markup::{DECLARATION, ENVELOPE, ENVELOPE_BYTES, RESPONSE, push_all, push_element};
-use super::request::{HeaderVisitor, Read};
-use super::tolerances::VALUE_WHITESPACE;
+use super::request::{HeaderVisitor, Read, trimmed};
+use super::tolerances::ENVELOPE_WHITESPACE;
 
 /// The namespace of queryTransaction.
 const QUERY: &str = "http://www.csapi.org/schema/transaction/data/v1_0/local";
@@ -50,7 +49,7 @@ pub(super) fn transaction_query(
     body: &[u8],
     normal: &Normalization<'_>,
 ) -> Result<Read<TransactionQuery>, ReadFailure> {
-    let mut header = HeaderVisitor::new(normal);
+    let mut header = HeaderVisitor::new(envelope, normal);
     let mut query = QueryVisitor { normal, key_is_date: false, query: TransactionQuery::default() };
     envelope.read(body, normal, &mut header, &mut query).map_err(|error| ReadFailure::from_envelope(&error))?;
     let value = TransactionQuery { header: header.finish(), ..query.query };
@@ -104,9 +103,7 @@ impl Visitor for QueryVisitor<'_> {
     fn open(&mut self, _name: &Name<'_>) {}
 
     fn close(&mut self, name: &Name<'_>, text: &str) {
-        let trimmed = text.trim_matches(is_padding);
-        let differs = trimmed.len() < text.len();
-        let text = if differs && self.normal.apply(VALUE_WHITESPACE) { trimmed } else { text };
+        let text = trimmed(text, self.normal, ENVELOPE_WHITESPACE);
         match name.local {
             "originatorConversationID" => text.clone_into(&mut self.query.originator_conversation_id),
             "Key" => self.key_is_date = text == "queryDate",
@@ -143,7 +140,7 @@ mod tests {
             (SAMPLE.replace("queryTransaction", "queryTranscation"), &["query-transcation"]),
             (SAMPLE.replace("</soapenv:Envelope>", ""), &["envelope-left-open"]),
             (SAMPLE.replace("res:", "loc:"), &["query-namespaces"]),
-            (SAMPLE.replace(">600000_Duka_1<", ">\n600000_Duka_1 <"), &["value-whitespace"]),
+            (SAMPLE.replace(">600000_Duka_1<", ">\n600000_Duka_1 <"), &["envelope-whitespace"]),
         ];
         let plain = read(SAMPLE, Tolerances::strict()).unwrap().value;
         for (message, tolerances) in rows {

@@ -9,7 +9,8 @@ use crate::soap::{Event, Limits, Normalization, Position};
 use super::collector::Collector;
 use super::document::RequestDocument;
 use super::failure::DocumentFailure;
-use super::request::{Read, document_reader};
+use super::request::{Read, document_reader, trimmed};
+use super::tolerances::VALUE_WHITESPACE;
 
 /// What a RegisterURL asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +80,7 @@ pub(super) fn document_by_local_names(
     normal: &Normalization<'_>,
 ) -> Result<Read<RequestDocument>, DocumentFailure> {
     let mut reader = document_reader(limits, text, base, normal)?;
-    let mut collector = Collector::new(normal);
+    let mut collector = Collector::default();
     let mut depth = 0_usize;
     let mut is_leaf = false;
     let mut text = String::new();
@@ -98,7 +99,7 @@ pub(super) fn document_by_local_names(
             Event::End(name) => {
                 depth = depth.saturating_sub(1);
                 // What stands between elements is nobody's value.
-                collector.close_local(name.local, if is_leaf { &text } else { "" });
+                collector.close_local(name.local, if is_leaf { trimmed(&text, normal, VALUE_WHITESPACE) } else { "" });
                 is_leaf = false;
             }
             Event::Eof => break,

@@ -10,7 +10,7 @@ use super::collector::Collector;
 use super::document::{CallerHeader, GenericRequest, RequestDocument};
 use super::failure::{DocumentFailure, ReadFailure};
 use super::lenient::is_padding;
-use super::tolerances::{HEADER_WITHOUT_WRAPPER, INNER_WHITESPACE, VALUE_WHITESPACE};
+use super::tolerances::{ENVELOPE_WHITESPACE, HEADER_WITHOUT_WRAPPER, INNER_WHITESPACE};
 
 /// Something read, and the names of the tolerances that it needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(super) fn generic_request(
     body: &[u8],
     normal: &Normalization<'_>,
 ) -> Result<Read<GenericRequest>, ReadFailure> {
-    let mut header = HeaderVisitor::new(normal);
+    let mut header = HeaderVisitor::new(envelope, normal);
     let mut message = MessageVisitor { position: Position::START, document: String::new() };
     let opened =
         envelope.read(body, normal, &mut header, &mut message).map_err(|error| ReadFailure::from_envelope(&error))?;
@@ -50,7 +50,7 @@ pub(super) fn request_document(
     normal: &Normalization<'_>,
 ) -> Result<Read<RequestDocument>, DocumentFailure> {
     let mut reader = document_reader(limits, text, base, normal)?;
-    let mut collector = Collector::new(normal);
+    let mut collector = Collector::default();
     validate(schema, &mut reader, Root::Element(root), normal, &mut collector)
         .map_err(|violation| DocumentFailure::from_violation(&violation))?;
     let (value, not_a_number) = collector.finish();
@@ -92,8 +92,15 @@ fn without_padding<'t>(text: &'t str, base: Position, normal: &Normalization<'_>
     if needed && normal.apply(INNER_WHITESPACE) { (document, base.after(leading)) } else { (text, base) }
 }
 
+/// The text without the white space around it, if the tolerance of this name is on.
+pub(super) fn trimmed<'t>(text: &'t str, normal: &Normalization<'_>, tolerance: &str) -> &'t str {
+    let trimmed = text.trim_matches(is_padding);
+    if trimmed.len() < text.len() && normal.apply(tolerance) { trimmed } else { text }
+}
+
 /// Takes the caller's fields out of the SOAP header.
 pub(super) struct HeaderVisitor<'n> {
+    envelope: &'n EnvelopeReader<'n>,
     normal: &'n Normalization<'n>,
     depth: usize,
     wrapped: bool,
@@ -103,7 +110,9 @@ pub(super) struct HeaderVisitor<'n> {
 impl Visitor for HeaderVisitor<'_> {
     fn open(&mut self, name: &Name<'_>) {
         if self.depth == 0 {
-            self.wrapped = name.local == "RequestSOAPHeader";
+            // Blocks that are not declared pass by here, too.
+            let EnvelopeReader { schema, headers, .. } = self.envelope;
+            self.wrapped = headers.iter().any(|&header| schema.element_name(header) == *name);
         }
         self.depth += 1;
     }
@@ -123,8 +132,8 @@ impl Visitor for HeaderVisitor<'_> {
 }
 
 impl<'n> HeaderVisitor<'n> {
-    pub(super) fn new(normal: &'n Normalization<'n>) -> Self {
-        Self { normal, depth: 0, wrapped: false, header: CallerHeader::default() }
+    pub(super) fn new(envelope: &'n EnvelopeReader<'n>, normal: &'n Normalization<'n>) -> Self {
+        Self { envelope, normal, depth: 0, wrapped: false, header: CallerHeader::default() }
     }
 
     pub(super) fn finish(self) -> CallerHeader {
@@ -133,7 +142,7 @@ impl<'n> HeaderVisitor<'n> {
 
     fn field(&mut self, local: &str, text: &str) {
         // The digest was made over the time stamp as it stands here.
-        let text = if local == "timeStamp" { text } else { self.trimmed(text) };
+        let text = if local == "timeStamp" { text } else { trimmed(text, self.normal, ENVELOPE_WHITESPACE) };
         let some = (!text.is_empty()).then(|| text.to_owned());
         match local {
             "spId" => self.header.sp_id = some.unwrap_or_default(),
@@ -141,11 +150,6 @@ impl<'n> HeaderVisitor<'n> {
             "serviceId" => self.header.service_id = some,
             _ => self.header.time_stamp = some,
         }
-    }
-
-    fn trimmed<'t>(&self, text: &'t str) -> &'t str {
-        let trimmed = text.trim_matches(is_padding);
-        if trimmed.len() < text.len() && self.normal.apply(VALUE_WHITESPACE) { trimmed } else { text }
     }
 }
 

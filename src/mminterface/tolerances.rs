@@ -36,7 +36,10 @@ const HEADER: &str = "http://www.huawei.com.cn/schema/common/v2_1";
 /// The namespace of the request header in most samples.
 const HEADER_OSG: &str = "http://www.huawei.com/schema/osg/common/v2_1";
 
-/// White space around values; applied by this module, too.
+/// White space around the values of an envelope; applied by this module, because the text of
+/// `RequestMsg` must stay as it is.
+pub(super) const ENVELOPE_WHITESPACE: &str = "envelope-whitespace";
+/// White space around values; applied by this module to what has no schema.
 pub(super) const VALUE_WHITESPACE: &str = "value-whitespace";
 /// White space before an inner document's declaration; applied by this module.
 pub(super) const INNER_WHITESPACE: &str = "inner-whitespace";
@@ -120,6 +123,14 @@ pub static TABLE: &[Tolerance] = &[
         mechanisms: &[Mechanism::IgnoreStrayText],
     },
     Tolerance {
+        name: ENVELOPE_WHITESPACE,
+        accepts: "white space around spId, spPassword and serviceId, and around what queryTransaction holds",
+        seen: "programs that print each value on a line of its own",
+        on: true,
+        part: Part::Envelope,
+        mechanisms: &[Mechanism::Named],
+    },
+    Tolerance {
         name: "envelope-left-open",
         accepts: "an envelope whose last end tag is missing",
         seen: "the printed sample of queryTransaction and a program made from it",
@@ -196,7 +207,7 @@ pub static TABLE: &[Tolerance] = &[
         accepts: "white space around keys and values; it is taken away",
         seen: "\" AccountReference\", values on lines of their own, \" \" for nothing",
         on: true,
-        part: Part::Both,
+        part: Part::Document,
         mechanisms: &[Mechanism::TrimValues],
     },
 ];

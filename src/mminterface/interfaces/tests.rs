@@ -51,7 +51,7 @@ const SAMPLES: [(&str, &str, &[&str], &[&str]); 10] = [
     (
         "padded everywhere",
         include_str!("../samples/padded_everywhere.xml"),
-        &["header-namespace-osg", "value-whitespace"],
+        &["header-namespace-osg", "envelope-whitespace"],
         &["encoding-label", "inner-whitespace", "value-whitespace"],
     ),
     (
@@ -316,13 +316,25 @@ fn a_strict_third_party_is_told_which_element_does_not_belong() {
 
 #[test]
 fn the_private_reason_names_path_and_line_of_the_outer_message() {
-    for before in ["", "\n\n\n", "<!-- é -->\n"] {
-        let message = format!("{before}{}", changed("<IdentifierType>11<", "<IdentifierType>eleven<"));
+    let flawed = changed("<IdentifierType>11<", "<IdentifierType>eleven<");
+    for message in [
+        flawed.clone(),
+        format!("\n\n\n{flawed}"),
+        format!("<!-- é -->\n{flawed}"),
+        flawed.replace("<![CDATA[", "\n  <![CDATA[\n\u{A0}\n"),
+    ] {
         let line = message.lines().position(|line| line.contains("eleven")).unwrap() + 1;
         let (_, _, reason) = refusal(&message);
         assert!(reason.contains("Identity/Initiator/IdentifierType"), "{reason}");
         assert!(reason.contains(&format!("line {line},")), "{reason}, not line {line}");
     }
+}
+
+#[test]
+fn the_time_stamp_stays_as_the_digest_was_made_over_it() {
+    let message = changed("20261123154401</tns:timeStamp>", " 2026-11-23 </tns:timeStamp>");
+    let (request, _) = read_command(&message).unwrap();
+    assert_eq!(request.value.header.time_stamp.as_deref(), Some(" 2026-11-23 "));
 }
 
 #[test]
