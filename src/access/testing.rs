@@ -148,7 +148,7 @@ pub async fn house_with(credentials: CredentialSettings) -> House {
 pub fn open(store: Arc<Shelf>, clock: Arc<ManualClock>, credentials: CredentialSettings, audit: Audit) -> Access {
     let parts = Parts {
         store,
-        vault: Vault::from_hex(&"a5".repeat(32)).unwrap(),
+        vault: Arc::new(Vault::from_hex(&"a5".repeat(32)).unwrap()),
         whitelist: Whitelist::parse(WHITELIST).unwrap(),
         credential_keys: CredentialKeys::from_pems(&[&CREDENTIAL.key_pem, &OLD_CREDENTIAL.key_pem]).unwrap(),
         credentials,

@@ -22,7 +22,14 @@ fn init_writes_a_deployment_that_checks() {
     let dir = folder.path().join("mine");
     let output = init(&dir, &[]);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    for file in ["lango.toml", "whitelist.toml", "catalogue/services.toml", "certs/ca.pem", "certs/server.pem", "certs/clients/duka.pem"] {
+    for file in [
+        "lango.toml",
+        "whitelist.toml",
+        "catalogue/services.toml",
+        "certs/ca.pem",
+        "certs/server.pem",
+        "certs/clients/duka.pem",
+    ] {
         assert!(dir.join(file).is_file(), "{file} is missing");
     }
     for secret in ["certs/server.key", "certs/ca.key", "certs/clients/duka.key", "certs/secret.key", "demo.json"] {
@@ -34,7 +41,9 @@ fn init_writes_a_deployment_that_checks() {
     assert_eq!(demo["endpoints"]["handset"], "https://localhost:18425");
     assert_eq!(demo["third_party"]["sp_id"], "107031");
     assert_eq!(demo["subscribers"][0]["balance"], "5000.00");
-    for file in ["/third_party/cert", "/third_party/key", "/third_party/ca", "/initiator/credential_cert", "/handset/cert"] {
+    for file in
+        ["/third_party/cert", "/third_party/key", "/third_party/ca", "/initiator/credential_cert", "/handset/cert"]
+    {
         assert!(dir.join(demo.pointer(file).unwrap().as_str().unwrap()).is_file(), "{file} names no file");
     }
     let check = lango().args(["check", "--config"]).arg(dir.join("lango.toml")).output().unwrap();
@@ -58,7 +67,8 @@ fn init_empty_has_nobody_in_it_and_checks() {
     let dir = folder.path().join("mine");
     assert!(init(&dir, &["--empty"]).status.success());
     assert!(!dir.join("demo.json").exists());
-    let clients: Vec<_> = fs::read_dir(dir.join("certs/clients")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let clients: Vec<_> =
+        fs::read_dir(dir.join("certs/clients")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(clients.iter().all(|name| name.to_str().unwrap().starts_with("lango.")), "{clients:?}");
     let check = lango().args(["check", "--config"]).arg(dir.join("lango.toml")).output().unwrap();
     assert!(check.status.success(), "{}", text(&check.stdout));
@@ -70,7 +80,11 @@ fn check_names_every_problem_and_exits_64() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("mine");
     assert!(init(&dir, &["--empty"]).status.success());
-    fs::write(dir.join("whitelist.toml"), "[third_party.x.networks]\nhome = { network = \"10.0.0.300/8\", kind = \"vpn\" }\n").unwrap();
+    fs::write(
+        dir.join("whitelist.toml"),
+        "[third_party.x.networks]\nhome = { network = \"10.0.0.300/8\", kind = \"vpn\" }\n",
+    )
+    .unwrap();
     fs::remove_file(dir.join("certs/server.key")).unwrap();
     let check = lango().args(["check", "--config"]).arg(dir.join("lango.toml")).output().unwrap();
     let said = text(&check.stdout);
@@ -95,7 +109,19 @@ async fn serve_answers_pays_and_drains() {
     let deployed = Deployed::with_demonstration().await;
     let served = deployed.served();
     let pay = |session: &str, amount: &str| {
-        let arguments = ["pay", "--from", "254722000001", "--to-paybill", "600000", "--account", "X", "--amount", amount, "--session", session];
+        let arguments = [
+            "pay",
+            "--from",
+            "254722000001",
+            "--to-paybill",
+            "600000",
+            "--account",
+            "X",
+            "--amount",
+            amount,
+            "--session",
+            session,
+        ];
         let output = lango().args(arguments).arg("--config").arg(deployed.config()).output().unwrap();
         (output.status.code(), text(&output.stdout) + &text(&output.stderr))
     };
@@ -124,7 +150,13 @@ async fn two_processes_never_have_one_deployment() {
     let config = fs::read_to_string(deployed.config()).unwrap();
     let moved = config
         .lines()
-        .map(|line| if line.starts_with("listen = ") { format!("listen = \"{}\"", crate::house::free_address()) } else { line.to_owned() })
+        .map(|line| {
+            if line.starts_with("listen = ") {
+                format!("listen = \"{}\"", crate::house::free_address())
+            } else {
+                line.to_owned()
+            }
+        })
         .collect::<Vec<_>>()
         .join("\n");
     let second = deployed.dir().join("second.toml");

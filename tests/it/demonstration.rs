@@ -17,7 +17,12 @@ fn with_wire_the_messages_are_shown_as_sent() {
     let output = lango().args(["demo", "--wire"]).output().unwrap();
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{told}");
-    for part in ["<CommandID>BusinessPayment</CommandID>", "<res:ResultMsg", "<ns1:C2BPaymentConfirmationRequest", "-> POST /mminterface/registerURL"] {
+    for part in [
+        "<CommandID>BusinessPayment</CommandID>",
+        "<res:ResultMsg",
+        "<ns1:C2BPaymentConfirmationRequest",
+        "-> POST /mminterface/registerURL",
+    ] {
         assert!(told.contains(part), "{part} is not shown");
     }
 }

@@ -16,7 +16,8 @@ const PLAN: &[&[&str]] = &[
     &["mminterface"],
     &["soap"],
     &["store"],
-    &["config", "telemetry"],
+    &["telemetry"],
+    &["config"],
     &["clock", "entropy"],
 ];
 
