@@ -15,7 +15,9 @@ use super::wire::ConfirmationNews;
 use crate::callbacks::{Callback, DeliveryId, Kind, Queued, enqueue};
 use crate::core::catalogue::Flow;
 use crate::core::transaction::Origin;
-use crate::core::{CancelReason, CustomerPayment, Decision, Receipt, Report, SettleError, Transaction, directory};
+use crate::core::{
+    CancelReason, CustomerPayment, Decision, Receipt, Report, SettleError, State, Transaction, directory,
+};
 use crate::mminterface::C2bPayment;
 use crate::store::{Key, ReadError, Stored, WriteSet, decode, encode};
 
@@ -143,7 +145,8 @@ impl Broker {
                     self.parts.core.authorize(facts, payment, now, self.draw())?
                 }
             };
-            let reserved = decision.report.code.is_success();
+            // What nobody has to agree to is completed already.
+            let reserved = decision.transaction.as_ref().is_some_and(|made| made.state == State::Authorized);
             let report = (!reserved).then(|| decision.report.clone());
             let record = Session { fingerprint: fingerprint.clone(), report };
             let mut write_set = std::mem::take(&mut decision.write_set);

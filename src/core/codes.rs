@@ -71,6 +71,12 @@ result_codes! {
     Initiator = "2001", "The initiator information is invalid.";
     /// The account's state forbids it.
     AccountState = "2006", "Declined due to account rule: The account status does not allow this transaction.";
+    /// The payer's week is full.
+    WeeklyLimit = "2008", "Declined due to limit rule: would exceed the weekly transfer limit.";
+    /// The payer's month is full.
+    MonthlyLimit = "2009", "Declined due to limit rule: would exceed the monthly transfer limit.";
+    /// The payer's year is full.
+    YearlyLimit = "2010", "Declined due to limit rule: would exceed the yearly transfer limit.";
     /// The amount is no amount.
     AmountFormat = "2020", "Failed due to an invalid transaction amount format.";
     /// The shortcode's products do not grant the service.
@@ -83,6 +89,10 @@ result_codes! {
     CustomerType = "2040", "Credit Party customer type (Unregistered or Registered Customer) can't be supported by the service .";
     /// The initiator's organization is not this one, nor above it.
     NotChild = "2043", "The organization is not a child of the initiator's organization.";
+    /// A payment is given back once (L7).
+    AlreadyReversed = "R000001", "The transaction has already been reversed.";
+    /// It is no payment that the initiator's organization received and can give back.
+    OriginalTransaction = "R000002", "The OriginalTransactionID is invalid.";
     /// The same amount went to the same customer a moment ago. The code is ours: the real core's
     /// is not public.
     SameAmount = "L000001", "Declined due to limit rule: the same amount was sent to the same customer a moment ago.";

@@ -1,8 +1,10 @@
-//! Limits: per transaction, per day and per balance, and the counters in which a day adds up.
+//! Limits: per transaction, per day, week, month and year, and per balance, and the counters in
+//! which a period adds up.
 
 use serde::Deserialize;
 
 use super::accounts::Holder;
+use super::codes::ResultCode;
 use super::dated::Dated;
 use super::money::Amount;
 use super::tariff::{amount, optional_amount};
@@ -58,6 +60,15 @@ pub struct HolderLimit {
     /// The most that it may send on one day.
     #[serde(default, deserialize_with = "optional_amount")]
     pub daily_maximum: Option<Amount>,
+    /// The most that it may send in one week, from Monday on.
+    #[serde(default, deserialize_with = "optional_amount")]
+    pub weekly_maximum: Option<Amount>,
+    /// The most that it may send in one month.
+    #[serde(default, deserialize_with = "optional_amount")]
+    pub monthly_maximum: Option<Amount>,
+    /// The most that it may send in one year.
+    #[serde(default, deserialize_with = "optional_amount")]
+    pub yearly_maximum: Option<Amount>,
     /// What a payment must leave in the account.
     #[serde(default, deserialize_with = "optional_amount")]
     pub balance_minimum: Option<Amount>,
@@ -66,14 +77,83 @@ pub struct HolderLimit {
     pub balance_maximum: Option<Amount>,
 }
 
-/// The counter of what a holder sent on this day, in minor units.
-pub(super) fn sent_on(holder: &Holder, day: Day) -> Key {
-    holder.under("sent").number(day_number(day))
+/// The periods in which what a holder sends adds up. All are counted for everybody, so that a limit
+/// that begins in the middle of one knows what was sent before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Period {
+    /// A day of the node's zone.
+    Day,
+    /// From Monday to Sunday.
+    Week,
+    /// A month of the calendar.
+    Month,
+    /// A year of the calendar.
+    Year,
 }
 
-/// 20231121 for the day 2023-11-21: days in keys are in order and can be read.
-fn day_number(day: Day) -> u64 {
-    let part = |value: i16| u64::from(value.unsigned_abs());
-    let month = part(day.month.into()).saturating_mul(100);
-    part(day.year).saturating_mul(10_000).saturating_add(month).saturating_add(part(day.day.into()))
+impl Period {
+    /// All, in the order in which their limits are judged.
+    pub const ALL: [Period; 4] = [Self::Day, Self::Week, Self::Month, Self::Year];
+
+    /// The most that may be sent in it; none if there is no limit.
+    pub fn maximum(self, limit: &HolderLimit) -> Option<Amount> {
+        match self {
+            Self::Day => limit.daily_maximum,
+            Self::Week => limit.weekly_maximum,
+            Self::Month => limit.monthly_maximum,
+            Self::Year => limit.yearly_maximum,
+        }
+    }
+
+    /// The code for what would be more.
+    pub const fn exceeded(self) -> ResultCode {
+        match self {
+            Self::Day => ResultCode::DailyLimit,
+            Self::Week => ResultCode::WeeklyLimit,
+            Self::Month => ResultCode::MonthlyLimit,
+            Self::Year => ResultCode::YearlyLimit,
+        }
+    }
+
+    /// The counter of what a holder sent in the period to which this day belongs, in minor units.
+    pub(super) fn sent(self, holder: &Holder, day: Day) -> Key {
+        let part = |value: i8| u64::from(value.unsigned_abs());
+        let year = u64::from(day.year.unsigned_abs());
+        let month = year.saturating_mul(100).saturating_add(part(day.month));
+        // 20231121, 202311 and 2023, so that keys are in order and can be read; weeks have no such name.
+        match self {
+            Self::Day => holder.under("sent").number(month.saturating_mul(100).saturating_add(part(day.day))),
+            Self::Week => holder.under("sent-weekly").number(week(day)),
+            Self::Month => holder.under("sent-monthly").number(month),
+            Self::Year => holder.under("sent-yearly").number(year),
+        }
+    }
+}
+
+/// The number of the day's week, counted from the one with 1970-01-01 in it, which was a Thursday.
+fn week(day: Day) -> u64 {
+    // Years that begin in March have their leap day at the end, and months before it of one pattern.
+    let (month, before_march) = (i64::from(day.month), i64::from(day.month <= 2));
+    let year = i64::from(day.year) - before_march;
+    let day_of_year = (153 * (month - 3 + 12 * before_march) + 2) / 5 + i64::from(day.day) - 1;
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    const EPOCH: i64 = 719_468;
+    let since_epoch = 365 * year + leap_days + day_of_year - EPOCH;
+    u64::try_from((since_epoch + 3).div_euclid(7)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weeks_begin_on_monday_across_months_leap_days_and_years() {
+        let week = |year, month, day| week(Day { year, month, day });
+        assert_eq!([week(1970, 1, 1), week(1970, 1, 4), week(1970, 1, 5)], [0, 0, 1]);
+        assert_eq!(week(2023, 11, 19) + 1, week(2023, 11, 20));
+        assert_eq!(week(2024, 2, 26), week(2024, 3, 3));
+        assert_eq!(week(2024, 2, 25) + 1, week(2024, 3, 3));
+        assert_eq!(week(2024, 12, 30), week(2025, 1, 5));
+        assert_eq!(week(2025, 1, 5) + 1, week(2025, 1, 6));
+    }
 }

@@ -121,7 +121,8 @@ impl Core {
         commands::execute(self, facts, order, &credential, now, draw)
     }
 
-    /// Decides whether a subscriber can make this payment, and reserves the funds for it.
+    /// Decides whether this payment of a handset can be made. Its transaction is then authorized,
+    /// with the funds reserved, or completed already where the payee does not have to agree.
     pub fn authorize(
         &self,
         facts: &dyn Read,

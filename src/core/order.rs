@@ -66,7 +66,7 @@ pub struct Party {
     pub short_code: Option<String>,
 }
 
-/// A subscriber's payment to an organization, as the handset side submits it.
+/// A payment as the handset side submits it: of a subscriber, or of an agent to one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CustomerPayment {
     /// The command ID, e.g. `CustomerPayBillOnline`.
@@ -77,9 +77,9 @@ pub struct CustomerPayment {
     pub gateway: String,
     /// The gateway's name for it, unique per gateway.
     pub session: String,
-    /// The payer's phone number.
+    /// The payer's phone number; where an agent pays, its shortcode.
     pub payer: String,
-    /// The shortcode of the payee.
+    /// The shortcode of the payee; where a subscriber is paid, the phone number.
     pub short_code: String,
     /// What the payer wants credited with the payee: the account number of a paybill.
     pub account_reference: Option<String>,

@@ -24,6 +24,8 @@ pub const STORE: &str = "600002";
 pub const TILL: &str = "600003";
 /// A paybill that has nothing to do with the others.
 pub const STRANGER: &str = "700000";
+/// An agency with a float of 20,000.00.
+pub const AGENT: &str = "600004";
 /// A registered subscriber with 10,000.00.
 pub const AMINA: &str = "254722000000";
 /// A subscriber whose identity is not known, with nothing.
@@ -122,9 +124,10 @@ impl World {
     }
 
     fn cast(&mut self) {
-        const ROLES: [&str; 4] = [
+        const ROLES: [&str; 5] = [
             "Org B2C API Initiator",
             "Org B2B API Initiator",
+            "Org Reversals Initiator",
             "Balance Query Org API",
             "Transaction Status Query Org API",
         ];
@@ -133,7 +136,8 @@ impl World {
         self.organization(STORE, "Maji West", &["Paybill Store"], Some(PAYBILL));
         self.organization(TILL, "Duka", &["Merchant Till"], None);
         self.organization(STRANGER, "Umeme", &["Paybill Head Office", "Bulk"], None);
-        for home in [BULK, PAYBILL, STORE, TILL, STRANGER] {
+        self.organization(AGENT, "Wakala", &["Agent Head Office"], None);
+        for home in [BULK, PAYBILL, STORE, TILL, STRANGER, AGENT] {
             self.operator(home, "api", &ROLES);
         }
         self.subscriber(AMINA, "Amina", "Otieno", true);
@@ -141,6 +145,7 @@ impl World {
         self.fund(account(BULK, AccountKind::Utility), "100000");
         self.fund(account(PAYBILL, AccountKind::Working), "50000");
         self.fund(account(AMINA, AccountKind::Working), "10000");
+        self.fund(account(AGENT, AccountKind::Float), "20000");
     }
 
     pub fn organization(&mut self, code: &str, name: &str, products: &[&str], parent: Option<&str>) {
@@ -223,6 +228,14 @@ impl World {
         let mut order = self.order(command, from);
         order.receiver = party(4, to);
         order.parameters = vec![("Amount".into(), amount.into()), ("AccountReference".into(), "INV-1".into())];
+        order
+    }
+
+    /// The reversal of a payment that this organization got.
+    pub fn reversal(&mut self, home: &str, original: &Receipt) -> Order {
+        let mut order = self.order("TransactionReversal", home);
+        order.primary = None;
+        order.parameters = vec![("OriginalTransactionID".into(), original.to_string())];
         order
     }
 

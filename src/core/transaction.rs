@@ -130,6 +130,12 @@ pub struct Transaction {
     pub expires: Option<Timestamp>,
     /// What it did to accounts, oldest first; empty if nothing.
     pub entries: Vec<Entry>,
+    /// The payment that it gives back, if it is a reversal.
+    #[serde(default)]
+    pub reverses: Option<Receipt>,
+    /// The reversal by which it was given back (L7).
+    #[serde(default)]
+    pub reversed_by: Option<Receipt>,
 }
 
 impl Stored for Transaction {

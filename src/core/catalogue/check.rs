@@ -1,7 +1,7 @@
 //! Whether the catalogue makes sense as a whole: every reference resolves, bands have no gaps, and
 //! whatever a service needs is there on every day on which it can be used.
 
-use super::{Catalogue, CatalogueError, ChargeRule, Direction, Flow, NetworkNeed, Product, Service};
+use super::{Catalogue, CatalogueError, ChargeRule, Direction, Flow, NetworkNeed, PartyKind, Product, Service};
 use crate::clock::Day;
 use crate::core::accounts::AccountKind;
 use crate::core::channel::Channel;
@@ -51,9 +51,10 @@ impl Checker<'_> {
         }
         let products = || self.catalogue.products.values();
         let granted = products().any(|product| product.starts.contains(command) || product.receives.contains(command));
-        self.require(granted || service.flow == Flow::Broker, PRODUCTS, || {
+        self.require(granted || !service.flow.has_organization(), PRODUCTS, || {
             format!("no product has the command {command}; add it to the `starts` or `receives` of one")
         });
+        self.flow(service);
         if let Some(limits) = service.limits() {
             self.limits_of(command, limits);
         }
@@ -88,6 +89,51 @@ impl Checker<'_> {
         self.require(handset_flow == (service.channel == Channel::Handset), SERVICES, || {
             format!("{command}: customer payments, and they alone, belong to the channel \"handset\"")
         });
+    }
+
+    /// What a flow says of accounts and of other services.
+    fn flow(&mut self, service: &Service) {
+        let command = &service.command;
+        let of_provider = |kind: &AccountKind| AccountKind::PROVIDER.contains(kind);
+        match &service.flow {
+            Flow::Transfer(rules) => {
+                let to_provider = of_provider(&rules.credit.account);
+                self.require(!of_provider(&rules.debit.account), SERVICES, || {
+                    format!("{command} debits an account of the provider; debit one of an organization")
+                });
+                self.require(to_provider == rules.credit.identifiers.is_empty(), SERVICES, || {
+                    format!("{command}: whoever is credited has `identifiers`, unless it is the provider")
+                });
+            }
+            Flow::CustomerPayment(rules) => {
+                for (party, kind) in [(rules.payer, rules.debit_account), (rules.payee, rules.credit_account)] {
+                    let own = party == PartyKind::Organization || kind == AccountKind::Working;
+                    self.require(own && !of_provider(&kind), SERVICES, || {
+                        format!("{command}: no {party:?} has the {}; subscribers have a working account", kind.alias())
+                    });
+                }
+                let agrees = rules.reservation_seconds.is_none() || rules.payee == PartyKind::Organization;
+                self.require(agrees, SERVICES, || {
+                    format!("{command}: only organizations are asked; remove `reservation_seconds`")
+                });
+            }
+            Flow::Reversal(rules) => {
+                for original in &rules.of {
+                    let flow = self.catalogue.services.get(original).map(|service| &service.flow);
+                    let payment = matches!(flow, Some(Flow::Transfer(_) | Flow::CustomerPayment(_)));
+                    self.require(payment, SERVICES, || {
+                        format!("{command} is to give back {original}, which is no payment; remove it from `of`")
+                    });
+                }
+            }
+            Flow::Settlement(rules) => {
+                let own = rules.from.iter().chain([&rules.to]).all(|kind| !of_provider(kind));
+                self.require(own && !rules.from.is_empty() && !rules.from.contains(&rules.to), SERVICES, || {
+                    format!("{command} goes `from` accounts of the organization `to` another one of its own")
+                });
+            }
+            Flow::AccountBalance | Flow::TransactionStatus { .. } | Flow::CheckIdentity | Flow::Broker => {}
+        }
     }
 
     fn permission(&mut self, command: &str, permission: &str, channel: Channel) {
@@ -125,8 +171,14 @@ impl Checker<'_> {
                     format!("tariff \"{name}\" ends at {greatest}, but {command} allows {allowed}; add a band")
                 });
                 let customers_pay = version.rule.iter().any(|band| !band.customer.is_zero());
-                self.require(!customers_pay || matches!(service.flow, Flow::CustomerPayment(_)), TARIFFS, || {
+                let by_customer =
+                    matches!(&service.flow, Flow::CustomerPayment(rules) if rules.payer == PartyKind::Subscriber);
+                self.require(!customers_pay || by_customer, TARIFFS, || {
                     format!("tariff \"{name}\" has a customer's part, but in {command} no customer pays; set it to 0")
+                });
+                let business_pays = version.rule.iter().any(|band| !band.business.is_zero());
+                self.require(!business_pays || service.flow.has_organization(), TARIFFS, || {
+                    format!("tariff \"{name}\" has a business's part, but {command} has no business; set it to 0")
                 });
             }
         }
@@ -164,11 +216,19 @@ impl Checker<'_> {
         let service = |command: &String| self.catalogue.services.get(command);
         let mut needed = Vec::new();
         for service in product.starts.iter().filter_map(service) {
-            if let Flow::Transfer(rules) = &service.flow {
-                needed.push((&service.command, rules.debit.account));
-                if !rules.charges.is_empty() {
-                    needed.push((&service.command, AccountKind::ChargesPaid));
+            let command = &service.command;
+            match &service.flow {
+                Flow::Transfer(rules) => needed.push((command, rules.debit.account)),
+                Flow::CustomerPayment(rules) => needed.push((command, rules.debit_account)),
+                Flow::Settlement(rules) => {
+                    needed.push((command, AccountKind::OrganizationSettlement));
+                    needed.push((command, AccountKind::ChargesPaid));
+                    needed.push((command, rules.to));
                 }
+                _ => {}
+            }
+            if !service.charge_rules().is_empty() {
+                needed.push((command, AccountKind::ChargesPaid));
             }
         }
         for service in product.receives.iter().filter_map(service) {
@@ -178,7 +238,7 @@ impl Checker<'_> {
                     needed.push((&service.command, rules.credit_account));
                     needed.push((&service.command, AccountKind::ChargesPaid));
                 }
-                Flow::AccountBalance | Flow::TransactionStatus { .. } | Flow::Broker => {}
+                _ => {}
             }
         }
         let missing: Vec<_> = needed.into_iter().filter(|(_, kind)| !product.accounts.contains(kind)).collect();

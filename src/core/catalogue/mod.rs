@@ -11,8 +11,8 @@ mod tests;
 use std::collections::HashMap;
 
 pub use service::{
-    ChargeRule, CustomerPaymentRules, Customers, Direction, Flow, NetworkNeed, Parameter, ParameterFormat, Product,
-    Relation, ResultStyle, Service, SideRule, TransferRules,
+    ChargeRule, CustomerPaymentRules, Customers, Direction, Flow, NetworkNeed, Parameter, ParameterFormat, PartyKind,
+    Product, Relation, ResultStyle, ReversalRules, Service, SettlementRules, SideRule, TransferRules,
 };
 
 use super::accounts::{Account, AccountKind, Bounds, Holder};

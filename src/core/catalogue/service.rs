@@ -89,6 +89,10 @@ pub enum Flow {
     Transfer(TransferRules),
     /// A subscriber pays an organization: reserved first, moved when the payee agrees.
     CustomerPayment(CustomerPaymentRules),
+    /// A payee gives a payment back.
+    Reversal(ReversalRules),
+    /// Clears what an organization owes the provider, and sweeps the rest of its income.
+    Settlement(SettlementRules),
     /// Shows balances.
     AccountBalance,
     /// Shows a transaction.
@@ -96,8 +100,50 @@ pub enum Flow {
         /// How many days a transaction can be asked for by a conversation id; later only by receipt.
         conversation_days: u32,
     },
+    /// Shows whether a phone number is a subscriber's, and whose.
+    CheckIdentity,
     /// The broker does it itself; the core only knows that it exists.
     Broker,
+}
+
+impl Flow {
+    /// Whether it makes transactions; of what does, every refusal is kept on record, and no order is
+    /// carried out twice.
+    pub const fn moves_money(&self) -> bool {
+        match self {
+            Self::Transfer(_) | Self::CustomerPayment(_) | Self::Reversal(_) | Self::Settlement(_) => true,
+            Self::AccountBalance | Self::TransactionStatus { .. } | Self::CheckIdentity | Self::Broker => false,
+        }
+    }
+
+    /// Whether an organization takes part in it.
+    pub fn has_organization(&self) -> bool {
+        match self {
+            Self::CustomerPayment(rules) => {
+                rules.payer == PartyKind::Organization || rules.payee == PartyKind::Organization
+            }
+            Self::Broker => false,
+            _ => true,
+        }
+    }
+}
+
+/// The rules of reversals.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReversalRules {
+    /// The command IDs of the payments that can be given back.
+    pub of: Vec<String>,
+}
+
+/// The rules of a settlement.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettlementRules {
+    /// The accounts with the income; those that an organization does not have are passed over.
+    pub from: Vec<AccountKind>,
+    /// Where the rest goes.
+    pub to: AccountKind,
 }
 
 /// The rules of a transfer.
@@ -106,7 +152,7 @@ pub enum Flow {
 pub struct TransferRules {
     /// Who pays: the PrimaryParty, always an organization.
     pub debit: SideRule,
-    /// Who is paid: the ReceiverParty.
+    /// Who is paid: the ReceiverParty, or the provider where the account is one of the provider's.
     pub credit: SideRule,
     /// How the two organizations must stand to each other.
     #[serde(default)]
@@ -186,17 +232,33 @@ pub enum ResultStyle {
     B2c,
     /// Of payments to businesses.
     B2b,
+    /// Of withdrawals to the organization's bank.
+    BankWithdrawal,
 }
 
-/// The rules of a subscriber's payment.
+/// Who stands on one side of a payment that starts on a handset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PartyKind {
+    /// A subscriber, named by the phone number.
+    Subscriber,
+    /// An organization, named by the shortcode.
+    Organization,
+}
+
+/// The rules of a payment that starts on a handset.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CustomerPaymentRules {
     /// As in `TransType`.
     pub trans_type: String,
-    /// The subscriber's account.
+    /// Who pays.
+    pub payer: PartyKind,
+    /// The payer's account.
     pub debit_account: AccountKind,
-    /// The organization's account.
+    /// Who is paid.
+    pub payee: PartyKind,
+    /// The payee's account.
     pub credit_account: AccountKind,
     /// Whether the payment must say what it is for.
     #[serde(default)]
@@ -206,8 +268,9 @@ pub struct CustomerPaymentRules {
     /// What it costs.
     #[serde(default)]
     pub charges: Vec<ChargeRule>,
-    /// After how long reserved funds go back by themselves.
-    pub reservation_seconds: u32,
+    /// After how long reserved funds go back by themselves; none where the payee need not agree, so
+    /// that the money moves at once.
+    pub reservation_seconds: Option<u32>,
 }
 
 /// A product: the services that a shortcode can use, and the accounts that it needs for them.
@@ -246,7 +309,7 @@ impl Service {
         match &self.flow {
             Flow::Transfer(rules) => &rules.charges,
             Flow::CustomerPayment(rules) => &rules.charges,
-            Flow::AccountBalance | Flow::TransactionStatus { .. } | Flow::Broker => &[],
+            _ => &[],
         }
     }
 
@@ -255,7 +318,7 @@ impl Service {
         match &self.flow {
             Flow::Transfer(rules) => Some(&rules.limits),
             Flow::CustomerPayment(rules) => Some(&rules.limits),
-            Flow::AccountBalance | Flow::TransactionStatus { .. } | Flow::Broker => None,
+            _ => None,
         }
     }
 }

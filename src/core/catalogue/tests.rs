@@ -44,7 +44,12 @@ fn what_does_not_resolve_is_named_with_its_file_and_what_to_do() {
         ("products.toml", "\"BusinessPayment\", ", "\"Business Payment\", ", "which no service has"),
         ("products.toml", "accounts = [\"working\", \"utility\", ", "accounts = [\"working\", ", "Utility Account"),
         ("roles.toml", "\"Business Manager\"]", "\"Manager\"]", "which is not there"),
-        ("roles.toml", "permissions = [\"pay customers\"]", "permissions = []", "no role of the channel API"),
+        (
+            "roles.toml",
+            "permissions = [\"pay customers\", \"check identities\"]",
+            "permissions = []",
+            "no role of the channel API",
+        ),
         ("roles.toml", "channel = \"api\"", "chanel = \"api\"", "roles.toml: TOML parse error"),
         ("limits.toml", "maximum = \"250000.00\"", "maximum = \"-1\"", "is no amount"),
         ("limits.toml", "from = 2023-09-08", "from = 2005-01-01", "begin after the one before"),

@@ -3,19 +3,25 @@
 //! parameters; then the transaction exists, and the accounting rules decide over it.
 
 mod attempt;
+mod authorization;
 mod balance;
 mod customer_payment;
 mod gates;
+mod identity;
 mod parameters;
+mod parties;
 mod payment;
 mod results;
+mod reversal;
+mod settlement;
 mod status_query;
 #[cfg(test)]
 mod tests;
 mod transfer;
 
+pub(super) use authorization::authorize;
 pub use customer_payment::SettleError;
-pub(super) use customer_payment::{authorize, cancel, complete, overdue, payment_of_session};
+pub(super) use customer_payment::{cancel, complete, overdue, payment_of_session};
 pub(super) use gates::initiator;
 pub use parameters::Flaw;
 pub(super) use parameters::flaw;
@@ -81,10 +87,7 @@ pub(super) fn execute(
     let mut case = Case { core, evidence: Evidence::new(facts), order, service, attempt, now, draw };
     match case.decide(credential) {
         Ok(decision) => Ok(decision),
-        Err(Halt::Refused(refusal)) => {
-            let on_record = matches!(service.flow, Flow::Transfer(_));
-            Ok(case.attempt.refused(core, refusal, now, on_record))
-        }
+        Err(Halt::Refused(refusal)) => Ok(case.attempt.refused(core, refusal, now, service.flow.moves_money())),
         Err(Halt::Read(error)) => Err(error),
     }
 }
@@ -96,8 +99,11 @@ impl Case<'_> {
         let service = self.service;
         match &service.flow {
             Flow::Transfer(rules) => transfer::decide(self, &acting, rules),
+            Flow::Reversal(rules) => reversal::decide(self, &acting, rules),
+            Flow::Settlement(rules) => settlement::decide(self, &acting, rules),
             Flow::AccountBalance => balance::decide(self, &acting),
             Flow::TransactionStatus { conversation_days } => status_query::decide(self, &acting, *conversation_days),
+            Flow::CheckIdentity => identity::decide(self, &acting),
             Flow::CustomerPayment(_) | Flow::Broker => refuse(ResultCode::Command, "third parties cannot order this"),
         }
     }
@@ -111,7 +117,7 @@ impl Case<'_> {
                 return refuse(ResultCode::Expired, reason);
             }
         }
-        if matches!(self.service.flow, Flow::Transfer(_)) {
+        if self.service.flow.moves_money() {
             self.attempt.must_be_new(&mut self.evidence)?;
         }
         Ok(())

@@ -8,13 +8,13 @@ use super::attempt::{Attempt, Halt, Refusal, refuse};
 use crate::clock::{Day, Timestamp};
 use crate::core::Core;
 use crate::core::accounts::{Account, AccountKind, Holder, OpenAccount};
-use crate::core::catalogue::ChargeRule;
+use crate::core::catalogue::{ChargeRule, Flow};
 use crate::core::codes::ResultCode;
 use crate::core::decision::Decision;
 use crate::core::directory::Organization;
 use crate::core::evidence::Evidence;
 use crate::core::ledger::{Entry, Leg, Purpose, Stage};
-use crate::core::limits::sent_on;
+use crate::core::limits::Period;
 use crate::core::money::Amount;
 use crate::core::receipt::Receipt;
 use crate::core::report::Report;
@@ -24,12 +24,13 @@ use crate::store::{CommitError, Key, Stored, WriteSet, encode};
 
 /// By which rules a payment is judged.
 pub(super) struct Terms<'a> {
-    /// The limits of a single transaction.
-    pub limits: &'a str,
+    /// The limits of a single transaction. None for what only gives back: that has no limits, nor
+    /// does it count towards those of the payer's day.
+    pub limits: Option<&'a str>,
     /// What it costs.
     pub charges: &'a [ChargeRule],
-    /// The organization that bears the business's part of charges.
-    pub business: &'a Organization,
+    /// The organization that bears the business's part of charges, if one takes part.
+    pub business: Option<&'a Organization>,
     /// For how long the same amount may not go to the same customer again.
     pub same_amount_seconds: u32,
 }
@@ -68,6 +69,8 @@ impl Draft<'_> {
             finalized: (state == State::Completed).then_some(self.now),
             expires: None,
             entries: Vec::new(),
+            reverses: None,
+            reversed_by: None,
         }
     }
 }
@@ -83,11 +86,15 @@ pub(super) fn judge(
     stage: Stage,
 ) -> Result<WriteSet, Halt> {
     let day = core.zone().day(transaction.initiated);
-    single_limit(core, terms.limits, transaction.amount, day)?;
+    if let Some(name) = terms.limits {
+        single_limit(core, name, transaction.amount, day)?;
+    }
     transaction.charges = charges(core, terms, transaction, day)?;
     open_accounts(evidence, transaction)?;
     let recent = same_amount(evidence, terms.same_amount_seconds, transaction)?;
-    daily_limit(core, evidence, transaction, day)?;
+    if terms.limits.is_some() {
+        period_limits(core, evidence, transaction, day)?;
+    }
     balances(core, evidence, transaction, day)?;
     let entry = first_entry(transaction, stage)?;
 
@@ -95,9 +102,9 @@ pub(super) fn judge(
     entry.post(&mut write_set, &transaction.receipt, &transaction.command, |account| {
         core.catalogue().bounds(account, day)
     });
-    let holder = &transaction.debit.account.holder;
-    let daily_maximum = core.catalogue().holder_limit(holder, day).daily_maximum.map_or(i64::MAX, Amount::minor);
-    write_set.adjust(sent_on(holder, day), transaction.amount.minor(), 0, daily_maximum);
+    if terms.limits.is_some() {
+        count_sent(core, &mut write_set, transaction, day);
+    }
     if let Some((key, recent)) = recent {
         write_set.put(key, encode(&recent));
     }
@@ -138,9 +145,13 @@ pub(in crate::core) fn bounded(core: &Core, decision: &Decision, error: &CommitE
     if !matches!(first.stage(), Stage::Transfer | Stage::Hold) {
         return None;
     }
-    let day = core.zone().day(transaction.initiated);
-    let code = if *counter == sent_on(&transaction.debit.account.holder, day) {
-        ResultCode::DailyLimit
+    // How much a settlement moves follows from what is there, so it is decided again.
+    if matches!(core.catalogue().command(&transaction.command)?.flow, Flow::Settlement(_)) {
+        return None;
+    }
+    let (day, holder) = (core.zone().day(transaction.initiated), &transaction.debit.account.holder);
+    let code = if let Some(period) = Period::ALL.into_iter().find(|period| *counter == period.sent(holder, day)) {
+        period.exceeded()
     } else if *counter == transaction.debit.account.available() {
         shortage(value.saturating_add(*delta))
     } else if *counter == transaction.credit.account.available() {
@@ -167,21 +178,25 @@ fn single_limit(core: &Core, name: &str, amount: Amount, day: Day) -> Result<(),
 
 /// The charges by the tariffs in force on the day (L8).
 fn charges(core: &Core, terms: &Terms<'_>, transaction: &Transaction, day: Day) -> Result<Vec<Charge>, Halt> {
-    let business = Holder::Organization(terms.business.shortcode.clone());
     let mut charges = Vec::new();
     for rule in terms.charges {
-        let tariff = rule.tariff_for(terms.business.tariff.as_deref());
+        let tariff = rule.tariff_for(terms.business.and_then(|business| business.tariff.as_deref()));
         let bands = core.catalogue().bands(tariff, day);
         let Some(band) = bands.and_then(|bands| band_of(bands, transaction.amount)) else {
             let reason = format!("tariff \"{tariff}\" has no band for {}", transaction.amount);
             return refuse(ResultCode::Internal, reason);
         };
-        let shares = [
-            (transaction.debit.account.clone(), band.customer),
-            (Account::new(business.clone(), AccountKind::ChargesPaid), band.business),
-        ];
-        let due = shares.into_iter().filter(|(_, amount)| amount.is_positive());
-        charges.extend(due.map(|(account, amount)| Charge { label: rule.label.clone(), account, amount }));
+        let mut charge = |account, amount: Amount| {
+            if amount.is_positive() {
+                charges.push(Charge { label: rule.label.clone(), account, amount });
+            }
+        };
+        charge(transaction.debit.account.clone(), band.customer);
+        // The catalogue has no business's part where no business takes part.
+        if let Some(business) = terms.business {
+            let holder = Holder::Organization(business.shortcode.clone());
+            charge(Account::new(holder, AccountKind::ChargesPaid), band.business);
+        }
     }
     Ok(charges)
 }
@@ -189,15 +204,21 @@ fn charges(core: &Core, terms: &Terms<'_>, transaction: &Transaction, day: Day) 
 /// Every account that is touched is open and not frozen.
 fn open_accounts(evidence: &mut Evidence<'_>, transaction: &Transaction) -> Result<(), Halt> {
     let sides = [&transaction.debit.account, &transaction.credit.account];
-    for account in sides.into_iter().chain(transaction.charges.iter().map(|charge| &charge.account)) {
-        let described = || format!("the {} of {}", account.kind.alias(), account.holder);
-        match evidence.load::<OpenAccount>(account.record())? {
-            Some(open) if !open.frozen => {}
-            Some(_) => return refuse(ResultCode::AccountState, format!("{} is frozen", described())),
-            None => return refuse(ResultCode::AccountState, format!("{} does not exist", described())),
-        }
+    let charged = transaction.charges.iter().map(|charge| &charge.account);
+    sides.into_iter().chain(charged).try_for_each(|account| must_be_open(evidence, account))
+}
+
+/// The account is open and not frozen. The provider's always are.
+pub(super) fn must_be_open(evidence: &mut Evidence<'_>, account: &Account) -> Result<(), Halt> {
+    if account.holder == Holder::Provider {
+        return Ok(());
     }
-    Ok(())
+    let described = || format!("the {} of {}", account.kind.alias(), account.holder);
+    match evidence.load::<OpenAccount>(account.record())? {
+        Some(open) if !open.frozen => Ok(()),
+        Some(_) => refuse(ResultCode::AccountState, format!("{} is frozen", described())),
+        None => refuse(ResultCode::AccountState, format!("{} does not exist", described())),
+    }
 }
 
 /// What an organization paid to a customer a moment ago.
@@ -234,14 +255,37 @@ fn same_amount(
     Ok(Some((key, recent)))
 }
 
-fn daily_limit(core: &Core, evidence: &Evidence<'_>, transaction: &Transaction, day: Day) -> Result<(), Halt> {
+/// What the payer sent on this day, in this week, month and year leaves room for it.
+fn period_limits(core: &Core, evidence: &Evidence<'_>, transaction: &Transaction, day: Day) -> Result<(), Halt> {
     let holder = &transaction.debit.account.holder;
-    let Some(maximum) = core.catalogue().holder_limit(holder, day).daily_maximum else { return Ok(()) };
-    let sent = Amount::from_minor(evidence.facts().counter(&sent_on(holder, day))?);
-    if sent.checked_add(transaction.amount).is_none_or(|after| after > maximum) {
-        return refuse(ResultCode::DailyLimit, format!("{holder} sent {sent} today, and {maximum} are allowed"));
+    let limit = core.catalogue().holder_limit(holder, day);
+    for period in Period::ALL {
+        let Some(maximum) = period.maximum(&limit) else { continue };
+        let sent = Amount::from_minor(evidence.facts().counter(&period.sent(holder, day))?);
+        if sent.checked_add(transaction.amount).is_none_or(|after| after > maximum) {
+            let reason = format!("{holder} sent {sent} in this {period:?}, and {maximum} are allowed");
+            return refuse(period.exceeded(), reason);
+        }
     }
     Ok(())
+}
+
+/// Counts it in all periods, within their limits.
+fn count_sent(core: &Core, write_set: &mut WriteSet, transaction: &Transaction, day: Day) {
+    let holder = &transaction.debit.account.holder;
+    let limit = core.catalogue().holder_limit(holder, day);
+    for period in Period::ALL {
+        let ceiling = period.maximum(&limit).map_or(i64::MAX, Amount::minor);
+        write_set.adjust(period.sent(holder, day), transaction.amount.minor(), 0, ceiling);
+    }
+}
+
+/// Takes back what was counted of a payment that came to nothing.
+pub(super) fn uncount_sent(core: &Core, write_set: &mut WriteSet, transaction: &Transaction) {
+    let (day, holder) = (core.zone().day(transaction.initiated), &transaction.debit.account.holder);
+    for period in Period::ALL {
+        write_set.adjust(period.sent(holder, day), transaction.amount.minor().saturating_neg(), 0, i64::MAX);
+    }
 }
 
 /// The payer has enough, and the payee will not have too much. The commit checks the same bounds

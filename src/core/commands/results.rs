@@ -1,4 +1,4 @@
-//! The result parameters of transfers (protocol.md 3.5), in the order in which they are seen live.
+//! What is reported of transactions, and the result parameters of transfers (protocol.md 3.5), in the order in which they are seen live.
 
 use super::{Case, payment};
 use crate::core::accounts::{Account, AccountKind};
@@ -6,7 +6,7 @@ use crate::core::catalogue::ResultStyle;
 use crate::core::codes::ResultCode;
 use crate::core::decision::Decision;
 use crate::core::report::{CapturedBalance, OrganizationBalances, Report, ReportValue};
-use crate::core::transaction::Transaction;
+use crate::core::transaction::{Side, Transaction};
 use crate::store::{Key, WriteSet};
 
 /// The counters that a report shows, each once.
@@ -40,19 +40,14 @@ impl Captures {
     }
 }
 
-/// The decision to make a transfer.
+/// The decision that makes a transaction true, and reports it with these parameters.
 pub(super) fn completed(
     case: &Case<'_>,
-    style: ResultStyle,
     transaction: Transaction,
     mut write_set: WriteSet,
-    registered: bool,
+    parameters: Vec<(String, ReportValue)>,
+    captures: Captures,
 ) -> Decision {
-    let mut captures = Captures::default();
-    let parameters = match style {
-        ResultStyle::B2c => to_customer(case, &transaction, registered, &mut captures),
-        ResultStyle::B2b => to_business(case, &transaction, &mut captures),
-    };
     let report = Report {
         parameters,
         reference: case.attempt.reference.clone(),
@@ -63,6 +58,29 @@ pub(super) fn completed(
     Decision { report, write_set, captures: captures.into_keys(), private, transaction: Some(transaction) }
 }
 
+/// The parameters of a transfer.
+pub(super) fn of_transfer(
+    case: &Case<'_>,
+    style: ResultStyle,
+    transaction: &Transaction,
+    registered: bool,
+    captures: &mut Captures,
+) -> Vec<(String, ReportValue)> {
+    match style {
+        ResultStyle::B2c => to_customer(case, transaction, registered, captures),
+        ResultStyle::B2b => to_business(case, transaction, captures),
+        ResultStyle::BankWithdrawal => to_bank(case, transaction, captures),
+    }
+}
+
+/// Whether whoever is paid is a registered customer, and the name.
+pub(super) fn recipient(side: &Side, registered: bool) -> [(&'static str, ReportValue); 2] {
+    [
+        ("B2CRecipientIsRegisteredCustomer", ReportValue::text(if registered { "Y" } else { "N" })),
+        ("ReceiverPartyPublicName", ReportValue::text(side.public_name())),
+    ]
+}
+
 fn to_customer(
     case: &Case<'_>,
     transaction: &Transaction,
@@ -71,12 +89,13 @@ fn to_customer(
 ) -> Vec<(String, ReportValue)> {
     let payer = |kind| Account::new(transaction.debit.account.holder.clone(), kind);
     let mut funds = |kind| ReportValue::Funds { index: captures.available(&payer(kind)) };
+    let [registered, name] = recipient(&transaction.credit, registered);
     keyed([
         ("TransactionAmount", ReportValue::text(transaction.amount.to_string())),
         ("TransactionReceipt", ReportValue::text(transaction.receipt.as_str())),
-        ("B2CRecipientIsRegisteredCustomer", ReportValue::text(if registered { "Y" } else { "N" })),
+        registered,
         ("B2CChargesPaidAccountAvailableFunds", funds(AccountKind::ChargesPaid)),
-        ("ReceiverPartyPublicName", ReportValue::text(transaction.credit.public_name())),
+        name,
         ("TransactionCompletedDateTime", ReportValue::text(case.core.zone().dotted(case.now))),
         ("B2CUtilityAccountAvailableFunds", funds(AccountKind::Utility)),
         ("B2CWorkingAccountAvailableFunds", funds(AccountKind::Working)),
@@ -89,21 +108,33 @@ fn to_business(case: &Case<'_>, transaction: &Transaction, captures: &mut Captur
     let debit = &transaction.debit.account;
     let balance = captures.balance(debit);
     let structured = || ReportValue::Structured { balance, currency: currency() };
-    let affected =
-        OrganizationBalances { shortcode: None, accounts: Some(vec![(debit.kind.alias().to_owned(), balance)]) };
     keyed([
         ("InitiatorAccountCurrentBalance", structured()),
         ("DebitAccountCurrentBalance", structured()),
         ("Amount", ReportValue::text(transaction.amount.to_string())),
-        (
-            "DebitPartyAffectedAccountBalance",
-            ReportValue::Accounts { currency: currency(), organizations: vec![affected] },
-        ),
+        ("DebitPartyAffectedAccountBalance", affected(case, debit, balance)),
         ("TransCompletedTime", ReportValue::text(case.core.zone().compact(case.now))),
         ("DebitPartyCharges", ReportValue::text(debit_party_charges(transaction, case.core.currency()))),
         ("ReceiverPartyPublicName", ReportValue::text(transaction.credit.public_name())),
         ("Currency", ReportValue::text(currency())),
     ])
+}
+
+fn to_bank(case: &Case<'_>, transaction: &Transaction, captures: &mut Captures) -> Vec<(String, ReportValue)> {
+    let debit = &transaction.debit.account;
+    let balance = captures.balance(debit);
+    keyed([
+        ("Amount", ReportValue::text(transaction.amount.to_string())),
+        ("DebitPartyCharges", ReportValue::text(debit_party_charges(transaction, case.core.currency()))),
+        ("TransCompletedTime", ReportValue::text(case.core.zone().compact(case.now))),
+        ("DebitPartyAffectedAccountBalance", affected(case, debit, balance)),
+    ])
+}
+
+fn affected(case: &Case<'_>, account: &Account, balance: CapturedBalance) -> ReportValue {
+    let accounts = Some(vec![(account.kind.alias().to_owned(), balance)]);
+    let organizations = vec![OrganizationBalances { shortcode: None, accounts }];
+    ReportValue::Accounts { currency: case.core.currency().to_owned(), organizations }
 }
 
 /// `Fee For B2C Payment|KES|33.00`, as many as the payer has to bear.

@@ -1,25 +1,20 @@
-//! Payments that third parties start: from an organization to a subscriber or to an organization,
-//! moved at once. One flow for all of them; what differs is in the catalogue.
+//! Payments that third parties start: from an organization to a subscriber, to an organization or
+//! to the provider, moved at once. One flow for all of them; what differs is in the catalogue.
 
 use super::attempt::{Halt, refuse};
 use super::gates::{self, Acting, identifier};
+use super::parties::{self, Resolved, organization_side};
 use super::payment::{self, Draft, Terms};
+use super::results::Captures;
 use super::{Case, parameters, results};
-use crate::core::accounts::{Account, AccountKind, Holder};
+use crate::core::accounts::AccountKind;
 use crate::core::catalogue::{Customers, Relation, SideRule, TransferRules};
 use crate::core::codes::ResultCode;
 use crate::core::decision::Decision;
-use crate::core::directory::{Organization, Subscriber, load_subscriber};
-use crate::core::ids::Msisdn;
+use crate::core::directory::{Organization, Subscriber};
 use crate::core::ledger::Stage;
 use crate::core::money::Amount;
-use crate::core::transaction::{Side, State};
-
-/// The resolved payee.
-enum Payee {
-    Organization(Organization),
-    Subscriber(Subscriber),
-}
+use crate::core::transaction::State;
 
 /// Decides a transfer.
 pub(super) fn decide(case: &mut Case<'_>, acting: &Acting, rules: &TransferRules) -> Result<Decision, Halt> {
@@ -38,19 +33,19 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting, rules: &TransferRules
     }
 
     let registered = match &payee {
-        Payee::Organization(_) => true,
-        Payee::Subscriber(subscriber) => subscriber.registered,
+        Resolved::Subscriber(subscriber) => subscriber.registered,
+        Resolved::Organization(_) | Resolved::Provider => true,
     };
     let terms = Terms {
-        limits: &rules.limits,
+        limits: Some(&rules.limits),
         charges: &rules.charges,
-        business: &payer,
+        business: Some(&payer),
         same_amount_seconds: rules.same_amount_seconds,
     };
     let draft = Draft {
         attempt: &case.attempt,
         debit: organization_side(&payer, rules.debit.account),
-        credit: payee.side(&rules.credit),
+        credit: payee.side(rules.credit.account),
         amount,
         account_reference: case.order.parameter("AccountReference").map(str::to_owned),
         receipt: case.core.receipt(case.now, case.draw),
@@ -58,7 +53,11 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting, rules: &TransferRules
     };
     let mut transaction = draft.transaction(State::Completed);
     match payment::judge(case.core, &mut case.evidence, &terms, &mut transaction, Stage::Transfer) {
-        Ok(write_set) => Ok(results::completed(case, rules.result, transaction, write_set, registered)),
+        Ok(write_set) => {
+            let mut captures = Captures::default();
+            let parameters = results::of_transfer(case, rules.result, &transaction, registered, &mut captures);
+            Ok(results::completed(case, transaction, write_set, parameters, captures))
+        }
         Err(Halt::Refused(refusal)) => Ok(payment::declined(transaction, case.attempt.reference.clone(), refusal)),
         Err(halt) => Err(halt),
     }
@@ -69,15 +68,16 @@ fn names(case: &Case<'_>, home: &Organization) -> bool {
     case.order.primary.as_ref().is_none_or(|party| party.identifier.trim() == home.shortcode.as_str())
 }
 
-fn parties(case: &mut Case<'_>, rules: &TransferRules) -> Result<(Organization, Payee), Halt> {
+fn parties(case: &mut Case<'_>, rules: &TransferRules) -> Result<(Organization, Resolved), Halt> {
     let (primary, receiver) = (case.order.primary.as_ref(), case.order.receiver.as_ref());
     let payer = gates::organization(&mut case.evidence, primary, &rules.debit.identifiers, ResultCode::PrimaryParty)?;
     let payee = match receiver {
-        None if rules.relation == Relation::Same => Payee::Organization(payer.clone()),
+        _ if AccountKind::PROVIDER.contains(&rules.credit.account) => Resolved::Provider,
+        None if rules.relation == Relation::Same => Resolved::Organization(payer.clone()),
         Some(party) if party.identifier_type == identifier::MSISDN => {
-            Payee::Subscriber(subscriber(case, &party.identifier, &rules.credit)?)
+            Resolved::Subscriber(subscriber(case, &party.identifier, &rules.credit)?)
         }
-        _ => Payee::Organization(gates::organization(
+        _ => Resolved::Organization(gates::organization(
             &mut case.evidence,
             receiver,
             &rules.credit.identifiers,
@@ -91,33 +91,19 @@ fn subscriber(case: &mut Case<'_>, text: &str, rule: &SideRule) -> Result<Subscr
     if !rule.identifiers.contains(&identifier::MSISDN) {
         return refuse(ResultCode::ReceiverParty, format!("{} does not pay phone numbers", case.service.command));
     }
-    let Ok(msisdn) = Msisdn::parse(text, case.core.catalogue().numbering()) else {
-        return refuse(ResultCode::ReceiverParty, format!("{text:?} is no phone number of this country"));
-    };
-    match load_subscriber(&mut case.evidence, &msisdn)? {
-        Some(subscriber) => Ok(subscriber),
-        None => refuse(ResultCode::ReceiverParty, format!("there is no subscriber {msisdn}")),
-    }
+    parties::subscriber(&mut case.evidence, case.core.catalogue().numbering(), text, ResultCode::ReceiverParty)
 }
 
 /// The states of the parties, and what the service and the payee's products allow between them.
-fn permitted(case: &mut Case<'_>, rules: &TransferRules, payer: &Organization, payee: &Payee) -> Result<(), Halt> {
-    if !payer.status.may_act() {
-        let reason = format!("organization {} is {:?}", payer.shortcode, payer.status);
-        return refuse(ResultCode::DebitPartyState, reason);
-    }
+fn permitted(case: &mut Case<'_>, rules: &TransferRules, payer: &Organization, payee: &Resolved) -> Result<(), Halt> {
+    Resolved::Organization(payer.clone()).must_pay()?;
+    payee.must_be_payable()?;
     match payee {
-        Payee::Organization(payee) if !payee.status.may_receive() => {
-            refuse(ResultCode::CreditPartyState, format!("organization {} is {:?}", payee.shortcode, payee.status))
-        }
-        Payee::Subscriber(payee) if !payee.status.may_receive() => {
-            refuse(ResultCode::CreditPartyState, format!("subscriber {} is {:?}", payee.msisdn, payee.status))
-        }
-        Payee::Subscriber(payee) if rules.credit.customers == Customers::Registered && !payee.registered => {
+        Resolved::Subscriber(payee) if rules.credit.customers == Customers::Registered && !payee.registered => {
             refuse(ResultCode::CustomerType, format!("subscriber {} is not registered", payee.msisdn))
         }
-        Payee::Subscriber(_) => Ok(()),
-        Payee::Organization(payee) => {
+        Resolved::Subscriber(_) | Resolved::Provider => Ok(()),
+        Resolved::Organization(payee) => {
             gates::must_relate(&mut case.evidence, rules.relation, payer, payee)?;
             gates::must_receive(case.core.catalogue(), payee, case.service)
         }
@@ -132,27 +118,5 @@ fn parameters(case: &Case<'_>) -> Result<Amount, Halt> {
 fn bring_back_reference(case: &mut Case<'_>) {
     if let Some(reference) = case.order.parameter("AccountReference") {
         case.attempt.reference.insert(0, ("BillReferenceNumber".to_owned(), reference.to_owned()));
-    }
-}
-
-/// An organization as one side of a transaction.
-pub(super) fn organization_side(organization: &Organization, kind: AccountKind) -> Side {
-    let holder = Holder::Organization(organization.shortcode.clone());
-    Side { account: Account::new(holder, kind), name: organization.name.clone() }
-}
-
-/// A subscriber as one side of a transaction.
-pub(super) fn subscriber_side(subscriber: &Subscriber, kind: AccountKind) -> Side {
-    let holder = Holder::Subscriber(subscriber.msisdn.clone());
-    let name = if subscriber.registered { subscriber.name.public() } else { String::new() };
-    Side { account: Account::new(holder, kind), name }
-}
-
-impl Payee {
-    fn side(&self, rule: &SideRule) -> Side {
-        match self {
-            Self::Organization(organization) => organization_side(organization, rule.account),
-            Self::Subscriber(subscriber) => subscriber_side(subscriber, rule.account),
-        }
     }
 }

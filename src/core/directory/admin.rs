@@ -296,6 +296,8 @@ fn funding(
         finalized: Some(now),
         expires: None,
         entries: vec![Entry::new(Stage::Transfer, now, legs)?],
+        reverses: None,
+        reversed_by: None,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Subscribers' payments: reserved, then moved or given back.
 
 use crate::core::directory::{self, NewOrganization};
+use crate::core::limits::Period;
 use crate::core::testing::{AMINA, BULK, PAYBILL, STRANGER, TILL, World, shortcode};
 use crate::core::{AccountKind, CancelReason, Credential, Receipt, SettleError, State};
 use crate::store::{CommitError, Read as _};
@@ -96,11 +97,11 @@ fn what_is_cancelled_goes_back_with_its_charge_and_its_part_of_the_day() {
         assert_eq!(world.balance(AMINA, AccountKind::Working), ("10000.00".into(), "0.00".into()));
     }
     world.assert_books();
-    let sent = crate::core::limits::sent_on(
-        &crate::core::testing::account(AMINA, AccountKind::Working).holder,
-        world.core.zone().day(world.now),
-    );
-    assert_eq!(world.facts.counter(&sent), Ok(0));
+    let holder = crate::core::testing::account(AMINA, AccountKind::Working).holder;
+    for period in Period::ALL {
+        let sent = period.sent(&holder, world.core.zone().day(world.now));
+        assert_eq!(world.facts.counter(&sent), Ok(0), "{period:?}");
+    }
 }
 
 #[test]

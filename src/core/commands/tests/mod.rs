@@ -1,7 +1,11 @@
 //! Tests of the commands, one file per subject.
 
 mod customer_payments;
+mod handsets;
+mod limits;
 mod model;
 mod queries;
 mod refusals;
+mod reversals;
+mod settlements;
 mod transfers;

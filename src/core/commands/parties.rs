@@ -1,0 +1,91 @@
+//! The parties of a payment, once they are found: an organization, a subscriber or the provider.
+
+use super::attempt::{Halt, refuse};
+use crate::core::accounts::{Account, AccountKind, Holder};
+use crate::core::codes::ResultCode;
+use crate::core::directory::{Organization, Status, Subscriber, load_subscriber};
+use crate::core::evidence::Evidence;
+use crate::core::ids::{Msisdn, Numbering};
+use crate::core::transaction::Side;
+
+/// Who pays or is paid.
+pub(super) enum Resolved {
+    Organization(Organization),
+    Subscriber(Subscriber),
+    Provider,
+}
+
+impl Resolved {
+    /// It as one side of a transaction, with this account.
+    pub fn side(&self, kind: AccountKind) -> Side {
+        match self {
+            Self::Organization(organization) => organization_side(organization, kind),
+            Self::Subscriber(subscriber) => subscriber_side(subscriber, kind),
+            Self::Provider => Side { account: Account::of_provider(kind), name: kind.alias().to_owned() },
+        }
+    }
+
+    /// The organization, if it is one.
+    pub fn organization(&self) -> Option<&Organization> {
+        match self {
+            Self::Organization(organization) => Some(organization),
+            Self::Subscriber(_) | Self::Provider => None,
+        }
+    }
+
+    /// It is in a state in which it pays.
+    pub fn must_pay(&self) -> Result<(), Halt> {
+        match self.status() {
+            Some((who, status)) if !status.may_act() => {
+                refuse(ResultCode::DebitPartyState, format!("{who} is {status:?}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// It is in a state in which it is paid.
+    pub fn must_be_payable(&self) -> Result<(), Halt> {
+        match self.status() {
+            Some((who, status)) if !status.may_receive() => {
+                refuse(ResultCode::CreditPartyState, format!("{who} is {status:?}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn status(&self) -> Option<(String, Status)> {
+        match self {
+            Self::Organization(it) => Some((format!("organization {}", it.shortcode), it.status)),
+            Self::Subscriber(it) => Some((format!("subscriber {}", it.msisdn), it.status)),
+            Self::Provider => None,
+        }
+    }
+}
+
+/// An organization as one side of a transaction.
+pub(super) fn organization_side(organization: &Organization, kind: AccountKind) -> Side {
+    let holder = Holder::Organization(organization.shortcode.clone());
+    Side { account: Account::new(holder, kind), name: organization.name.clone() }
+}
+
+fn subscriber_side(subscriber: &Subscriber, kind: AccountKind) -> Side {
+    let holder = Holder::Subscriber(subscriber.msisdn.clone());
+    let name = if subscriber.registered { subscriber.name.public() } else { String::new() };
+    Side { account: Account::new(holder, kind), name }
+}
+
+/// The subscriber with this phone number; refused with this code if there is none.
+pub(super) fn subscriber(
+    evidence: &mut Evidence<'_>,
+    numbering: &Numbering,
+    text: &str,
+    code: ResultCode,
+) -> Result<Subscriber, Halt> {
+    let Ok(msisdn) = Msisdn::parse(text, numbering) else {
+        return refuse(code, format!("{text:?} is no phone number of this country"));
+    };
+    match load_subscriber(evidence, &msisdn)? {
+        Some(subscriber) => Ok(subscriber),
+        None => refuse(code, format!("there is no subscriber {msisdn}")),
+    }
+}

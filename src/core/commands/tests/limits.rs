@@ -1,0 +1,81 @@
+//! The limits of days, weeks, months and years.
+
+use crate::core::catalogue::SHIPPED;
+use crate::core::testing::{AMINA, PAYBILL, World, account};
+use crate::core::{AccountKind, CancelReason, Catalogue};
+use crate::store::CommitError;
+
+const DAY: u64 = 86_400;
+
+/// A world in which subscribers have these limits, beside that of a day of 4,000.00.
+fn limited(limits: &str) -> World {
+    let texts = SHIPPED.iter().map(|(name, text)| {
+        let rule = format!("rule = {{ daily_maximum = \"4000\", balance_maximum = \"500000.00\", {limits} }} }},");
+        let changed =
+            text.replace("rule = { daily_maximum = \"500000.00\", balance_maximum = \"500000.00\" } },", &rule);
+        ((*name).to_owned(), changed)
+    });
+    let mut world = World::under(Catalogue::parse(&texts.collect::<Vec<_>>()).unwrap());
+    world.fund(account(AMINA, AccountKind::Working), "100000");
+    world
+}
+
+/// Amina pays; the code, and the payment completed if it was allowed.
+fn pays(world: &mut World, amount: &str) -> String {
+    let payment = world.handset("CustomerPayBillOnline", PAYBILL, amount);
+    let seen = world.authorize(&payment);
+    if seen.code() == "0" {
+        let completed = world.core.complete(&world.facts, &seen.decision.report.receipt, None, world.now).unwrap();
+        world.settle(completed);
+    }
+    seen.code().to_owned()
+}
+
+#[test]
+fn each_period_has_its_limit_its_code_and_its_end() {
+    // It is Tuesday, 2023-11-21: days to the next Monday, month and year.
+    let periods = [("weekly", "2008", 6), ("monthly", "2009", 10), ("yearly", "2010", 41)];
+    for (period, code, days) in periods {
+        let mut world = limited(&format!("{period}_maximum = \"6000\""));
+        assert_eq!(pays(&mut world, "4000"), "0");
+        assert_eq!(pays(&mut world, "1"), "4", "{period}");
+        world.pass(DAY);
+        assert_eq!(pays(&mut world, "2000.01"), code, "{period}");
+        assert_eq!(pays(&mut world, "2000"), "0", "{period}");
+        world.pass((days - 2) * DAY + 3_599);
+        assert_eq!(pays(&mut world, "1"), code, "{period}");
+        world.pass(1);
+        assert_eq!(pays(&mut world, "1"), "0", "{period}");
+        world.assert_books();
+    }
+}
+
+#[test]
+fn what_is_given_back_counts_in_no_period() {
+    let limits = "weekly_maximum = \"3000\", monthly_maximum = \"3000\", yearly_maximum = \"3000\"";
+    let mut world = limited(limits);
+    let payment = world.handset("CustomerPayBillOnline", PAYBILL, "3000");
+    let receipt = world.authorize(&payment).decision.report.receipt;
+    assert_eq!(pays(&mut world, "1"), "2008");
+    let cancelled = world.core.cancel(&world.facts, &receipt, CancelReason::Unreachable, world.now).unwrap();
+    world.settle(cancelled);
+    assert_eq!(pays(&mut world, "3000"), "0");
+}
+
+#[test]
+fn l2_a_limit_holds_when_payments_race() {
+    let mut world = limited("monthly_maximum = \"3000\"");
+    let payments = [
+        world.handset("CustomerPayBillOnline", PAYBILL, "2000"),
+        world.handset("CustomerPayBillOnline", PAYBILL, "1001"),
+    ];
+    let decisions = payments.map(|payment| {
+        let draw = world.draw();
+        world.core.authorize(&world.facts, &payment, world.now, draw).unwrap()
+    });
+    let [one, other] = decisions;
+    world.settle(one);
+    let (other, error) = world.attempt(other).unwrap_err();
+    assert!(matches!(error, CommitError::Bound { .. }), "{error}");
+    assert_eq!(world.core.bounded(&other, &error).unwrap().report.code.as_str(), "2009");
+}
