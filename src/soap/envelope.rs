@@ -385,3 +385,6 @@ fn unexpected(found: Name<'_>, expected: &str) -> (FaultCode, Problem) {
     let kind = ViolationKind::Unexpected { element: found.local.to_owned() };
     (FaultCode::Client, Problem::here(kind, expected, &found.to_string()))
 }
+
+#[cfg(test)]
+mod tests;
