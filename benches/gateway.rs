@@ -20,8 +20,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
-use lango::access::{security_credential, sp_password};
-use lango::cli::deployment::{self, BULK, Ports, ReadDemonstration, read_demonstration, shillings};
+use lango::cli::deployment::{self, BULK, Ports, ReadDemonstration, shillings};
 use lango::cli::receiver::{Call, Receiver};
 use lango::cli::soap_client::Identity;
 use lango::clock::{SystemClock, Zone};
@@ -29,10 +28,7 @@ use lango::config;
 use lango::core::directory::{self, PersonName};
 use lango::core::{Account, AccountKind, Amount, Catalogue, Core, CoreSettings, Draw, Holder, Msisdn, Shortcode};
 use lango::entropy::SystemEntropy;
-use lango::mminterface::{
-    Caller, CallerHeader, InitiatorFields, PartyFields, RequestDocument, read_response, read_result,
-    write_acknowledgement, write_request_document, write_request_envelope,
-};
+use lango::mminterface::{PartyFields, RequestDocument, read_response, read_result, write_acknowledgement};
 use lango::node::{Seams, open_store};
 use lango::store::Store;
 use rustls::pki_types::pem::PemObject;
@@ -56,10 +52,9 @@ async fn measure(payments: usize, connections: usize) -> Result<()> {
     let dir = folder.path().join("lango");
     let ports = Ports { third_party: free()?, handset: free()?, metrics: free()?, receiver: free()?.port() };
     let seams = Seams { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
-    deployment::write_demonstration(&dir, Some(ports), &seams).await?;
+    let demonstration = deployment::write_demonstration(&dir, Some(ports), &seams).await?;
     quiet(&dir)?;
     endow(&dir, &seams).await?;
-    let demonstration = read_demonstration(&dir.join("lango.toml"))?;
     let mut results = receive(&demonstration).await?;
     let node = Node::serve(&dir)?;
 
@@ -154,46 +149,20 @@ fn tls(demonstration: &ReadDemonstration) -> Result<TlsConnector> {
 }
 
 /// The requests, made beforehand. All have the same SecurityCredential, as real programs do.
-fn messages(demonstration: &ReadDemonstration, payments: usize) -> Result<Vec<(String, Bytes)>> {
-    let file = &demonstration.file;
-    let certificate = demonstration.read(&file.initiator.credential_cert)?;
-    let credential = security_credential(&file.initiator.password, &certificate)?;
-    let time_stamp = "20261123104512";
-    let header = CallerHeader {
-        sp_id: file.third_party.sp_id.clone(),
-        sp_password: Some(sp_password(&file.third_party.sp_id, &file.third_party.password, time_stamp)),
-        service_id: Some(file.third_party.service_id.clone()),
-        time_stamp: Some(time_stamp.into()),
-    };
-    let party = |identifier_type, identifier: String| PartyFields { identifier_type, identifier, short_code: None };
+fn messages(shop: &ReadDemonstration, payments: usize) -> Result<Vec<(String, Bytes)>> {
+    let like = shop.pay_out("", &shop.salary())?;
     let message = |at: usize| {
-        let id = format!("{}_Mashamba_{at:010}", file.initiator.shortcode);
+        let id = format!("{}_Mashamba_{at:010}", shop.file.initiator.shortcode);
         // No amount twice to one subscriber: the same within two minutes would be refused.
         let amount = Amount::from_minor(shillings(10) + i64::try_from(at / SUBSCRIBERS).unwrap_or_default());
+        let receiver = PartyFields { identifier_type: 1, identifier: msisdn(at % SUBSCRIBERS), short_code: None };
         let document = RequestDocument {
-            command_id: "BusinessPayment".into(),
             originator_conversation_id: id.clone(),
-            remark: Some("November".into()),
             parameters: vec![("Amount".into(), amount.to_string())],
-            timestamp: Some("2026-11-23T10:45:12.0000521Z".into()),
-            caller: Caller {
-                caller_type: "2".into(),
-                third_party_id: Some("broker_4".into()),
-                result_url: Some(format!("{}/result", file.receiver.url)),
-                ..Caller::default()
-            },
-            initiator: Some(InitiatorFields {
-                identifier_type: 11,
-                identifier: file.initiator.name.clone(),
-                security_credential: credential.clone(),
-                short_code: Some(file.initiator.shortcode.clone()),
-            }),
-            primary_party: Some(party(4, file.initiator.shortcode.clone())),
-            receiver_party: Some(party(1, msisdn(at % SUBSCRIBERS))),
-            key_owner: Some(1),
-            ..RequestDocument::default()
+            receiver_party: Some(receiver),
+            ..like.clone()
         };
-        (id, Bytes::from(write_request_envelope(&header, &write_request_document(&document))))
+        (id, Bytes::from(shop.envelope(shop.claim(), &document)))
     };
     Ok((0..payments).map(message).collect())
 }

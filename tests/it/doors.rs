@@ -3,7 +3,7 @@
 use std::fs;
 
 use lango::access::{Secret, Vault, third_party};
-use lango::cli::deployment::{THIRD_PARTY, read_demonstration};
+use lango::cli::deployment::THIRD_PARTY;
 use lango::cli::soap_client::SoapClient;
 use lango::entropy::SystemEntropy;
 use lango::mminterface::read_response;
@@ -14,7 +14,7 @@ use crate::house::{Deployed, House, free_address};
 #[tokio::test(flavor = "multi_thread")]
 async fn health_and_metrics_are_told_on_their_own_door() {
     let mut house = House::built().await;
-    let document = house.stage.pay_out("counted", &house.stage.salary()).unwrap();
+    let document = house.shop().pay_out("counted", &house.shop().salary()).unwrap();
     house.stage.ask(&house.teller, "/mminterface/request", &document).await.unwrap();
     house.stage.result(&house.teller).await.unwrap();
     let metrics = SoapClient::plain(house.stage.addresses().metrics);
@@ -34,13 +34,13 @@ async fn health_and_metrics_are_told_on_their_own_door() {
 #[tokio::test(flavor = "multi_thread")]
 async fn s5_no_secret_of_the_demonstration_is_in_its_data() {
     let mut house = House::built().await;
-    let document = house.stage.pay_out("secret", &house.stage.salary()).unwrap();
+    let document = house.shop().pay_out("secret", &house.shop().salary()).unwrap();
     let credential = document.initiator.as_ref().unwrap().security_credential.clone();
     house.stage.ask(&house.teller, "/mminterface/request", &document).await.unwrap();
     house.stage.result(&house.teller).await.unwrap();
-    let demonstration = house.stage.demonstration().clone();
+    let file = house.shop().file.clone();
     let data = house.dir().join("data");
-    let secrets = [demonstration.sp_password, demonstration.operator_password, credential];
+    let secrets = [file.third_party.password, file.initiator.password, credential];
     // Looked for while the node runs and after it has closed, when everything is in the index.
     assert_eq!(files_with(&data, &secrets), Vec::<String>::new());
     let House { stage, folder, .. } = house;
@@ -79,7 +79,10 @@ async fn the_plain_door_is_closed_until_settings_and_the_partners_record_open_it
     let program = SoapClient::plain(plain);
     let ask = async || {
         let served = deployed.served();
-        let reply = program.post("/mminterface/request", balance_message(&deployed)).await.unwrap();
+        let shop = &deployed.demonstration;
+        let document = shop.balance(&format!("balance-{}", free_address().port())).unwrap();
+        let message = shop.envelope(shop.claim(), &document);
+        let reply = program.post("/mminterface/request", message).await.unwrap();
         served.terminated();
         read_response(&reply.body).unwrap().response_code
     };
@@ -90,43 +93,10 @@ async fn the_plain_door_is_closed_until_settings_and_the_partners_record_open_it
     let store = lango::node::open_store(&settings).unwrap();
     let (mut party, _) = third_party::read(&*store, THIRD_PARTY).unwrap().unwrap();
     party.plain_requests = true;
-    party.seal_password(&Secret::new(deployed.demonstration.sp_password.clone()), &vault, &SystemEntropy).unwrap();
+    party
+        .seal_password(&Secret::new(deployed.demonstration.file.third_party.password.clone()), &vault, &SystemEntropy)
+        .unwrap();
     store.commit(third_party::save(&*store, &party).unwrap()).await.unwrap();
     tokio::task::spawn_blocking(move || store.close()).await.unwrap();
     assert_eq!(ask().await, "0");
-}
-
-/// A balance enquiry of the shop.
-fn balance_message(deployed: &Deployed) -> String {
-    use lango::access::sp_password;
-    use lango::mminterface::{Caller, CallerHeader, InitiatorFields, PartyFields, RequestDocument};
-    use lango::mminterface::{write_request_document, write_request_envelope};
-    let file = read_demonstration(&deployed.config()).unwrap().file;
-    let document = RequestDocument {
-        command_id: "AccountBalance".into(),
-        originator_conversation_id: format!("balance-{}", free_address().port()),
-        parameters: vec![("ShortCode".into(), file.initiator.shortcode.clone())],
-        timestamp: Some(String::new()),
-        caller: Caller { caller_type: "2".into(), ..Caller::default() },
-        initiator: Some(InitiatorFields {
-            identifier_type: 11,
-            identifier: file.initiator.name.clone(),
-            security_credential: "bm9uZQ==".into(),
-            short_code: Some(file.initiator.shortcode.clone()),
-        }),
-        receiver_party: Some(PartyFields {
-            identifier_type: 4,
-            identifier: file.initiator.shortcode,
-            short_code: None,
-        }),
-        key_owner: Some(1),
-        ..RequestDocument::default()
-    };
-    let header = CallerHeader {
-        sp_id: file.third_party.sp_id.clone(),
-        sp_password: Some(sp_password(&file.third_party.sp_id, &file.third_party.password, "1")),
-        service_id: None,
-        time_stamp: Some("1".into()),
-    };
-    write_request_envelope(&header, &write_request_document(&document))
 }

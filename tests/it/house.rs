@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use lango::cli::demo::stage::Stage;
 use lango::cli::demo::teller::Teller;
-use lango::cli::deployment::{self, Demonstration, Ports};
+use lango::cli::deployment::{self, Ports, ReadDemonstration};
 use lango::clock::SystemClock;
 use lango::core::accounts::ledger_sum;
 use lango::entropy::SystemEntropy;
@@ -36,6 +36,11 @@ impl House {
         self.folder.path()
     }
 
+    /// The third party's program, which knows what `demo.json` says.
+    pub fn shop(&self) -> &ReadDemonstration {
+        self.stage.demonstration()
+    }
+
     /// Stops the node; the ledger must sum to zero.
     pub async fn torn_down(self) {
         assert_eq!(ledger_sum(self.stage.store()).unwrap(), 0, "l1: the ledger does not sum to zero");
@@ -55,7 +60,7 @@ pub fn lango() -> Command {
 /// A deployment on ports of its own, for the binary to serve.
 pub struct Deployed {
     pub folder: TempDir,
-    pub demonstration: Demonstration,
+    pub demonstration: ReadDemonstration,
 }
 
 impl Deployed {

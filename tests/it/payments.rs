@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lango::cli::demo::stage::{PayOut, REQUEST_PATH, answer};
-use lango::cli::deployment::{BULK, CASHIER, PAYBILL, SUBSCRIBERS, read_demonstration, shillings};
+use lango::cli::demo::stage::{REQUEST_PATH, answer};
+use lango::cli::deployment::{BULK, CASHIER, PAYBILL, PayOut, SUBSCRIBERS, shillings};
 use lango::cli::receiver::Receiver;
 use lango::cli::soap_client::{Identity, SoapClient};
 use lango::core::accounts::{balances, ledger_sum};
 use lango::core::{AccountKind, Holder, Msisdn, Shortcode};
-use lango::mminterface::{read_response, read_result, write_acknowledgement, write_request_document};
+use lango::mminterface::{read_response, read_result, write_acknowledgement};
 
 use crate::house::{Deployed, House, PATIENCE};
 
@@ -19,8 +19,8 @@ const REPEATS: usize = 16;
 async fn l6_one_request_sent_many_times_at_once_pays_once() {
     let mut house = House::built().await;
     let before = house.stage.funds(BULK.shortcode, AccountKind::Utility).unwrap();
-    let document = house.stage.pay_out("one-id", &house.stage.salary()).unwrap();
-    let message = house.stage.envelope(&house.stage.shop_claims(), &write_request_document(&document));
+    let document = house.shop().pay_out("one-id", &house.shop().salary()).unwrap();
+    let message = house.shop().envelope(house.shop().claim(), &document);
     let calls: Vec<_> = (0..REPEATS)
         .map(|_| {
             let (shop, message) = (house.stage.shop.clone(), message.clone());
@@ -46,12 +46,13 @@ async fn l6_one_request_sent_many_times_at_once_pays_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn l6_another_payload_under_a_used_id_is_15_and_moves_nothing() {
     let mut house = House::built().await;
-    let salary = house.stage.salary();
-    let first = house.stage.pay_out("one-id", &salary).unwrap();
+    let shop = house.shop().clone();
+    let salary = shop.salary();
+    let first = house.shop().pay_out("one-id", &salary).unwrap();
     assert_eq!(house.stage.ask(&house.teller, REQUEST_PATH, &first).await.unwrap().response_code, "0");
     house.stage.result(&house.teller).await.unwrap();
     let before = house.stage.funds(BULK.shortcode, AccountKind::Utility).unwrap();
-    let other = house.stage.pay_out("one-id", &PayOut { amount: "2000", ..salary }).unwrap();
+    let other = house.shop().pay_out("one-id", &PayOut { amount: "2000", ..salary }).unwrap();
     let response = house.stage.ask(&house.teller, REQUEST_PATH, &other).await.unwrap();
     assert_eq!(response.response_code, "15");
     assert_eq!(response.response_desc, "Duplicate OriginatorConversationID.");
@@ -63,8 +64,9 @@ async fn l6_another_payload_under_a_used_id_is_15_and_moves_nothing() {
 async fn s1_an_operator_does_not_pay_out_of_another_organization() {
     let mut house = House::built().await;
     let before = house.stage.funds(BULK.shortcode, AccountKind::Utility).unwrap();
-    let order = PayOut { initiator: CASHIER, shortcode: PAYBILL.shortcode, ..house.stage.salary() };
-    let mut document = house.stage.pay_out("thief", &order).unwrap();
+    let shop = house.shop().clone();
+    let order = PayOut { initiator: CASHIER, shortcode: PAYBILL.shortcode, ..shop.salary() };
+    let mut document = house.shop().pay_out("thief", &order).unwrap();
     document.primary_party.as_mut().unwrap().identifier = BULK.shortcode.into();
     let response = house.stage.ask(&house.teller, REQUEST_PATH, &document).await.unwrap();
     assert_eq!(response.response_code, "0");
@@ -117,7 +119,7 @@ async fn l2_a_purse_emptied_by_many_payments_at_once_never_goes_below_zero() {
 #[tokio::test(flavor = "multi_thread")]
 async fn d1_what_was_accepted_before_a_kill_is_decided_and_told_after_it() {
     let deployed = Deployed::with_demonstration().await;
-    let demonstration = read_demonstration(&deployed.config()).unwrap();
+    let demonstration = deployed.demonstration.clone();
     let file = &demonstration.file;
     let identity =
         |cert, key| Identity { certificate: demonstration.read(cert).unwrap(), key: demonstration.read(key).unwrap() };
@@ -125,7 +127,9 @@ async fn d1_what_was_accepted_before_a_kill_is_decided_and_told_after_it() {
     let served = deployed.served();
     let door = file.endpoints.third_party.replace("https://localhost", "127.0.0.1").parse().unwrap();
     let shop = SoapClient::tls(door, &ca, Some(&identity(&file.third_party.cert, &file.third_party.key))).unwrap();
-    let reply = shop.post(REQUEST_PATH, salary_message(&demonstration)).await.unwrap();
+    let salary = demonstration.pay_out("before-the-kill", &demonstration.salary()).unwrap();
+    let message = demonstration.envelope(demonstration.claim(), &salary);
+    let reply = shop.post(REQUEST_PATH, message).await.unwrap();
     let response = read_response(&reply.body).unwrap();
     served.killed();
     assert_eq!(response.response_code, "0");
@@ -143,45 +147,6 @@ async fn d1_what_was_accepted_before_a_kill_is_decided_and_told_after_it() {
     let (code, log) = served.terminated();
     assert_eq!(code, Some(0), "{log}");
     tokio::task::spawn_blocking(move || check_books(&deployed)).await.unwrap();
-}
-
-/// A salary as a third party's program would send it, which has only `demo.json` to go by.
-fn salary_message(demonstration: &lango::cli::deployment::ReadDemonstration) -> String {
-    use lango::access::{security_credential, sp_password};
-    use lango::mminterface::{
-        Caller, CallerHeader, InitiatorFields, PartyFields, RequestDocument, write_request_envelope,
-    };
-    let file = &demonstration.file;
-    let certificate = demonstration.read(&file.initiator.credential_cert).unwrap();
-    let party = |identifier_type, identifier: &str| PartyFields {
-        identifier_type,
-        identifier: identifier.into(),
-        short_code: None,
-    };
-    let document = RequestDocument {
-        command_id: "BusinessPayment".into(),
-        originator_conversation_id: "before-the-kill".into(),
-        parameters: vec![("Amount".into(), "1000".into())],
-        timestamp: Some(String::new()),
-        caller: Caller { caller_type: "2".into(), ..Caller::default() },
-        initiator: Some(InitiatorFields {
-            identifier_type: 11,
-            identifier: file.initiator.name.clone(),
-            security_credential: security_credential(&file.initiator.password, &certificate).unwrap(),
-            short_code: Some(file.initiator.shortcode.clone()),
-        }),
-        primary_party: Some(party(4, &file.initiator.shortcode)),
-        receiver_party: Some(party(1, &file.subscribers[0].msisdn)),
-        key_owner: Some(1),
-        ..RequestDocument::default()
-    };
-    let header = CallerHeader {
-        sp_id: file.third_party.sp_id.clone(),
-        sp_password: Some(sp_password(&file.third_party.sp_id, &file.third_party.password, "1")),
-        service_id: None,
-        time_stamp: Some("1".into()),
-    };
-    write_request_envelope(&header, &write_request_document(&document))
 }
 
 fn check_books(deployed: &Deployed) {
@@ -202,8 +167,8 @@ fn check_books(deployed: &Deployed) {
 async fn a_caller_that_hangs_up_does_not_leave_its_request_half_done() {
     let mut house = House::built().await;
     let before = house.stage.funds(BULK.shortcode, AccountKind::Utility).unwrap();
-    let document = house.stage.pay_out("gone", &house.stage.salary()).unwrap();
-    let message = house.stage.envelope(&house.stage.shop_claims(), &write_request_document(&document));
+    let document = house.shop().pay_out("gone", &house.shop().salary()).unwrap();
+    let message = house.shop().envelope(house.shop().claim(), &document);
     let shop = house.stage.shop.clone();
     // The whole request goes out; then the caller is gone, with or without its answer.
     let hasty = tokio::spawn(async move { shop.post(REQUEST_PATH, message).await });
