@@ -290,7 +290,7 @@ impl WaitingSlot {
 impl Drop for WaitingSlot {
     fn drop(&mut self) {
         if !self.kept {
-            self.broker.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.broker.no_longer_waiting();
         }
     }
 }

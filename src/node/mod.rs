@@ -75,8 +75,10 @@ pub enum StartError {
 pub struct Node {
     store: Arc<EmbeddedStore>,
     core: Arc<Core>,
+    broker: Arc<Broker>,
     callbacks: Arc<Callbacks>,
     audit: Arc<Audit>,
+    drain_time_max: Duration,
     doors: Arc<Doors>,
     addresses: Addresses,
     watchers: Vec<JoinHandle<()>>,
@@ -159,7 +161,7 @@ impl Node {
                 Arc::clone(&doors),
             )),
         ];
-        Ok(Self { store, core, callbacks, audit, doors, addresses, watchers, resumed })
+        Ok(Self { store, core, broker, callbacks, audit, drain_time_max, doors, addresses, watchers, resumed })
     }
 
     /// Where its doors are.
@@ -187,6 +189,9 @@ impl Node {
     pub async fn stop(self) -> usize {
         let drained = self.doors.shutdown().await;
         self.watchers.iter().for_each(JoinHandle::abort);
+        if tokio::time::timeout(self.drain_time_max, self.broker.settled()).await.is_err() {
+            tracing::warn!(requests = self.broker.waiting(), "requests are left to the next start");
+        }
         self.callbacks.stop().await;
         let (store, audit) = (self.store, self.audit);
         let closed = tokio::task::spawn_blocking(move || {
