@@ -9,3 +9,4 @@ mod house;
 mod layers;
 mod payments;
 mod readme;
+mod store_crash;
