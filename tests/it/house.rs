@@ -22,7 +22,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub struct House {
     pub stage: Stage,
     pub teller: Teller,
-    folder: TempDir,
+    pub folder: TempDir,
 }
 
 impl House {
