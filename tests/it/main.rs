@@ -11,3 +11,4 @@ mod house;
 mod layers;
 mod payments;
 mod readme;
+mod store_crash;
