@@ -216,6 +216,10 @@ mod tests {
         let mut found = Vec::new();
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
+            // Tests may look at the environment, for seeds.
+            if path.ends_with("tests") || path.ends_with("tests.rs") || path.ends_with("testing.rs") {
+                continue;
+            }
             if path.is_dir() {
                 found.extend(impurities(&path));
                 continue;

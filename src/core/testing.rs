@@ -1,17 +1,18 @@
-//! A small world to test the core in: a store in memory that applies write sets by the rules of
-//! [`store`](crate::store), and a cast of organizations, operators and subscribers.
+//! A small world to test the core in: the store in memory, and a cast of organizations, operators
+//! and subscribers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use futures_util::FutureExt as _;
 
 use super::directory::{self, NewOperator, NewOrganization, PersonName, Status};
 use super::roles::Grant;
 use super::*;
 use crate::clock::Zone;
-use crate::store::{Change, CommitError, Expect, Key, KeyRange, Read, ReadError, Record, WriteSet};
+use crate::store::memory::MemoryStore;
+use crate::store::{CommitError, Committed, Key, KeyRange, Read, ReadError, Record, Store as _, WriteSet};
 
 /// A bulk organization (B2C) with 100,000.00 to pay with.
 pub const BULK: &str = "600000";
@@ -28,101 +29,34 @@ pub const AMINA: &str = "254722000000";
 /// A subscriber whose identity is not known, with nothing.
 pub const UNKNOWN: &str = "254733000000";
 
-/// Records and counters in memory.
+/// The store in memory, committed to at once.
 #[derive(Default)]
-pub struct Facts {
-    records: BTreeMap<Key, Record>,
-    counters: BTreeMap<Key, i64>,
-    sequence: u64,
-}
+pub struct Facts(MemoryStore);
 
 impl Read for Facts {
     fn record(&self, key: &Key) -> Result<Option<Record>, ReadError> {
-        Ok(self.records.get(key).cloned())
+        self.0.record(key)
     }
 
     fn counter(&self, key: &Key) -> Result<i64, ReadError> {
-        Ok(self.counters.get(key).copied().unwrap_or(0))
+        self.0.counter(key)
     }
 
     fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, ReadError> {
-        let found = self.records.range(range.from.clone()..range.to.clone()).take(limit);
-        Ok(found.map(|(key, record)| (key.clone(), record.clone())).collect())
+        self.0.range(range, limit)
     }
 }
 
 impl Facts {
     /// Applies a write set, whole or not at all.
-    pub fn commit(&mut self, write_set: WriteSet) -> Result<(), CommitError> {
-        for (key, expect) in &write_set.expects {
-            let found = self.records.get(key).map(|record| record.version);
-            let met = match expect {
-                Expect::Absent => found.is_none(),
-                Expect::Version(version) => found == Some(*version),
-            };
-            if !met {
-                return Err(CommitError::Expectation(key.clone()));
-            }
-        }
-        for (counter, (delta, floor, ceiling)) in sums(&write_set) {
-            let value = self.counter(&counter).unwrap();
-            let after = value.checked_add(delta).unwrap();
-            if (delta < 0 && after < floor) || (delta > 0 && after > ceiling) {
-                return Err(CommitError::Bound { counter, value, delta });
-            }
-        }
-        for (counter, (delta, ..)) in sums(&write_set) {
-            *self.counters.entry(counter).or_default() += delta;
-        }
-        for change in &write_set.changes {
-            if let Change::Append { log, .. } = change {
-                *self.counters.entry(log.clone()).or_default() += 1;
-            }
-        }
-        self.sequence += 1;
-        self.write(write_set.changes);
-        Ok(())
+    pub fn commit(&self, write_set: WriteSet) -> Result<(), CommitError> {
+        self.committed(write_set).map(drop)
     }
 
-    fn write(&mut self, changes: Vec<Change>) {
-        let mut appended: BTreeMap<Key, u64> = BTreeMap::new();
-        for change in changes.iter().rev() {
-            if let Change::Append { log, .. } = change {
-                *appended.entry(log.clone()).or_insert(u64::try_from(self.counters[log]).unwrap() + 1) -= 1;
-            }
-        }
-        for change in changes {
-            match change {
-                Change::Put { key, value, capture } => self.put(key, value, &capture),
-                Change::Delete { key } => drop(self.records.remove(&key)),
-                Change::Append { log, value, capture } => {
-                    let next = appended.get_mut(&log).unwrap();
-                    let key = log.clone().number(*next);
-                    *next += 1;
-                    self.put(key, value, &capture);
-                }
-            }
-        }
+    /// Applies a write set, and tells what it got.
+    pub fn committed(&self, write_set: WriteSet) -> Result<Committed, CommitError> {
+        self.0.commit(write_set).now_or_never().expect("a store in memory never waits")
     }
-
-    fn put(&mut self, key: Key, value: Vec<u8>, capture: &[Key]) {
-        let captured = self.values(capture);
-        self.records.insert(key, Record { version: self.sequence, value: Bytes::from(value), captured });
-    }
-
-    /// The values of counters.
-    pub fn values(&self, counters: &[Key]) -> Vec<i64> {
-        counters.iter().map(|counter| self.counter(counter).unwrap()).collect()
-    }
-}
-
-fn sums(write_set: &WriteSet) -> BTreeMap<Key, (i64, i64, i64)> {
-    let mut sums = BTreeMap::new();
-    for adjust in &write_set.adjusts {
-        let sum = sums.entry(adjust.counter.clone()).or_insert((0, i64::MIN, i64::MAX));
-        *sum = (sum.0 + adjust.delta, sum.1.max(adjust.floor), sum.2.min(adjust.ceiling));
-    }
-    sums
 }
 
 /// The core with a store and a cast.
@@ -177,10 +111,10 @@ impl World {
         Self::under(Catalogue::shipped().unwrap_or_else(|errors| panic!("{errors:#?}")))
     }
 
-    pub fn under(catalogue: Catalogue) -> Self {
+    pub fn under(catalogue: impl Into<Arc<Catalogue>>) -> Self {
         let zone = Zone::named("Africa/Nairobi").unwrap();
         let settings = CoreSettings { zone, digit: 5, currency: "KES".into() };
-        let core = Core::new(Arc::new(catalogue), settings);
+        let core = Core::new(catalogue.into(), settings);
         let now = Timestamp::from_seconds(1_700_596_800);
         let mut world = Self { core, facts: Facts::default(), now, draws: 0 };
         world.cast();
@@ -303,10 +237,37 @@ impl World {
         self.settle(decision)
     }
 
-    pub fn settle(&mut self, mut decision: Decision) -> Seen {
-        self.facts.commit(std::mem::take(&mut decision.write_set)).unwrap();
-        let parameters = decision.report.rendered(&self.facts.values(&decision.captures));
-        Seen { decision, parameters }
+    pub fn settle(&mut self, decision: Decision) -> Seen {
+        self.attempt(decision).unwrap_or_else(|(decision, error)| panic!("{error}: {}", decision.private))
+    }
+
+    /// Commits a decision as the broker does, with the report and what it captures in the same write
+    /// set. What the store refuses comes back.
+    pub fn attempt(&mut self, mut decision: Decision) -> Result<Seen, (Decision, CommitError)> {
+        let mut write_set = std::mem::take(&mut decision.write_set);
+        let report = Key::of("report").number(self.draw().0);
+        write_set.put_capturing(report, Vec::new(), decision.captures.clone());
+        match self.facts.committed(write_set) {
+            Ok(committed) => {
+                let captured = committed.captured.last().expect("the report was the last change");
+                let parameters = decision.report.rendered(captured);
+                Ok(Seen { decision, parameters })
+            }
+            Err(error) => Err((decision, error)),
+        }
+    }
+
+    /// Commits what was decided about an order, and does what the broker does when others were
+    /// faster: declines by the bound that was met, or decides again.
+    pub fn carry_out(&mut self, order: &Order, decision: Decision) -> Seen {
+        match self.attempt(decision) {
+            Ok(seen) => seen,
+            Err((_, CommitError::Expectation(_))) => self.run(order),
+            Err((decision, error)) => match self.core.bounded(&decision, &error) {
+                Some(declined) => self.settle(declined),
+                None => self.run(order),
+            },
+        }
     }
 
     /// Amina pays.
@@ -351,26 +312,39 @@ impl World {
         AccountKind::PROVIDER.into_iter().map(Account::of_provider).chain(open).collect()
     }
 
-    /// The books: the whole sums to zero (L1), every account is within its bounds (L2), and every
-    /// statement, added up line by line, gives the balance of each line and of the account (L4).
+    /// The books of all accounts from their first line on.
     pub fn assert_books(&self) {
-        assert_eq!(accounts::ledger_sum(&self.facts).unwrap(), 0, "the ledger does not sum to zero");
-        for account in self.accounts() {
-            let balance = account.balance(&self.facts).unwrap();
+        Books::default().assert_continue(self);
+    }
+}
+
+/// The books as far as they were checked: the last line of each account and the balance after it.
+#[derive(Default)]
+pub struct Books(BTreeMap<Account, (u64, Balance)>);
+
+impl Books {
+    /// The whole sums to zero (L1), every account is within its bounds (L2), and every statement,
+    /// added up line by line from where it was left, gives the balance of each line and of the
+    /// account, without gaps (L4).
+    pub fn assert_continue(&mut self, world: &World) {
+        assert_eq!(accounts::ledger_sum(&world.facts).unwrap(), 0, "the ledger does not sum to zero");
+        for account in world.accounts() {
+            let balance = account.balance(&world.facts).unwrap();
             let bounds = account.kind.bounds();
             assert!(
                 bounds.floor <= balance.available && balance.available <= bounds.ceiling,
                 "{account:?}: {balance:?}"
             );
             assert!(balance.reserved >= 0, "{account:?}: {balance:?}");
-            let mut sum = Balance::default();
-            for (at, numbered) in ledger::statement(&self.facts, &account, 0, usize::MAX).unwrap().iter().enumerate() {
+            let (number, sum) = self.0.entry(account.clone()).or_default();
+            for numbered in &ledger::statement(&world.facts, &account, *number, usize::MAX).unwrap() {
                 sum.available += numbered.line.available;
                 sum.reserved += numbered.line.reserved;
-                assert_eq!(numbered.number, at as u64 + 1, "a gap in the statement of {account:?}");
-                assert_eq!(numbered.balance, sum, "line {} of {account:?}", numbered.number);
+                *number += 1;
+                assert_eq!(numbered.number, *number, "a gap in the statement of {account:?}");
+                assert_eq!(numbered.balance, *sum, "line {number} of {account:?}");
             }
-            assert_eq!(sum, balance, "{account:?}");
+            assert_eq!(*sum, balance, "{account:?}");
         }
     }
 }

@@ -129,7 +129,7 @@ fn a_head_office_acts_for_its_store_but_tills_take_no_part() {
 fn l5_a_receipt_is_issued_once() {
     let mut world = World::new();
     let (first, second) = (world.b2c("100"), world.b2c("101"));
-    let mut execute = |order| {
+    let execute = |order| {
         let decision = world.core.execute(&world.facts, order, Credential::Verified, world.now, Draw(7)).unwrap();
         world.facts.commit(decision.write_set)
     };
