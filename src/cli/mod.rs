@@ -3,6 +3,7 @@
 //!
 //! Exit codes: 0 done, 1 it failed, 64 what was asked for makes no sense (`EX_USAGE`).
 
+mod audit;
 mod check;
 pub mod demo;
 pub mod deployment;
@@ -12,6 +13,7 @@ pub mod receiver;
 mod serve;
 pub mod soap_client;
 mod status;
+mod whitelist;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,13 +47,17 @@ enum Command {
     Receive(receive::Arguments),
     /// Show how the running node is
     Status(status::Arguments),
+    /// Show, test and edit who may come in
+    Whitelist(whitelist::Arguments),
+    /// Check that the audit log is as it was written
+    Audit(audit::Arguments),
 }
 
 /// Which deployment a command is about.
 #[derive(Clone, Debug, Args)]
 pub struct ConfigArgument {
     /// The settings file
-    #[arg(long, value_name = "FILE", default_value = "lango.toml")]
+    #[arg(long, global = true, value_name = "FILE", default_value = "lango.toml")]
     config: PathBuf,
 }
 
@@ -84,6 +90,8 @@ impl Cli {
             Command::Pay(arguments) => pay::run(arguments),
             Command::Receive(arguments) => receive::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),
+            Command::Whitelist(arguments) => whitelist::run(arguments),
+            Command::Audit(arguments) => audit::run(arguments),
         }
     }
 }

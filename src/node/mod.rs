@@ -10,7 +10,7 @@ mod materials;
 mod watch;
 
 pub use doors::{Addresses, Listeners};
-pub use materials::{Materials, Problem};
+pub use materials::{Materials, Problem, catalogue};
 
 use std::fmt;
 use std::path::PathBuf;

@@ -6,6 +6,8 @@
 mod command_line;
 mod demonstration;
 mod descriptions;
+mod door_support;
+mod door_whitelist;
 mod doors;
 mod house;
 mod layers;
