@@ -3,15 +3,18 @@
 //!
 //! Exit codes: 0 done, 1 it failed, 64 what was asked for makes no sense (`EX_USAGE`).
 
+mod callback;
 mod check;
 pub mod demo;
 pub mod deployment;
+mod desk;
 mod pay;
 mod receive;
 pub mod receiver;
 mod serve;
 pub mod soap_client;
 mod status;
+mod url;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,6 +48,10 @@ enum Command {
     Receive(receive::Arguments),
     /// Show how the running node is
     Status(status::Arguments),
+    /// Callbacks: what is pending, delivered or dead; show one; send it once more
+    Callback(callback::Arguments),
+    /// An organization's validation and confirmation URLs: show, set, history, ping
+    Url(url::Arguments),
 }
 
 /// Which deployment a command is about.
@@ -84,6 +91,8 @@ impl Cli {
             Command::Pay(arguments) => pay::run(arguments),
             Command::Receive(arguments) => receive::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),
+            Command::Callback(arguments) => callback::run(arguments),
+            Command::Url(arguments) => url::run(arguments),
         }
     }
 }
