@@ -4,15 +4,18 @@
 //! Exit codes: 0 done, 1 it failed, 64 what was asked for makes no sense (`EX_USAGE`).
 
 mod audit;
+mod callback;
 mod check;
 pub mod demo;
 pub mod deployment;
+mod desk;
 mod pay;
 mod receive;
 pub mod receiver;
 mod serve;
 pub mod soap_client;
 mod status;
+mod url;
 mod whitelist;
 
 use std::path::PathBuf;
@@ -51,6 +54,10 @@ enum Command {
     Whitelist(whitelist::Arguments),
     /// Check that the audit log is as it was written
     Audit(audit::Arguments),
+    /// Callbacks: what is pending, delivered or dead; show one; send it once more
+    Callback(callback::Arguments),
+    /// An organization's validation and confirmation URLs: show, set, history, ping
+    Url(url::Arguments),
 }
 
 /// Which deployment a command is about.
@@ -92,6 +99,8 @@ impl Cli {
             Command::Status(arguments) => status::run(&arguments),
             Command::Whitelist(arguments) => whitelist::run(arguments),
             Command::Audit(arguments) => audit::run(arguments),
+            Command::Callback(arguments) => callback::run(arguments),
+            Command::Url(arguments) => url::run(arguments),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! [`Materials`] are read, then the node starts.
 
 mod admin;
+mod callback_desk;
 mod doors;
 mod materials;
 mod watch;
@@ -115,6 +116,7 @@ impl Node {
             settings: &settings.callbacks,
             clock: Arc::clone(&seams.clock),
             entropy: Arc::clone(&seams.entropy),
+            metrics: Arc::clone(&metrics),
         })?;
         let core = Arc::new(Core::new(
             Arc::new(catalogue),
@@ -127,7 +129,7 @@ impl Node {
             core: Arc::clone(&core),
             interfaces: Arc::new(interfaces),
             callbacks: Arc::clone(&callbacks),
-            hosts,
+            hosts: Arc::clone(&hosts),
             special_networks: settings.callbacks.special_networks.clone(),
             clock: Arc::clone(&seams.clock),
             entropy: seams.entropy,
@@ -148,6 +150,12 @@ impl Node {
             addresses: addresses.clone(),
             clock: Arc::clone(&seams.clock),
             started: seams.clock.now(),
+            desk: callback_desk::CallbackDesk {
+                hosts,
+                special_networks: settings.callbacks.special_networks.clone(),
+                transport: Arc::clone(&transport),
+                audit: Arc::clone(&audit),
+            },
         };
         doors.open_admin(&settings.doors.admin.socket, Arc::new(status))?;
         let watchers = vec![
