@@ -1,14 +1,18 @@
 //! A small private certificate authority: enough for a demonstration, for tests and for a pilot. It
-//! signs server and client certificates with ECDSA P-256 keys, and makes the RSA key pair of
+//! signs server and client certificates with ECDSA P-256 keys, signs what partners ask for, revokes, and makes the RSA key pair of
 //! SecurityCredentials. What is issued is handed out as PEM; where it is kept is for others to say.
+
+mod revocation;
+
+pub use revocation::{CertificateFacts, Revocations, Revoked};
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, PublicKeyData, RsaKeySize, SanType, SerialNumber,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256,
+    PublicKeyData, RsaKeySize, SanType, SerialNumber, date_time_ymd,
 };
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -25,6 +29,8 @@ pub const AUTHORITY_DAYS: u32 = 3650;
 pub const SERVER_DAYS: u32 = 825;
 /// How long a client's certificate lasts, at most.
 pub const CLIENT_DAYS: u32 = 365;
+/// How long a revocation list is good. Whoever checks it refuses everybody when it is past.
+pub const REVOCATION_LIST_DAYS: u32 = 90;
 /// How long the certificate of the credential key says that it lasts; nobody checks.
 pub const CREDENTIAL_DAYS: u32 = 3650;
 /// Certificates are valid from a little before they are issued, for clocks that are behind.
@@ -55,6 +61,18 @@ pub enum AuthorityError {
     /// The text is no certificate of an authority.
     #[error("this is no certificate of a certificate authority in PEM")]
     NoAuthority,
+    /// A signing request cannot be read, or does not prove its key.
+    #[error("this is no certificate signing request in PEM that can be signed: {0}")]
+    Request(#[source] rcgen::Error),
+    /// The text is no certificate.
+    #[error("this is no certificate in PEM")]
+    NoCertificate,
+    /// The text is no revocation list.
+    #[error("this is no revocation list in PEM")]
+    NoRevocationList,
+    /// A list or a certificate is another authority's.
+    #[error("the {0} is not one of this authority")]
+    Foreign(&'static str),
     /// The key is another certificate's.
     #[error("the private key does not belong to the authority's certificate")]
     OtherKey,
@@ -129,13 +147,24 @@ impl Authority {
         self.issue(params, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
-    fn issue(&self, mut params: CertificateParams, usage: ExtendedKeyUsagePurpose) -> Result<Issued, AuthorityError> {
+    /// A certificate for the key of a partner's signing request (PEM, PKCS#10), as a client under
+    /// `name`. Nothing of the request is taken over but the key, which it proves to have.
+    pub fn sign_client(
+        &self,
+        request_pem: &str,
+        name: &str,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<String, AuthorityError> {
+        let mut request = CertificateSigningRequestParams::from_pem(request_pem).map_err(AuthorityError::Request)?;
+        let params = params(name, now, self.end(now, CLIENT_DAYS), entropy);
+        request.params = leaf(params, ExtendedKeyUsagePurpose::ClientAuth);
+        Ok(request.signed_by(&self.issuer)?.pem())
+    }
+
+    fn issue(&self, params: CertificateParams, usage: ExtendedKeyUsagePurpose) -> Result<Issued, AuthorityError> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-        params.is_ca = IsCa::ExplicitNoCa;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![usage];
-        params.use_authority_key_identifier_extension = true;
-        let certificate = params.signed_by(&key, &self.issuer)?;
+        let certificate = leaf(params, usage).signed_by(&key, &self.issuer)?;
         Ok(Issued { certificate_pem: certificate.pem(), key_pem: Zeroizing::new(key.serialize_pem()) })
     }
 
@@ -161,19 +190,29 @@ pub fn issue_credential_key(name: &str, now: Timestamp, entropy: &dyn Entropy) -
     Ok(Issued { certificate_pem, key_pem: Zeroizing::new(key.serialize_pem()) })
 }
 
+/// What a certificate says that signs no others and serves one purpose.
+fn leaf(mut params: CertificateParams, usage: ExtendedKeyUsagePurpose) -> CertificateParams {
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![usage];
+    params.use_authority_key_identifier_extension = true;
+    params
+}
+
 fn params(name: &str, now: Timestamp, not_after: Timestamp, entropy: &dyn Entropy) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
     params.serial_number = Some(serial(entropy));
     let epoch = date_time_ymd(1970, 1, 1);
-    let since_epoch = |at: Timestamp| {
-        let seconds = u64::try_from(at.seconds()).unwrap_or(0);
-        Duration::from_secs(seconds.min(END_OF_TIME))
-    };
     params.not_before = epoch + since_epoch(now.minus(CLOCK_SLACK));
     params.not_after = epoch + since_epoch(not_after);
     params
+}
+
+/// The distance to the epoch that a certificate can say.
+fn since_epoch(at: Timestamp) -> Duration {
+    Duration::from_secs(u64::try_from(at.seconds()).unwrap_or(0).min(END_OF_TIME))
 }
 
 /// A serial number of 126 random bits: positive, and of the same length for all.

@@ -173,11 +173,14 @@ impl Access {
     }
 
     /// Replaces the whitelist by what this text says, or leaves it as it is if the text has a fault.
+    /// Every line that is another comes on the audit log, whoever edited the file.
     pub fn reload_whitelist(&self, text: &str) -> Result<(), WhitelistError> {
         match Whitelist::parse(text) {
             Ok(whitelist) => {
                 let networks = whitelist.networks().count().to_string();
+                let changes = self.whitelist.load().changes_to(&whitelist);
                 self.whitelist.store(Arc::new(whitelist));
+                whitelist::changes::record(&changes, &self.audit);
                 self.audit.record("whitelist-reloaded", &[("networks", &networks)]);
                 Ok(())
             }

@@ -23,7 +23,7 @@ impl Broker {
             // The request stays in the durable queue; the next start takes it up again.
             tracing::error!(conversation = conversation.as_str(), %error, "an accepted request could not be decided");
         }
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.no_longer_waiting();
     }
 
     /// Dispatches everything that an earlier run accepted and did not decide.

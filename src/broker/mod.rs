@@ -29,11 +29,13 @@ pub use wire::SoapWire;
 
 pub(crate) use refusal::Refusal;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use tokio::sync::Notify;
 
 use crate::access::{Access, Vault};
 use crate::callbacks::{Callbacks, Hosts};
@@ -94,12 +96,14 @@ pub struct BrokerLimits {
 pub struct Broker {
     parts: Parts,
     waiting: AtomicUsize,
+    /// Told when the last waiting request was decided.
+    settled: Notify,
 }
 
 impl Broker {
     /// A broker of these parts.
     pub fn new(parts: Parts) -> Arc<Self> {
-        Arc::new(Self { parts, waiting: AtomicUsize::new(0) })
+        Arc::new(Self { parts, waiting: AtomicUsize::new(0), settled: Notify::new() })
     }
 
     /// Takes up what an earlier run left: requests that wait for the core are dispatched, payments
@@ -123,6 +127,27 @@ impl Broker {
     /// Requests that wait for the core now.
     pub fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Waits until every accepted request is decided. Closing the store before that would lose
+    /// nothing, but leave them to the next start.
+    pub async fn settled(&self) {
+        loop {
+            let mut settled = pin!(self.settled.notified());
+            // Listening before looking, so that the last one is not missed in between.
+            settled.as_mut().enable();
+            if self.waiting() == 0 {
+                return;
+            }
+            settled.await;
+        }
+    }
+
+    /// A waiting request waits no more.
+    fn no_longer_waiting(&self) {
+        if self.waiting.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.settled.notify_waiters();
+        }
     }
 
     fn draw(&self) -> Draw {

@@ -19,18 +19,12 @@ use crate::store::CommitError;
 impl Broker {
     /// Answers a request to the path of RegisterURL.
     pub(super) async fn register_url(self: &Arc<Self>, request: Request) -> Answer {
-        let tolerances = self.tolerances(&request);
-        let read = match self.parts.interfaces.read_request(&request.body, tolerances) {
-            Ok(read) => read,
-            Err(failure) => return self.unreadable(&request, "", failure),
-        };
-        self.count_tolerances(&read.tolerances);
         // Registering an address moves no money: an internet address of the third party's is enough.
-        let permit = match self.admit(&request, &read.value.header, NetworkKind::Internet) {
-            Ok(permit) => permit,
-            Err(refusal) => return self.refuse(&request, &read.value.header.sp_id, &refusal),
+        let (permit, generic) = match self.caller(&request, NetworkKind::Internet) {
+            Ok(caller) => caller,
+            Err(answer) => return *answer,
         };
-        match self.register(&request, &permit, &read.value).await {
+        match self.register(&request, &permit, &generic).await {
             Ok(()) => {
                 let response = ResponseDocument::registered();
                 self.parts.metrics.answer(&response.response_code);

@@ -34,26 +34,34 @@ struct Acknowledged {
 impl Broker {
     /// Answers a request to the general path.
     pub(super) async fn generic_request(self: &Arc<Self>, request: Request) -> Answer {
-        let tolerances = self.tolerances(&request);
-        let read = match self.parts.interfaces.read_request(&request.body, tolerances) {
-            Ok(read) => read,
-            Err(failure) => return self.unreadable(&request, "", failure),
+        let (permit, generic) = match self.caller(&request, NetworkKind::Vpn) {
+            Ok(caller) => caller,
+            Err(answer) => return *answer,
         };
-        self.count_tolerances(&read.tolerances);
-        let permit = match self.admit(&request, &read.value.header, NetworkKind::Vpn) {
-            Ok(permit) => permit,
-            Err(refusal) => return self.refuse(&request, &read.value.header.sp_id, &refusal),
-        };
-        let who = permit.third_party().name.clone();
-        match self.accept(&request, &permit, &read.value).await {
+        match self.accept(&request, &permit, &generic).await {
             Ok(acknowledged) => self.acknowledge(acknowledged),
-            Err(refusal) => self.refuse(&request, &who, &refusal),
+            Err(refusal) => self.refuse(&request, &permit.third_party().name, &refusal),
         }
+    }
+
+    /// Steps 4 and 5: the envelope, and who calls; or the answer to one who comes no further.
+    pub(super) fn caller(&self, request: &Request, need: NetworkKind) -> Result<(Permit, GenericRequest), Box<Answer>> {
+        let read = self
+            .parts
+            .interfaces
+            .read_request(&request.body, self.tolerances(request))
+            .map_err(|failure| Box::new(self.unreadable(request, "", failure)))?;
+        self.count_tolerances(&read.tolerances);
+        let header = &read.value.header;
+        let permit = self
+            .admit(request, header, need)
+            .map_err(|refusal| Box::new(self.refuse(request, &header.sp_id, &refusal)))?;
+        Ok((permit, read.value))
     }
 
     /// Which tolerances the third party's messages get. Its certificate says who it is before
     /// anything is read.
-    pub(super) fn tolerances(&self, request: &Request) -> Tolerances {
+    fn tolerances(&self, request: &Request) -> Tolerances {
         let party = request.peer.key.and_then(|key| self.parts.access.third_party_with_key(&key));
         let Some(party) = party else { return Tolerances::default() };
         let switches = &party.tolerances;
@@ -76,12 +84,12 @@ impl Broker {
         Ok(read.value)
     }
 
-    pub(super) fn count_tolerances(&self, used: &[&'static str]) {
+    fn count_tolerances(&self, used: &[&'static str]) {
         used.iter().for_each(|name| self.parts.metrics.tolerance_used(name));
     }
 
     /// Steps 5 and 7: who calls, from where, and not too often.
-    pub(super) fn admit(&self, request: &Request, header: &CallerHeader, need: NetworkKind) -> Result<Permit, Refusal> {
+    fn admit(&self, request: &Request, header: &CallerHeader, need: NetworkKind) -> Result<Permit, Refusal> {
         let claim = Claim {
             sp_id: &header.sp_id,
             sp_password: header.sp_password.as_deref(),
@@ -282,7 +290,7 @@ impl WaitingSlot {
 impl Drop for WaitingSlot {
     fn drop(&mut self) {
         if !self.kept {
-            self.broker.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.broker.no_longer_waiting();
         }
     }
 }

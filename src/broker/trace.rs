@@ -50,14 +50,15 @@ pub(super) fn record(
 }
 
 /// The message with the text of its secret elements masked, whether they are elements of the
-/// envelope, stand in a CDATA section or in escaped text. One pass, whatever the message is.
+/// envelope, stand in a CDATA section or in escaped text, however it is escaped. One pass, whatever
+/// the message is.
 pub(super) fn masked(message: &str) -> String {
     let mut out = String::with_capacity(message.len());
     let mut rest = message;
-    while let Some(name_at) = next_tag(rest) {
-        let (before, tag) = rest.split_at(name_at);
+    while let Some(bracket) = next_bracket(rest, 0) {
+        let (before, tag) = rest.split_at(bracket.ends);
         out.push_str(before);
-        rest = match secret_text(tag) {
+        rest = match bracket.opens.then(|| secret_text(tag)).flatten() {
             Some((text_begins, text_ends)) => {
                 out.push_str(&tag[..text_begins]);
                 if !tag[text_begins..text_ends].trim().is_empty() {
@@ -72,11 +73,43 @@ pub(super) fn masked(message: &str) -> String {
     out
 }
 
-/// Where the name of the next tag, real or escaped, begins.
-fn next_tag(text: &str) -> Option<usize> {
-    let at = text.find(['<', '&'])?;
-    let opener = if text[at..].starts_with("&lt;") { 4 } else { 1 };
-    Some(at + opener)
+/// A bracket of a tag: plain, or a reference that means one.
+struct Bracket {
+    /// `<`; otherwise `>`.
+    opens: bool,
+    begins: usize,
+    ends: usize,
+}
+
+/// The first bracket of the text at or after `from`.
+fn next_bracket(text: &str, from: usize) -> Option<Bracket> {
+    let mut at = from;
+    loop {
+        let begins = at + text[at..].find(['<', '>', '&'])?;
+        if let Some((opens, length)) = bracket(&text[begins..]) {
+            return Some(Bracket { opens, begins, ends: begins + length });
+        }
+        at = begins + 1;
+    }
+}
+
+/// If the text begins with a bracket: whether it opens, and how long it is.
+fn bracket(text: &str) -> Option<(bool, usize)> {
+    let Some(reference) = text.strip_prefix('&') else {
+        return text.starts_with(['<', '>']).then(|| (text.starts_with('<'), 1));
+    };
+    let name = reference.split(|c: char| !c.is_ascii_alphanumeric() && c != '#').next()?;
+    let character = match name.strip_prefix('#') {
+        Some(number) => match number.strip_prefix('x') {
+            Some(digits) => u32::from_str_radix(digits, 16).ok()?,
+            None => number.parse().ok()?,
+        },
+        None if name == "lt" => '<'.into(),
+        None if name == "gt" => '>'.into(),
+        None => return None,
+    };
+    let is_bracket = character == u32::from('<') || character == u32::from('>');
+    (is_bracket && reference[name.len()..].starts_with(';')).then(|| (character == u32::from('<'), name.len() + 2))
 }
 
 /// Where the text of the element begins and ends, if `tag` begins with the name of a secret one.
@@ -87,42 +120,45 @@ fn secret_text(tag: &str) -> Option<(usize, usize)> {
     if !SECRET_ELEMENTS.contains(&local) {
         return None;
     }
-    let (begins, empty) = tag_end(&tag[name_ends..])?;
-    let begins = name_ends + begins;
-    (!empty).then(|| (begins, begins + text_end(&tag[begins..])))
+    let mut end = next_bracket(tag, name_ends)?;
+    while end.opens {
+        end = next_bracket(tag, end.ends)?;
+    }
+    let empty = tag[..end.begins].ends_with('/');
+    (!empty).then(|| (end.ends, text_end(tag, end.ends)))
 }
 
-/// How far a start tag goes after its name, and whether it is an empty element's.
-fn tag_end(rest: &str) -> Option<(usize, bool)> {
-    let at = rest.find(['>', '&'])?;
-    let closer = if rest[at..].starts_with('>') {
-        1
-    } else if rest[at..].starts_with("&gt;") {
-        4
-    } else {
-        // An entity in an attribute's value: the tag ends at the next bracket.
-        return rest.find('>').map(|at| (at + 1, rest[..at].ends_with('/')));
-    };
-    Some((at + closer, rest[..at].ends_with('/')))
-}
-
-/// How far an element's text goes: to the next tag, real or escaped. A CDATA section in it is text.
-fn text_end(text: &str) -> usize {
-    let mut at = 0;
-    while let Some(next) = text[at..].find(['<', '&']).map(|next| at + next) {
-        let rest = &text[next..];
-        if rest.starts_with("<![CDATA[") {
-            match rest.find("]]>") {
-                Some(end) => at = next + end + 3,
-                None => return text.len(),
-            }
-        } else if rest.starts_with('<') || rest.starts_with("&lt;") {
-            return next;
-        } else {
-            at = next + 1;
+/// Where an element's text that begins at `from` ends: at the next tag. CDATA sections and comments
+/// in it are text.
+fn text_end(text: &str, from: usize) -> usize {
+    let mut at = from;
+    while let Some(bracket) = next_bracket(text, at) {
+        let markup = &text[bracket.ends..];
+        let inside = match bracket.opens {
+            false => Some(bracket.ends),
+            true if markup.starts_with("!--") => after(text, bracket.ends + 3, "--"),
+            true if markup.starts_with("![CDATA[") => after(text, bracket.ends + 8, "]]"),
+            true => return bracket.begins,
+        };
+        match inside {
+            Some(next) => at = next,
+            None => break,
         }
     }
     text.len()
+}
+
+/// Where markup that is closed by these characters and a bracket ends.
+fn after(text: &str, from: usize, closer: &str) -> Option<usize> {
+    let mut at = from;
+    loop {
+        at += text[at..].find(closer)?;
+        let closed = at + closer.len();
+        match bracket(&text[closed..]) {
+            Some((false, length)) => return Some(closed + length),
+            _ => at += 1,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -145,6 +181,12 @@ mod tests {
             ("<Password></Password>", "<Password></Password>"),
             ("<PasswordHint>open</PasswordHint>", "<PasswordHint>open</PasswordHint>"),
             ("<spPassword>never closed", "<spPassword>****"),
+            ("&#60;Password&#62;abc&#60;/Password&#62;", "&#60;Password&#62;****&#60;/Password&#62;"),
+            ("&#x3c;Password&#x3E;abc&#x3C;/Password&#x3e;", "&#x3c;Password&#x3E;****&#x3C;/Password&#x3e;"),
+            ("&#0060;Password&gt;abc&lt;/Password>", "&#0060;Password&gt;****&lt;/Password>"),
+            ("<Password>a<!-- b -->c</Password><A>x</A>", "<Password>****</Password><A>x</A>"),
+            ("&lt;Password&gt;a&lt;!-- b --&gt;c&lt;/Password&gt;", "&lt;Password&gt;****&lt;/Password&gt;"),
+            ("&lt;Password&gt;&lt;![CDATA[a]]&gt;&lt;/Password&gt;", "&lt;Password&gt;****&lt;/Password&gt;"),
         ] {
             assert_eq!(masked(message), shown);
         }

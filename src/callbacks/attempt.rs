@@ -13,9 +13,10 @@ use tracing::{debug, error, warn};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::store::{CommitError, Store};
+use crate::telemetry::metrics::Metrics;
 
 use super::breaker::Pass;
-use super::delivery::{Attempt, DETAIL_CHARACTERS_MAX, Delivery, InFlight, Kind, Next, Outcome};
+use super::delivery::{Attempt, DETAIL_CHARACTERS_MAX, Delivery, InFlight, Kind, Next, Outcome, State};
 use super::outbox::{self, Loaded, Queued};
 use super::schedule::{Schedule, retry_after};
 use super::transport::{Answer, Call, Pool, SendError, Transport, soap_headers};
@@ -41,6 +42,7 @@ pub(super) struct Courier {
     pub(super) schedule: Schedule,
     pub(super) answer_deadline: Duration,
     pub(super) counts: Counts,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 /// What has been carried since the start.
@@ -181,7 +183,9 @@ impl Courier {
             let (write_set, next) = outbox::settle(&before.delivery, before.version, after);
             match self.store.commit(write_set).await {
                 Ok(_) => {
-                    self.count(after);
+                    if after.attempts_made > before.delivery.attempts_made {
+                        self.count(after);
+                    }
                     return next.map_or(Landing::Ended, Landing::Waits);
                 }
                 Err(CommitError::Expectation(_)) => {
@@ -211,6 +215,10 @@ impl Courier {
             Course::Again | Course::Stop => &self.counts.dead,
         };
         counter.fetch_add(1, Ordering::Relaxed);
+        self.metrics.callback(after.kind.name(), last.outcome.name());
+        if matches!(after.state, State::Dead { .. }) {
+            self.metrics.callback_dead(after.kind.name());
+        }
         let (id, owner, number, attempt) = (&after.id, &after.owner, after.number, last.number);
         let (outcome, detail) = (last.outcome, &last.detail);
         match (course(outcome), after.state.due()) {

@@ -69,6 +69,17 @@ pub enum Kind {
     Confirmation,
 }
 
+impl Kind {
+    /// Its name in metrics and in lists.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Result => "result",
+            Self::Timeout => "timeout",
+            Self::Confirmation => "confirmation",
+        }
+    }
+}
+
 /// What is to be delivered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Callback {
@@ -215,6 +226,30 @@ pub enum Outcome {
     NotHttp,
     /// The body could not be made: nothing was sent.
     Unrenderable,
+}
+
+impl Outcome {
+    /// Its name in metrics and in lists.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Acknowledged => "delivered",
+            Self::Unread => "delivered-unread",
+            Self::Declined => "declined",
+            Self::Redirected => "redirected",
+            Self::Gone => "gone",
+            Self::Throttled => "throttled",
+            Self::RefusedByServer => "refused",
+            Self::FailedAtServer => "server-failed",
+            Self::Forbidden => "forbidden",
+            Self::NameFailed => "name-failed",
+            Self::ConnectFailed => "connect-failed",
+            Self::TlsFailed => "tls-failed",
+            Self::Broken => "broken",
+            Self::TimedOut => "timed-out",
+            Self::NotHttp => "not-http",
+            Self::Unrenderable => "unrenderable",
+        }
+    }
 }
 
 /// What follows an attempt.

@@ -4,7 +4,7 @@
 //!
 //! * The third party's list of callback hosts has the host and the port. This also admits private
 //!   addresses, which are legitimate behind the VPN.
-//! * The address is not [special](special): loopback, link-local, multicast, a cloud's metadata
+//! * The address is not [special]: loopback, link-local, multicast, a cloud's metadata
 //!   service and the like are refused even if listed, unless `callbacks.special_networks` has them.
 //!
 //! An address that carries an IPv4 address inside (mapped, compatible, NAT64, 6to4) is judged as

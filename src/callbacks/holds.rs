@@ -73,18 +73,61 @@ impl Holds {
             let first = self.held().ends.front().map(|(end, _)| *end);
             match first {
                 None => self.first.notified().await,
-                Some(end) => {
-                    sleep_until(end).await;
-                    break;
-                }
+                Some(end) => sleep_until(end).await,
+            }
+            let mut held = self.held();
+            // The one that this slept for may have left the queue meanwhile, so that another is first.
+            if held.ends.front().is_some_and(|(end, _)| *end <= Instant::now()) {
+                let (_, id) = held.ends.pop_front()?;
+                return held.parked.remove(&id).flatten();
             }
         }
-        let mut held = self.held();
-        let (_, id) = held.ends.pop_front()?;
-        held.parked.remove(&id).flatten()
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::callbacks::Endpoint;
+    use crate::clock::Timestamp;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn id(name: &str) -> DeliveryId {
+        DeliveryId::from_text(name)
+    }
+
+    fn queued(name: &str) -> Queued {
+        Queued { due: Timestamp::default(), id: id(name), endpoint: Endpoint::of("https://duka.example/") }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d3_a_hold_ends_by_itself_in_its_own_time_and_not_in_that_of_one_released_before() {
+        let holds = Holds::default();
+        let names = |prefix: &str| -> Vec<String> { (0..100).map(|number| format!("{prefix}{number}")).collect() };
+        let (early, late) = (names("early"), names("late"));
+        early.iter().for_each(|name| holds.hold(&id(name)));
+        let later = async {
+            tokio::time::sleep(4 * SECOND).await;
+            late.iter().for_each(|name| holds.hold(&id(name)));
+            assert!(late.iter().all(|name| holds.park(&queued(name))));
+            // So many are released that the queue of ends forgets them all at once.
+            early.iter().for_each(|name| assert_eq!(holds.release(&id(name)), None));
+            assert!(holds.release(&id("late0")).is_some());
+            Instant::now()
+        };
+        let ended = async {
+            loop {
+                if let Some(queued) = holds.next_end().await {
+                    return (queued, Instant::now());
+                }
+            }
+        };
+        let (began, (queued, ended)) = tokio::join!(later, ended);
+        assert_eq!((queued.id.as_str(), ended - began), ("late1", HOLD_MAX));
     }
 }

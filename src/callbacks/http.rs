@@ -66,10 +66,10 @@ pub struct HttpTransport {
 
 /// What decides where connections may go.
 #[derive(Debug)]
-struct Gate {
-    hosts: Arc<dyn Hosts>,
-    names: Arc<dyn Names>,
-    special_allowed: Vec<IpNet>,
+pub(super) struct Gate {
+    pub(super) hosts: Arc<dyn Hosts>,
+    pub(super) names: Arc<dyn Names>,
+    pub(super) special_allowed: Vec<IpNet>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -107,6 +107,14 @@ impl HttpTransport {
     /// called is looked up and checked anew.
     pub fn forget(&self) {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    pub(super) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    pub(super) fn tls_configuration(&self) -> ClientConfig {
+        self.tls.clone()
     }
 
     fn client(&self, key: ClientKey, url: &Url) -> Result<Client, SendError> {

@@ -17,7 +17,9 @@ pub mod guard;
 mod holds;
 mod http;
 mod lane;
+pub mod listing;
 pub mod outbox;
+mod ping;
 mod schedule;
 mod transport;
 pub mod urls;
@@ -37,6 +39,7 @@ pub use holds::HOLD_MAX;
 pub use http::{HttpTransport, Names, SystemNames, TlsError, client_tls};
 pub use lane::WINDOW_MAX;
 pub use outbox::{Queued, ReplayError, enqueue};
+pub use ping::Step;
 pub use schedule::RETRY_AFTER_MAX;
 pub use transport::{Answer, Call, Pool, SendError, Transport};
 pub use validation::{Unreachable, Validation, ValidationOutcome};
@@ -52,6 +55,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::entropy::Entropy;
 use crate::store::{ReadError, Store};
+use crate::telemetry::metrics::Metrics;
 
 use attempt::{Counts, Courier};
 use dispatcher::Dispatcher;
@@ -73,6 +77,8 @@ pub struct Parts<'a> {
     pub clock: Arc<dyn Clock>,
     /// Jitter.
     pub entropy: Arc<dyn Entropy>,
+    /// The counters.
+    pub metrics: Arc<Metrics>,
 }
 
 /// The callbacks of a node.
@@ -121,6 +127,7 @@ impl Callbacks {
             schedule: Schedule::new(&settings.schedule_seconds, settings.jitter_percent),
             answer_deadline: Duration::from_secs(settings.connect_seconds_max + settings.answer_seconds_max),
             counts: Counts::default(),
+            metrics: parts.metrics,
         };
         let endpoints = Endpoints::new(settings.breaker_failures, Duration::from_secs(settings.breaker_seconds));
         let dispatcher = Dispatcher::new(courier, endpoints, settings.endpoint_concurrency_max);

@@ -1,10 +1,12 @@
 //! The outbox: what is to be delivered, in the store, written by the same commit as what it reports
-//! (D1). It is three kinds of records:
+//! (D1). It is four kinds of records:
 //!
 //! * `callback/<owner>/<number>`: the callback itself, in its owner's gapless log (D8). Never changes.
 //! * `delivery/<id>`: how far its delivery is; the one truth about it.
 //! * `outbox/<endpoint>/<due>/<id>`: there exactly while the delivery is pending, so that the next
 //!   ones due for an endpoint are read in one range, however many wait behind them (D6).
+//! * `dead/<owner>/<number>/<id>`: there exactly while the delivery is a dead letter, so that what
+//!   needs an operator is found without a search.
 
 use crate::clock::Timestamp;
 use crate::store::{self, CommitError, Key, KeyRange, Part, Read, ReadError, WriteSet, decode, encode};
@@ -94,6 +96,12 @@ pub(super) fn settle(before: &Delivery, version: u64, after: &Delivery) -> (Writ
     let next = queued(after);
     if let Some(next) = &next {
         write_set.put(pointer_key(next), Vec::new());
+    }
+    match (before.state, after.state) {
+        (State::Dead { .. }, State::Dead { .. }) => {}
+        (State::Dead { .. }, _) => write_set.delete(dead_key(before)),
+        (_, State::Dead { .. }) => write_set.put(dead_key(after), Vec::new()),
+        _ => {}
     }
     write_set.put(delivery_key(&after.id), encode(after));
     (write_set, next)
@@ -187,6 +195,10 @@ pub fn delivery_key(id: &DeliveryId) -> Key {
     Key::of(DELIVERIES).text(id.as_str())
 }
 
+fn dead_key(delivery: &Delivery) -> Key {
+    Key::of(DEAD).text(&delivery.owner).number(delivery.number).text(delivery.id.as_str())
+}
+
 fn pointer_key(queued: &Queued) -> Key {
     let due = u64::try_from(queued.due.micros()).unwrap_or(0);
     endpoint_key(&queued.endpoint).number(due).text(queued.id.as_str())
@@ -196,6 +208,7 @@ fn endpoint_key(endpoint: &Endpoint) -> Key {
     Key::of(OUTBOX).text(endpoint.as_str())
 }
 
-const CALLBACKS: &str = "callback";
+pub(super) const CALLBACKS: &str = "callback";
+pub(super) const OUTBOX: &str = "outbox";
+pub(super) const DEAD: &str = "dead";
 const DELIVERIES: &str = "delivery";
-const OUTBOX: &str = "outbox";

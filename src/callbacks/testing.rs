@@ -17,6 +17,7 @@ use crate::clock::Timestamp;
 use crate::entropy::SeededEntropy;
 use crate::store::memory::MemoryStore;
 use crate::store::{CommitError, Health, Key, KeyRange, Pending, Read, ReadError, Record, Store, WriteSet};
+use crate::telemetry::metrics::Metrics;
 
 /// A store, in memory unless told otherwise, whose next commits can be made to fail.
 #[derive(Debug)]
@@ -198,6 +199,7 @@ pub struct Node {
     pub store: Arc<TestStore>,
     pub callbacks: Arc<Callbacks>,
     pub clock: Arc<TokioClock>,
+    pub metrics: Arc<Metrics>,
     entropy: SeededEntropy,
 }
 
@@ -208,6 +210,7 @@ impl Node {
 
     pub fn start_with(transport: Arc<dyn Transport>, store: Arc<TestStore>, settings: &config::Callbacks) -> Self {
         let clock = Arc::new(TokioClock::start());
+        let metrics = Arc::new(Metrics::new());
         let parts = Parts {
             store: store.clone(),
             transport,
@@ -215,9 +218,10 @@ impl Node {
             settings,
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(1)),
+            metrics: metrics.clone(),
         };
         let callbacks = Callbacks::start(parts).unwrap();
-        Self { store, callbacks, clock, entropy: SeededEntropy::new(2) }
+        Self { store, callbacks, clock, metrics, entropy: SeededEntropy::new(2) }
     }
 
     pub fn draw(&self) -> DeliveryId {

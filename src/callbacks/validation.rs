@@ -53,8 +53,28 @@ pub enum Unreachable {
     Failed(SendError),
 }
 
-/// Asks.
+impl ValidationOutcome {
+    /// Its name in metrics.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Answered(_) => "answered",
+            Self::Late => "late",
+            Self::Unreadable => "unreadable",
+            Self::Unreachable(Unreachable::BreakerOpen) => "breaker-open",
+            Self::Unreachable(Unreachable::Busy) => "busy",
+            Self::Unreachable(Unreachable::Failed(error)) => error.outcome.name(),
+        }
+    }
+}
+
+/// Asks, and counts what came of it.
 pub(super) async fn validate(dispatcher: &Dispatcher, question: Validation) -> ValidationOutcome {
+    let outcome = ask(dispatcher, question).await;
+    dispatcher.courier.metrics.callback("validation", outcome.name());
+    outcome
+}
+
+async fn ask(dispatcher: &Dispatcher, question: Validation) -> ValidationOutcome {
     let health = dispatcher.endpoints.health(&Endpoint::of(&question.url));
     let Ok(_slot) = health.validations.try_acquire() else {
         return ValidationOutcome::Unreachable(Unreachable::Busy);

@@ -3,15 +3,20 @@
 //!
 //! Exit codes: 0 done, 1 it failed, 64 what was asked for makes no sense (`EX_USAGE`).
 
+mod audit;
+mod callback;
 mod check;
 pub mod demo;
 pub mod deployment;
+mod desk;
 mod pay;
 mod receive;
 pub mod receiver;
 mod serve;
 pub mod soap_client;
 mod status;
+mod url;
+mod whitelist;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,13 +50,21 @@ enum Command {
     Receive(receive::Arguments),
     /// Show how the running node is
     Status(status::Arguments),
+    /// Show, test and edit who may come in
+    Whitelist(whitelist::Arguments),
+    /// Check that the audit log is as it was written
+    Audit(audit::Arguments),
+    /// Callbacks: what is pending, delivered or dead; show one; send it once more
+    Callback(callback::Arguments),
+    /// An organization's validation and confirmation URLs: show, set, history, ping
+    Url(url::Arguments),
 }
 
 /// Which deployment a command is about.
 #[derive(Clone, Debug, Args)]
 pub struct ConfigArgument {
     /// The settings file
-    #[arg(long, value_name = "FILE", default_value = "lango.toml")]
+    #[arg(long, global = true, value_name = "FILE", default_value = "lango.toml")]
     config: PathBuf,
 }
 
@@ -84,6 +97,10 @@ impl Cli {
             Command::Pay(arguments) => pay::run(arguments),
             Command::Receive(arguments) => receive::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),
+            Command::Whitelist(arguments) => whitelist::run(arguments),
+            Command::Audit(arguments) => audit::run(arguments),
+            Command::Callback(arguments) => callback::run(arguments),
+            Command::Url(arguments) => url::run(arguments),
         }
     }
 }

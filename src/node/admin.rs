@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::Addresses;
+use super::callback_desk::CallbackDesk;
 use crate::access::Access;
 use crate::broker::Broker;
 use crate::callbacks::Callbacks;
@@ -24,14 +25,18 @@ pub(super) struct NodeAdmin {
     pub addresses: Addresses,
     pub clock: Arc<dyn Clock>,
     pub started: Timestamp,
+    pub desk: CallbackDesk,
 }
 
 impl Admin for NodeAdmin {
-    fn command<'a>(&'a self, name: &'a str, _arguments: Value) -> BoxFuture<'a, Result<Value, String>> {
+    fn command<'a>(&'a self, name: &'a str, arguments: Value) -> BoxFuture<'a, Result<Value, String>> {
         Box::pin(async move {
             match name {
                 "status" => Ok(self.status()),
-                _ => Err(format!("this node does not know the command \"{name}\"; is it older than your lango?")),
+                _ => match self.callback_command(name, arguments).await {
+                    Some(outcome) => outcome,
+                    None => Err(unknown(name)),
+                },
             }
         })
     }
@@ -70,4 +75,8 @@ impl NodeAdmin {
             },
         })
     }
+}
+
+fn unknown(name: &str) -> String {
+    format!("this node does not know the command \"{name}\"; is it older than your lango?")
 }

@@ -143,7 +143,8 @@ fn interfaces(settings: &Settings) -> Result<Interfaces, Vec<String>> {
     Interfaces::with_files(files, settings.limits.xml).map_err(in_words)
 }
 
-fn catalogue(folder: &Path) -> Result<Catalogue, Vec<String>> {
+/// Reads and checks the catalogue in `folder`.
+pub fn catalogue(folder: &Path) -> Result<Catalogue, Vec<String>> {
     let files: Vec<(String, String)> = read_folder(folder, &[".toml"])?.into_iter().collect();
     Catalogue::parse(&files).map_err(in_words)
 }

@@ -5,12 +5,13 @@
 //! [`Materials`] are read, then the node starts.
 
 mod admin;
+mod callback_desk;
 mod doors;
 mod materials;
 mod watch;
 
 pub use doors::{Addresses, Listeners};
-pub use materials::{Materials, Problem};
+pub use materials::{Materials, Problem, catalogue};
 
 use std::fmt;
 use std::path::PathBuf;
@@ -75,8 +76,10 @@ pub enum StartError {
 pub struct Node {
     store: Arc<EmbeddedStore>,
     core: Arc<Core>,
+    broker: Arc<Broker>,
     callbacks: Arc<Callbacks>,
     audit: Arc<Audit>,
+    drain_time_max: Duration,
     doors: Arc<Doors>,
     addresses: Addresses,
     watchers: Vec<JoinHandle<()>>,
@@ -113,6 +116,7 @@ impl Node {
             settings: &settings.callbacks,
             clock: Arc::clone(&seams.clock),
             entropy: Arc::clone(&seams.entropy),
+            metrics: Arc::clone(&metrics),
         })?;
         let core = Arc::new(Core::new(
             Arc::new(catalogue),
@@ -125,7 +129,7 @@ impl Node {
             core: Arc::clone(&core),
             interfaces: Arc::new(interfaces),
             callbacks: Arc::clone(&callbacks),
-            hosts,
+            hosts: Arc::clone(&hosts),
             special_networks: settings.callbacks.special_networks.clone(),
             clock: Arc::clone(&seams.clock),
             entropy: seams.entropy,
@@ -146,6 +150,12 @@ impl Node {
             addresses: addresses.clone(),
             clock: Arc::clone(&seams.clock),
             started: seams.clock.now(),
+            desk: callback_desk::CallbackDesk {
+                hosts,
+                special_networks: settings.callbacks.special_networks.clone(),
+                transport: Arc::clone(&transport),
+                audit: Arc::clone(&audit),
+            },
         };
         doors.open_admin(&settings.doors.admin.socket, Arc::new(status))?;
         let watchers = vec![
@@ -159,7 +169,7 @@ impl Node {
                 Arc::clone(&doors),
             )),
         ];
-        Ok(Self { store, core, callbacks, audit, doors, addresses, watchers, resumed })
+        Ok(Self { store, core, broker, callbacks, audit, drain_time_max, doors, addresses, watchers, resumed })
     }
 
     /// Where its doors are.
@@ -187,6 +197,9 @@ impl Node {
     pub async fn stop(self) -> usize {
         let drained = self.doors.shutdown().await;
         self.watchers.iter().for_each(JoinHandle::abort);
+        if tokio::time::timeout(self.drain_time_max, self.broker.settled()).await.is_err() {
+            tracing::warn!(requests = self.broker.waiting(), "requests are left to the next start");
+        }
         self.callbacks.stop().await;
         let (store, audit) = (self.store, self.audit);
         let closed = tokio::task::spawn_blocking(move || {

@@ -20,7 +20,7 @@ use super::conversation::Conversation;
 use super::door::{DoorLimits, Inside};
 use super::signal::{Listener, Phase};
 use super::slots::Slot;
-use super::tls::Tls;
+use super::tls::{Proof, Tls};
 use super::wire::Wire;
 
 /// hyper does not take a smaller read buffer; the cap on headers is separate.
@@ -121,9 +121,12 @@ pub(super) async fn run(inside: Arc<Inside>, stream: TcpStream, peer: SocketAddr
     // Answers are whole when they are written; waiting to fill a segment would only delay them.
     let _ = stream.set_nodelay(true);
     let ending = match inside.tls.clone() {
-        None => serve(&inside, stream, Peer { address: peer, key: None }, &mut signal).await,
+        None => serve(&inside, stream, (Peer { address: peer, key: None }, None), &mut signal).await,
         Some(tls) => match shake_hands(&inside, &tls, stream, &mut signal).await {
-            Ok((stream, key)) => serve(&inside, stream, Peer { address: peer, key: Some(key) }, &mut signal).await,
+            Ok((stream, key, proof)) => {
+                let peer = Peer { address: peer, key: Some(key) };
+                serve(&inside, stream, (peer, Some(proof)), &mut signal).await
+            }
             Err(ending) => ending,
         },
     };
@@ -138,24 +141,27 @@ async fn shake_hands(
     tls: &Tls,
     stream: TcpStream,
     signal: &mut Listener,
-) -> Result<(TlsStream<TcpStream>, KeyFingerprint), Ending> {
+) -> Result<(TlsStream<TcpStream>, KeyFingerprint, Proof), Ending> {
     let handshake = async {
         // The semaphore is never closed, so there is always a turn in the end.
         let _turn = inside.handshakes.acquire().await.map_err(|_| Ending::Cut)?;
         let started = Instant::now();
-        let stream = TlsAcceptor::from(tls.config()).accept(stream).await.map_err(|error| handshake_ending(&error))?;
+        let (config, generation) = tls.config();
+        let stream = TlsAcceptor::from(config).accept(stream).await.map_err(|error| handshake_ending(&error))?;
         inside.metrics.handshake(inside.name(), started.elapsed());
-        Ok(stream)
+        Ok((stream, generation))
     };
-    let stream = tokio::select! {
+    let (stream, generation) = tokio::select! {
         biased;
         () = signal.draining() => return Err(Ending::Cut),
         shaken = tokio::time::timeout(inside.limits.handshake_time_max, handshake) => {
             shaken.map_err(|_| Ending::HandshakeSlow)??
         }
     };
-    let key = tls.key(stream.get_ref().1.peer_certificates()).ok_or(Ending::KeyUnknown)?;
-    if inside.gate.key_known(&key) { Ok((stream, key)) } else { Err(Ending::KeyUnknown) }
+    let chain = stream.get_ref().1.peer_certificates();
+    let key = tls.key(chain).ok_or(Ending::KeyUnknown)?;
+    let proof = tls.proof(chain, generation);
+    if inside.gate.key_known(&key) { Ok((stream, key, proof)) } else { Err(Ending::KeyUnknown) }
 }
 
 fn handshake_ending(error: &io::Error) -> Ending {
@@ -169,11 +175,16 @@ fn handshake_ending(error: &io::Error) -> Ending {
 }
 
 /// The requests of a connection, until one side has enough.
-async fn serve<S>(inside: &Arc<Inside>, stream: S, peer: Peer, signal: &mut Listener) -> Ending
+async fn serve<S>(
+    inside: &Arc<Inside>,
+    stream: S,
+    (peer, proof): (Peer, Option<Proof>),
+    signal: &mut Listener,
+) -> Ending
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let conversation = Arc::new(Conversation::new(Arc::clone(inside), peer, signal.clone()));
+    let conversation = Arc::new(Conversation::new(Arc::clone(inside), peer, proof, signal.clone()));
     let limits = &inside.limits;
     let wire = Wire::new(stream, conversation.unflushed(), conversation.linger(), limits.body_time_max);
     let speaker = Arc::clone(&conversation);
@@ -188,7 +199,7 @@ where
             phase = signal.news() => match phase {
                 Phase::Cut => return Ending::Cut,
                 Phase::Draining => connection.as_mut().graceful_shutdown(),
-                Phase::Open if inside.lets_in(&peer) => {}
+                Phase::Open if conversation.allowed() => {}
                 Phase::Open => {
                     conversation.withdraw();
                     connection.as_mut().graceful_shutdown();

@@ -17,6 +17,7 @@ use super::body::{self, BodyRefusal};
 use super::connection::Ending;
 use super::door::Inside;
 use super::signal::Listener;
+use super::tls::Proof;
 use super::wire::Linger;
 use super::written::{AnswerBody, Unflushed, Written};
 
@@ -24,6 +25,8 @@ use super::written::{AnswerBody, Unflushed, Written};
 pub(super) struct Conversation {
     inside: Arc<Inside>,
     peer: Peer,
+    /// What its certificate was; none on a door without TLS.
+    proof: Option<Proof>,
     requests: AtomicU64,
     unflushed: Arc<Unflushed>,
     linger: Arc<Linger>,
@@ -40,10 +43,11 @@ pub(super) struct Unanswered;
 
 impl Conversation {
     /// No request yet.
-    pub(super) fn new(inside: Arc<Inside>, peer: Peer, signal: Listener) -> Self {
+    pub(super) fn new(inside: Arc<Inside>, peer: Peer, proof: Option<Proof>, signal: Listener) -> Self {
         Self {
             inside,
             peer,
+            proof,
             requests: AtomicU64::new(0),
             unflushed: Arc::default(),
             linger: Arc::default(),
@@ -67,6 +71,11 @@ impl Conversation {
         self.ending.get().copied()
     }
 
+    /// Whether the peer may still be here.
+    pub(super) fn allowed(&self) -> bool {
+        self.inside.lets_in(&self.peer, self.proof.as_ref())
+    }
+
     /// The peer may no longer be here.
     pub(super) fn withdraw(&self) {
         let _ = self.ending.set(Ending::Withdrawn);
@@ -78,7 +87,7 @@ impl Conversation {
         request: hyper::Request<Incoming>,
     ) -> Result<Response<AnswerBody>, Unanswered> {
         let started = Instant::now();
-        if !self.inside.lets_in(&self.peer) {
+        if !self.allowed() {
             self.withdraw();
             return Err(Unanswered);
         }

@@ -13,7 +13,7 @@ use crate::telemetry::metrics::Metrics;
 
 use super::lines::LineBudget;
 use super::slots::Slots;
-use super::tls::Tls;
+use super::tls::{Proof, Tls};
 
 /// Who may come in by a door. Asked at accept, after the handshake, for every request, and whenever
 /// [`super::Doors::recheck`] is called; so an answer is only about now, and must come quickly.
@@ -144,12 +144,14 @@ impl Inside {
         }
     }
 
-    /// Whether this peer may be here now. On a door with TLS nobody is without a key.
-    pub(super) fn lets_in(&self, peer: &Peer) -> bool {
-        let key_allowed = match &peer.key {
-            Some(key) => self.gate.key_known(key),
-            None => self.tls.is_none(),
+    /// Whether this peer may be here now. On a door with TLS nobody is without a key, and none whose
+    /// certificate is no longer good.
+    pub(super) fn lets_in(&self, peer: &Peer, proof: Option<&Proof>) -> bool {
+        let certified = match (&self.tls, &peer.key, proof) {
+            (None, None, None) => true,
+            (Some(tls), Some(key), Some(proof)) => self.gate.key_known(key) && tls.holds(proof),
+            _ => false,
         };
-        key_allowed && self.gate.admits(peer.address.ip())
+        certified && self.gate.admits(peer.address.ip())
     }
 }

@@ -7,13 +7,15 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::pem::{self, PemObject};
-use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 
 use crate::access::KeyFingerprint;
 
@@ -41,7 +43,8 @@ pub struct TlsMaterial {
     pub key: PrivateKeyDer<'static>,
     /// Who signs client certificates.
     pub client_cas: Vec<CertificateDer<'static>>,
-    /// Revoked client certificates. With any list, a certificate without one for its CA is refused.
+    /// Revoked client certificates. With any list, a certificate is refused unless there is one of
+    /// each CA in its chain.
     pub client_crls: Vec<CertificateRevocationListDer<'static>>,
 }
 
@@ -95,15 +98,30 @@ impl fmt::Debug for TlsMaterial {
 /// A door's TLS in force. Clones share it, so that a reload reaches the door.
 #[derive(Clone)]
 pub struct Tls {
-    config: Arc<ArcSwap<ServerConfig>>,
+    state: Arc<ArcSwap<State>>,
     fingerprint: Fingerprint,
+}
+
+struct State {
+    config: Arc<ServerConfig>,
+    verifier: Arc<dyn ClientCertVerifier>,
+    /// How often it was replaced.
+    generation: u64,
+}
+
+/// The certificate that a peer showed, kept as long as its connection, so that a reload can ask
+/// whether it is still good.
+pub(super) struct Proof {
+    chain: Vec<CertificateDer<'static>>,
+    /// The newest generation under which it was found good.
+    good_under: AtomicU64,
 }
 
 impl Tls {
     /// Sets TLS up from what was read.
     pub fn new(material: TlsMaterial, fingerprint: Fingerprint) -> Result<Self, TlsError> {
-        let config = server_config(material)?;
-        Ok(Self { config: Arc::new(ArcSwap::from_pointee(config)), fingerprint })
+        let state = State::new(material, 0)?;
+        Ok(Self { state: Arc::new(ArcSwap::from_pointee(state)), fingerprint })
     }
 
     /// Sets TLS up from files.
@@ -112,14 +130,39 @@ impl Tls {
     }
 
     /// Handshakes from now on use `material`; on an error the old one stays in force. Connections
-    /// that are open stay open: [`super::Doors::recheck`] asks the gate about them.
+    /// that are open have their certificate verified again before their next request, and on
+    /// [`super::Doors::recheck`].
     pub fn replace(&self, material: TlsMaterial) -> Result<(), TlsError> {
-        self.config.store(Arc::new(server_config(material)?));
+        let state = State::new(material, self.state.load().generation.wrapping_add(1))?;
+        self.state.store(Arc::new(state));
         Ok(())
     }
 
-    pub(super) fn config(&self) -> Arc<ServerConfig> {
-        self.config.load_full()
+    /// What the peer has shown in a handshake under `generation`.
+    pub(super) fn proof(&self, chain: Option<&[CertificateDer<'_>]>, generation: u64) -> Proof {
+        let chain = chain.unwrap_or_default().iter().map(|certificate| certificate.clone().into_owned()).collect();
+        Proof { chain, good_under: AtomicU64::new(generation) }
+    }
+
+    /// Whether the certificate is good under what is in force now: of a CA of ours and not revoked.
+    /// Verifies only if TLS was replaced since it did last.
+    pub(super) fn holds(&self, proof: &Proof) -> bool {
+        let state = self.state.load();
+        if proof.good_under.load(Ordering::Relaxed) == state.generation {
+            return true;
+        }
+        let Some((own, others)) = proof.chain.split_first() else { return false };
+        let good = state.verifier.verify_client_cert(own, others, UnixTime::now()).is_ok();
+        if good {
+            proof.good_under.store(state.generation, Ordering::Relaxed);
+        }
+        good
+    }
+
+    /// What a handshake that begins now uses, and its generation.
+    pub(super) fn config(&self) -> (Arc<ServerConfig>, u64) {
+        let state = self.state.load();
+        (Arc::clone(&state.config), state.generation)
     }
 
     /// The key of the peer's own certificate, which the handshake has verified.
@@ -134,14 +177,26 @@ impl fmt::Debug for Tls {
     }
 }
 
-fn server_config(material: TlsMaterial) -> Result<ServerConfig, TlsError> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = client_verifier(material.client_cas, material.client_crls, &provider)?;
+impl State {
+    fn new(material: TlsMaterial, generation: u64) -> Result<Self, TlsError> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let verifier = client_verifier(material.client_cas, material.client_crls, &provider)?;
+        let config = server_config(material.chain, material.key, Arc::clone(&verifier), provider)?;
+        Ok(Self { config: Arc::new(config), verifier, generation })
+    }
+}
+
+fn server_config(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    verifier: Arc<dyn ClientCertVerifier>,
+    provider: Arc<CryptoProvider>,
+) -> Result<ServerConfig, TlsError> {
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Server)?
         .with_client_cert_verifier(verifier)
-        .with_single_cert(material.chain, material.key)
+        .with_single_cert(chain, key)
         .map_err(TlsError::Server)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     // No resumption: no stored session, no ticket of TLS 1.2 (the default ticketer makes none) or 1.3.
@@ -154,7 +209,7 @@ fn client_verifier(
     cas: Vec<CertificateDer<'static>>,
     crls: Vec<CertificateRevocationListDer<'static>>,
     provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn rustls::server::danger::ClientCertVerifier>, TlsError> {
+) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
     let mut roots = RootCertStore::empty();
     for ca in cas {
         roots.add(ca).map_err(TlsError::ClientCa)?;

@@ -87,7 +87,7 @@ pub struct EnvelopeError {
     /// The kind of fault that it is.
     pub code: FaultCode,
     /// What is wrong.
-    pub violation: Violation,
+    pub violation: Box<Violation>,
 }
 
 impl EnvelopeError {
@@ -193,7 +193,7 @@ impl<'p> Pass<'p> {
             Stage::Body => EnvelopePart::Body,
             Stage::Outside | Stage::Envelope | Stage::AfterHeader | Stage::AfterBody => EnvelopePart::Envelope,
         };
-        EnvelopeError { version: self.version, part, code, violation }
+        EnvelopeError { version: self.version, part, code, violation: Box::new(violation) }
     }
 
     /// Notes which bytes are the Header, from the event that opened it to the one that closed it.
@@ -385,3 +385,6 @@ fn unexpected(found: Name<'_>, expected: &str) -> (FaultCode, Problem) {
     let kind = ViolationKind::Unexpected { element: found.local.to_owned() };
     (FaultCode::Client, Problem::here(kind, expected, &found.to_string()))
 }
+
+#[cfg(test)]
+mod tests;

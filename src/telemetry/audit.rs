@@ -12,10 +12,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,10 @@ use crate::clock::{Clock, Timestamp};
 pub const FIELD_CHARACTERS_MAX: usize = 256;
 /// The longest line that [`verify`] reads; a recorded one is far shorter.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
+
+/// How long to wait for a process that closes the log, and how often to look.
+const LOCK_TIME_MAX: Duration = Duration::from_millis(500);
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 const CHAIN_OPENS: &str = ",\"chain\":\"";
 const CHAIN_CLOSES: &str = "\"}";
@@ -63,6 +68,12 @@ pub enum AuditError {
         /// Why.
         error: io::Error,
     },
+    /// Another process writes it; two would break its chain.
+    #[error("{}: another process writes it", path.display())]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file does not end as an audit log does, so nothing is added to it.
     #[error("{}: the last line {fault}; move the file away to begin a new log", path.display())]
     NoLog {
@@ -70,6 +81,14 @@ pub enum AuditError {
         path: PathBuf,
         /// What is wrong with its last line.
         fault: Fault,
+    },
+    /// A line that was there once is not.
+    #[error("{}: line {line} is not the one that was there: it was removed or replaced", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
     },
     /// A line is not what was written.
     #[error("{}: line {line} {fault}", path.display())]
@@ -115,10 +134,12 @@ struct Numbered {
 
 impl Audit {
     /// Opens the log at `path` to add to it, or begins one. A last line that was cut off by a crash
-    /// is removed, and that is recorded. The lines before are not verified here.
+    /// is removed, and that is recorded. The lines before are not verified here. As long as it is
+    /// open no other process opens it.
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, AuditError> {
         let unusable = |error| AuditError::Unusable { path: path.to_owned(), error };
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(unusable)?;
+        lock(&file, path)?;
         let tail = read_tail(&mut file).map_err(unusable)?;
         let head = match &tail.last_line {
             Some(line) => read_head(line).map_err(|fault| AuditError::NoLog { path: path.to_owned(), fault })?,
@@ -219,21 +240,48 @@ impl Log {
     }
 }
 
+/// Takes the file for this process, waiting a moment for one that is just closing it.
+fn lock(file: &File, path: &Path) -> Result<(), AuditError> {
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_TIME_MAX => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::WouldBlock) => return Err(AuditError::Busy { path: path.to_owned() }),
+            Err(TryLockError::Error(error)) => {
+                return Err(AuditError::Unusable { path: path.to_owned(), error });
+            }
+        }
+    }
+}
+
 /// Reads the whole log at `path` and checks every line; tells where it ends.
 pub fn verify(path: &Path) -> Result<Head, AuditError> {
+    verify_since(path, None)
+}
+
+/// As [`verify`], and the line that was the newest at an earlier time must still be there.
+pub fn verify_since(path: &Path, earlier: Option<&Head>) -> Result<Head, AuditError> {
+    let missing = |line| Err(AuditError::Missing { path: path.to_owned(), line });
     let unusable = |error| AuditError::Unusable { path: path.to_owned(), error };
     let mut reader = BufReader::new(File::open(path).map_err(unusable)?);
     let mut head = Head::beginning();
     loop {
         let mut line = Vec::new();
         if reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line).map_err(unusable)? == 0 {
-            return Ok(head);
+            return match earlier {
+                Some(earlier) if head.number < earlier.number => missing(earlier.number),
+                _ => Ok(head),
+            };
         }
         head = next_head(&head, &line).map_err(|fault| AuditError::Broken {
             path: path.to_owned(),
             line: head.number.saturating_add(1),
             fault,
         })?;
+        if earlier.is_some_and(|earlier| earlier.number == head.number && earlier.chain != head.chain) {
+            return missing(head.number);
+        }
     }
 }
 
@@ -372,6 +420,21 @@ mod tests {
     }
 
     #[test]
+    fn s7_lines_missing_at_the_end_are_found_by_a_head_kept_elsewhere() {
+        let folder = TempDir::new().unwrap();
+        let text = String::from_utf8(written(&folder)).unwrap();
+        let kept = verify(&path(&folder)).unwrap();
+        assert!(verify_since(&path(&folder), Some(&kept)).is_ok());
+        let lines: Vec<&str> = text.split_inclusive('\n').collect();
+        fs::write(path(&folder), lines[..2].concat()).unwrap();
+        assert!(verify(&path(&folder)).is_ok());
+        let missing = |result| matches!(result, Err(AuditError::Missing { line: 3, .. }));
+        assert!(missing(verify_since(&path(&folder), Some(&kept))));
+        Audit::open(&path(&folder), clock()).unwrap().record("another", &[]);
+        assert!(missing(verify_since(&path(&folder), Some(&kept))));
+    }
+
+    #[test]
     fn a_line_cut_off_by_a_crash_is_removed_and_that_is_recorded() {
         let folder = TempDir::new().unwrap();
         let good = written(&folder);
@@ -390,6 +453,15 @@ mod tests {
         let off = Audit::off(clock());
         off.record("refused", &[]);
         assert_eq!(off.head(), None);
+    }
+
+    #[test]
+    fn s7_nobody_else_writes_while_it_is_open() {
+        let folder = TempDir::new().unwrap();
+        let audit = Audit::open(&path(&folder), clock()).unwrap();
+        assert!(matches!(Audit::open(&path(&folder), clock()), Err(AuditError::Busy { .. })));
+        drop(audit);
+        assert!(Audit::open(&path(&folder), clock()).is_ok());
     }
 
     #[test]

@@ -45,6 +45,11 @@ struct CallbackAttempt {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallbackKind {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
     outcome: &'static str,
 }
@@ -72,6 +77,7 @@ pub struct Metrics {
     accept_failures: Family<AtDoor, Counter>,
     answers: Family<AnswerCode, Counter>,
     callbacks: Family<CallbackAttempt, Counter>,
+    callbacks_dead: Family<CallbackKind, Counter>,
     commits: Family<Outcome, Counter>,
     commit_seconds: Histogram,
     tolerances: Family<Tolerance, Counter>,
@@ -94,6 +100,11 @@ impl Metrics {
             accept_failures: counters(&mut registry, "accept_failures", "Failures of accept, such as no file left"),
             answers: counters(&mut registry, "answers", "Answers to requests, by response or result code"),
             callbacks: counters(&mut registry, "callbacks", "Attempts to call a third party, by outcome"),
+            callbacks_dead: counters(
+                &mut registry,
+                "callbacks_dead",
+                "Callbacks given up, until somebody replays them",
+            ),
             commits: counters(&mut registry, "commits", "Write sets given to the store, by outcome"),
             commit_seconds: commit_seconds(&mut registry),
             tolerances: counters(&mut registry, "tolerances_used", "Uses of named tolerances"),
@@ -149,6 +160,11 @@ impl Metrics {
     /// An attempt to call a third party: `kind` such as `result`, `outcome` such as `delivered`.
     pub fn callback(&self, kind: &'static str, outcome: &'static str) {
         self.callbacks.get_or_create(&CallbackAttempt { kind, outcome }).inc();
+    }
+
+    /// A callback was given up: a dead letter.
+    pub fn callback_dead(&self, kind: &'static str) {
+        self.callbacks_dead.get_or_create(&CallbackKind { kind }).inc();
     }
 
     /// The store took a write set, or refused it.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use lango::cli::demo::stage::Stage;
 use lango::cli::demo::teller::Teller;
-use lango::cli::deployment::{self, Demonstration, Ports};
+use lango::cli::deployment::{self, Ports, ReadDemonstration};
 use lango::clock::SystemClock;
 use lango::core::accounts::ledger_sum;
 use lango::entropy::SystemEntropy;
@@ -22,7 +22,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub struct House {
     pub stage: Stage,
     pub teller: Teller,
-    folder: TempDir,
+    pub folder: TempDir,
 }
 
 impl House {
@@ -34,6 +34,11 @@ impl House {
 
     pub fn dir(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The third party's program, which knows what `demo.json` says.
+    pub fn shop(&self) -> &ReadDemonstration {
+        self.stage.demonstration()
     }
 
     /// Stops the node; the ledger must sum to zero.
@@ -55,7 +60,7 @@ pub fn lango() -> Command {
 /// A deployment on ports of its own, for the binary to serve.
 pub struct Deployed {
     pub folder: TempDir,
-    pub demonstration: Demonstration,
+    pub demonstration: ReadDemonstration,
 }
 
 impl Deployed {

@@ -1,11 +1,16 @@
 //! Integration tests: whole nodes on real sockets with real TLS, and the binary as people run it.
 //! One binary, linked once; a module for each subject.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
 mod command_line;
 mod demonstration;
 mod descriptions;
+mod door_support;
+mod door_whitelist;
 mod doors;
 mod house;
 mod layers;
 mod payments;
 mod readme;
+mod store_crash;

@@ -4,10 +4,14 @@
 //! Overlapping networks of two third parties are allowed: the address only says who *may* be there,
 //! the certificate says who is.
 
+pub mod changes;
+pub mod edit;
+
 mod callback_host;
 mod parse;
 
 pub use callback_host::{CallbackHost, HostRule};
+pub use changes::WhitelistChange;
 pub use parse::WhitelistError;
 
 use std::collections::BTreeMap;
@@ -107,6 +111,11 @@ impl Whitelist {
     /// Where the third party's callbacks may go; nowhere for one that is not listed.
     pub fn callback_hosts(&self, party: &str) -> &[CallbackHost] {
         self.parties.get(party).map_or(&[], |party| &party.callback_hosts)
+    }
+
+    /// Every third party with where its callbacks may go, for people.
+    pub fn all_callback_hosts(&self) -> impl Iterator<Item = (&str, &CallbackHost)> {
+        self.parties.iter().flat_map(|(name, party)| party.callback_hosts.iter().map(move |host| (name.as_str(), host)))
     }
 
     /// Every third party with its networks, for people.

@@ -34,6 +34,25 @@ async fn an_acknowledged_callback_is_delivered_once_and_leaves_the_outbox() {
     sleep(3600 * SECOND).await;
     assert_eq!(script.calls().len(), 1);
     assert_eq!(node.callbacks.totals(), Totals { delivered: 1, ..Totals::default() });
+    let metrics = node.metrics.text();
+    assert!(metrics.contains(r#"lango_callbacks_total{kind="result",outcome="delivered"} 1"#), "{metrics}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_attempt_is_counted_by_its_outcome_and_a_dead_letter_once() {
+    let script =
+        Script::new(|call| (NOTHING, answer(if call.headers["lango-attempt"] == "1" { 500 } else { 410 }, "")));
+    let node = Node::start(script);
+    let id = node.send(A, "paid").await;
+    node.ended(&id).await;
+    let metrics = node.metrics.text();
+    for line in [
+        r#"lango_callbacks_total{kind="result",outcome="server-failed"} 1"#,
+        r#"lango_callbacks_total{kind="result",outcome="gone"} 1"#,
+        r#"lango_callbacks_dead_total{kind="result"} 1"#,
+    ] {
+        assert!(metrics.contains(line), "{line} is missing in {metrics}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

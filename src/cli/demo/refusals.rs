@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use anyhow::Result;
 
-use super::stage::{Claimed, PayOut, REQUEST_PATH, Stage, answer, money, post};
+use super::stage::{REQUEST_PATH, Stage, answer, money, post};
 use super::teller::Teller;
-use crate::cli::deployment::{BULK, CASHIER, CLERK, PAYBILL, SP_ID, SUBSCRIBERS};
+use crate::cli::deployment::{BULK, CASHIER, CLERK, Claimed, PAYBILL, PayOut, SUBSCRIBERS, envelope_around};
 use crate::cli::soap_client::SoapClient;
 use crate::core::AccountKind;
 use crate::mminterface::write_request_document;
@@ -24,17 +24,18 @@ pub(super) async fn play(stage: &mut Stage, teller: &mut Teller) -> Result<()> {
     closed(stage, teller, "a certificate that is nobody's", stage.stranger()?).await?;
 
     teller.scene("Who is not who they say gets one and the same answer");
-    let password = stage.demonstration().sp_password.clone();
+    let shop = stage.demonstration().clone();
     let neighbour = stage.neighbour()?;
-    claims(stage, teller, "the spId of another than the certificate", &neighbour, &password).await?;
-    claims(stage, teller, "a wrong spPassword", &stage.shop.clone(), "Wrong#2026").await?;
+    claims(stage, teller, "the spId of another than the certificate", &neighbour, shop.claim()).await?;
+    let wrong = Claimed { password: "Wrong#2026", ..shop.claim() };
+    claims(stage, teller, "a wrong spPassword", &stage.shop.clone(), wrong).await?;
 
     teller.scene("What is no proper request is answered with the reason");
-    let salary = stage.salary();
+    let salary = shop.salary();
     let unknown = PayOut { command: "BusinessPaymnt", ..salary };
-    let document = write_request_document(&stage.pay_out(&stage.new_id("unknown"), &unknown)?);
+    let document = write_request_document(&shop.pay_out(&stage.new_id("unknown"), &unknown)?);
     refused(stage, teller, "a command that does not exist", &document, "1002").await?;
-    let good = write_request_document(&stage.pay_out(&stage.new_id("violation"), &salary)?);
+    let good = write_request_document(&shop.pay_out(&stage.new_id("violation"), &salary)?);
     let violation = good.replace("<IdentifierType>11<", "<IdentifierType>eleven<");
     refused(stage, teller, "an IdentifierType that is no number", &violation, "1005").await?;
     malformed(stage, teller, &good).await?;
@@ -64,8 +65,8 @@ fn funds(stage: &Stage) -> Result<[i64; 3]> {
 
 /// The connection must end without an answer.
 async fn closed(stage: &Stage, teller: &mut Teller, what: &str, program: SoapClient) -> Result<()> {
-    let document = write_request_document(&stage.pay_out(&stage.new_id("closed"), &stage.salary())?);
-    let message = stage.envelope(&stage.shop_claims(), &document);
+    let shop = stage.demonstration();
+    let message = shop.envelope(shop.claim(), &shop.pay_out(&stage.new_id("closed"), &shop.salary())?);
     let outcome = post(teller, &program, REQUEST_PATH, message).await;
     let told = match &outcome {
         Ok(reply) => format!("answered {}", reply.status),
@@ -77,9 +78,15 @@ async fn closed(stage: &Stage, teller: &mut Teller, what: &str, program: SoapCli
 }
 
 /// The claim to be the shop must be refused.
-async fn claims(stage: &Stage, teller: &mut Teller, what: &str, program: &SoapClient, password: &str) -> Result<()> {
-    let document = write_request_document(&stage.pay_out(&stage.new_id("claim"), &stage.salary())?);
-    let message = stage.envelope(&Claimed { sp_id: SP_ID, password }, &document);
+async fn claims(
+    stage: &Stage,
+    teller: &mut Teller,
+    what: &str,
+    program: &SoapClient,
+    claimed: Claimed<'_>,
+) -> Result<()> {
+    let shop = stage.demonstration();
+    let message = shop.envelope(claimed, &shop.pay_out(&stage.new_id("claim"), &shop.salary())?);
     let response = answer(&post(teller, program, REQUEST_PATH, message).await?)?;
     teller.line("? -> lango", what, &format!("{} {}", response.response_code, response.response_desc));
     teller.expect(what, &response.response_code, &"100000007".to_owned());
@@ -88,7 +95,7 @@ async fn claims(stage: &Stage, teller: &mut Teller, what: &str, program: &SoapCl
 
 /// The document must be refused with this code.
 async fn refused(stage: &Stage, teller: &mut Teller, what: &str, document: &str, code: &str) -> Result<()> {
-    let message = stage.envelope(&stage.shop_claims(), document);
+    let message = envelope_around(stage.demonstration().claim(), document);
     let response = answer(&post(teller, &stage.shop, REQUEST_PATH, message).await?)?;
     teller.line("shop -> lango", what, &format!("{} {}", response.response_code, response.response_desc));
     teller.expect(what, &response.response_code, &code.to_owned());
@@ -97,7 +104,7 @@ async fn refused(stage: &Stage, teller: &mut Teller, what: &str, document: &str,
 
 /// An envelope that breaks off is a SOAP fault.
 async fn malformed(stage: &Stage, teller: &mut Teller, document: &str) -> Result<()> {
-    let message = stage.envelope(&stage.shop_claims(), document);
+    let message = envelope_around(stage.demonstration().claim(), document);
     let broken = message.replace("</soapenv:Body>", "</soapenv:Bod>");
     let reply = post(teller, &stage.shop, REQUEST_PATH, broken).await?;
     let fault = reply.text().contains("Fault>");
@@ -109,7 +116,7 @@ async fn malformed(stage: &Stage, teller: &mut Teller, document: &str) -> Result
 
 /// The request must be accepted, and its result have this code.
 async fn decided(stage: &mut Stage, teller: &mut Teller, what: &str, order: PayOut<'_>, code: &str) -> Result<()> {
-    let document = stage.pay_out(&stage.new_id("decided"), &order)?;
+    let document = stage.demonstration().pay_out(&stage.new_id("decided"), &order)?;
     let response = stage.ask(teller, REQUEST_PATH, &document).await?;
     teller.expect(&format!("the answer to {what}"), &response.response_code, &"0".to_owned());
     let result = stage.result(teller).await?;

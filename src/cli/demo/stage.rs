@@ -8,10 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::teller::Teller;
-use crate::access::{security_credential, sp_password};
 use crate::cli::deployment::{
-    self, BULK, Demonstration, HANDSET_GATEWAY, NEIGHBOUR, PAYBILL, PAYER, Ports, SERVICE_ID, SP_ID, STRANGER,
-    SUBSCRIBERS, THIRD_PARTY,
+    self, BULK, HANDSET_GATEWAY, NEIGHBOUR, PAYBILL, Ports, ReadDemonstration, STRANGER, SUBSCRIBERS, THIRD_PARTY,
 };
 use crate::cli::pay::HANDSET_PATH;
 use crate::cli::receive;
@@ -21,9 +19,8 @@ use crate::config;
 use crate::core::accounts::{balances, ledger_sum};
 use crate::core::{AccountKind, Amount, Holder, Msisdn, Shortcode};
 use crate::mminterface::{
-    Caller, CallerHeader, HandsetAnswer, HandsetPayment, HandsetPaymentType, InitiatorFields, PartyFields,
-    RequestDocument, ResponseDocument, ResultDocument, read_handset_answer, read_response, read_result,
-    write_handset_payment, write_request_document, write_request_envelope,
+    HandsetAnswer, HandsetPayment, HandsetPaymentType, RequestDocument, ResponseDocument, ResultDocument,
+    read_handset_answer, read_response, read_result, write_handset_payment,
 };
 use crate::node::{Addresses, Listeners, Materials, Node, Seams};
 use crate::store::Store;
@@ -40,37 +37,13 @@ const CALLBACK_WAIT: Duration = Duration::from_secs(5);
 pub struct Stage {
     node: Node,
     receiver: Receiver,
-    demonstration: Demonstration,
-    credential_certificate: String,
+    demonstration: ReadDemonstration,
     seams: Seams,
     ca: String,
     certs: PathBuf,
     /// The shop's program, with the right certificate.
     pub shop: SoapClient,
     handset: SoapClient,
-}
-
-/// Who calls, as the SOAP header says.
-pub struct Claimed<'a> {
-    /// The spId.
-    pub sp_id: &'a str,
-    /// The password that goes into the digest.
-    pub password: &'a str,
-}
-
-/// A payment that a third party asks for.
-#[derive(Clone, Copy)]
-pub struct PayOut<'a> {
-    /// The command ID.
-    pub command: &'a str,
-    /// The operator's user name.
-    pub initiator: &'a str,
-    /// The organization that pays, and whose operator it is.
-    pub shortcode: &'a str,
-    /// The subscriber who is paid.
-    pub receiver: &'a str,
-    /// How much.
-    pub amount: &'a str,
 }
 
 impl Stage {
@@ -98,7 +71,6 @@ impl Stage {
         Ok(Self {
             shop: SoapClient::tls(node.addresses().third_party, &ca, Some(&shop))?,
             handset: SoapClient::tls(node.addresses().handset, &ca, Some(&gateway))?,
-            credential_certificate: read(&certs.join("credential.pem"))?,
             node,
             receiver,
             demonstration,
@@ -123,14 +95,9 @@ impl Stage {
         self.node.store()
     }
 
-    /// The secrets and addresses of the deployment.
-    pub fn demonstration(&self) -> &Demonstration {
+    /// What `demo.json` says.
+    pub fn demonstration(&self) -> &ReadDemonstration {
         &self.demonstration
-    }
-
-    /// The shop's claim to be itself.
-    pub fn shop_claims(&self) -> Claimed<'_> {
-        Claimed { sp_id: SP_ID, password: &self.demonstration.sp_password }
     }
 
     /// A program at the third parties' door with another certificate, or with none.
@@ -149,65 +116,19 @@ impl Stage {
         self.program(Some(STRANGER))
     }
 
+    /// A URL of the shop's receiver.
+    pub fn receiver_url(&self, path: &str) -> String {
+        format!("{}{path}", self.demonstration.file.receiver.url)
+    }
+
     /// A new id for a conversation.
     pub fn new_id(&self, what: &str) -> String {
         format!("{}_{what}_{:016x}", BULK.shortcode, self.seams.entropy.u64())
     }
 
-    /// The envelope around a document, with the header that belongs to the claim.
-    pub fn envelope(&self, claimed: &Claimed<'_>, document: &str) -> String {
-        let time_stamp = "20261123104512";
-        let header = CallerHeader {
-            sp_id: claimed.sp_id.into(),
-            sp_password: Some(sp_password(claimed.sp_id, claimed.password, time_stamp)),
-            service_id: Some(format!("{}000", claimed.sp_id)).filter(|id| id == SERVICE_ID),
-            time_stamp: Some(time_stamp.into()),
-        };
-        write_request_envelope(&header, document)
-    }
-
-    /// The document that asks for a payment.
-    pub fn pay_out(&self, id: &str, order: &PayOut<'_>) -> Result<RequestDocument> {
-        let password = &self.demonstration.operator_password;
-        Ok(RequestDocument {
-            command_id: order.command.into(),
-            originator_conversation_id: id.into(),
-            remark: Some("November".into()),
-            parameters: vec![("Amount".into(), order.amount.into())],
-            timestamp: Some("2026-11-23T10:45:12.0000521Z".into()),
-            caller: Caller {
-                caller_type: "2".into(),
-                result_url: Some(self.demonstration.receiver_url("/result")),
-                ..Caller::default()
-            },
-            initiator: Some(InitiatorFields {
-                identifier_type: 11,
-                identifier: order.initiator.into(),
-                security_credential: security_credential(password, &self.credential_certificate)?,
-                short_code: Some(order.shortcode.into()),
-            }),
-            primary_party: Some(party(4, order.shortcode)),
-            receiver_party: Some(party(1, order.receiver)),
-            key_owner: Some(1),
-            ..RequestDocument::default()
-        })
-    }
-
-    /// A payment that is in order.
-    pub fn salary(&self) -> PayOut<'static> {
-        let [amina, _] = SUBSCRIBERS;
-        PayOut {
-            command: "BusinessPayment",
-            initiator: PAYER,
-            shortcode: BULK.shortcode,
-            receiver: amina.msisdn,
-            amount: "1000.00",
-        }
-    }
-
     /// Posts a document as the shop and reads the answer.
     pub async fn ask(&self, teller: &Teller, path: &str, document: &RequestDocument) -> Result<ResponseDocument> {
-        let message = self.envelope(&self.shop_claims(), &write_request_document(document));
+        let message = self.demonstration.envelope(self.demonstration.claim(), document);
         let reply = post(teller, &self.shop, path, message).await?;
         answer(&reply)
     }
@@ -302,10 +223,6 @@ pub fn answer(reply: &Reply) -> Result<ResponseDocument> {
 /// An amount of minor units for people.
 pub fn money(minor: i64) -> String {
     Amount::from_minor(minor).to_string()
-}
-
-fn party(identifier_type: u32, identifier: &str) -> PartyFields {
-    PartyFields { identifier_type, identifier: identifier.into(), short_code: None }
 }
 
 fn free() -> Result<TcpListener> {

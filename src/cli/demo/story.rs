@@ -25,8 +25,8 @@ async fn register_urls(stage: &mut Stage, teller: &mut Teller) -> Result<()> {
         originator_conversation_id: "Reg-266-1126".into(),
         parameters: vec![("ResponseType".into(), "Cancelled".into())],
         reference_data: vec![
-            ("ValidationURL".into(), stage.demonstration().receiver_url("/validation")),
-            ("ConfirmationURL".into(), stage.demonstration().receiver_url("/confirmation")),
+            ("ValidationURL".into(), stage.receiver_url("/validation")),
+            ("ConfirmationURL".into(), stage.receiver_url("/confirmation")),
         ],
         caller: Caller { caller_type: "0".into(), ..Caller::default() },
         primary_party: Some(PartyFields {
@@ -50,9 +50,10 @@ async fn salary(stage: &mut Stage, teller: &mut Teller) -> Result<()> {
     let (utility, purse) = (stage.funds(BULK.shortcode, AccountKind::Utility)?, stage.purse(amina.msisdn)?);
     let charges = stage.funds(BULK.shortcode, AccountKind::ChargesPaid)?;
     let id = stage.new_id("salary");
-    let order = stage.salary();
+    let shop = stage.demonstration().clone();
+    let order = shop.salary();
     let what = format!("{} {} {} -> {}", order.command, order.amount, order.shortcode, order.receiver);
-    let response = stage.ask(teller, REQUEST_PATH, &stage.pay_out(&id, &order)?).await?;
+    let response = stage.ask(teller, REQUEST_PATH, &shop.pay_out(&id, &order)?).await?;
     let conversation = response.conversation_id.clone().unwrap_or_default();
     teller.line("shop -> lango", &what, &format!("{} {conversation}", response.response_code));
     teller.expect("the answer's code", &response.response_code, &"0".to_owned());
@@ -79,7 +80,7 @@ async fn salary(stage: &mut Stage, teller: &mut Teller) -> Result<()> {
     );
 
     // A client that never saw its answer sends the same again: new padding, the same payload.
-    let repeated = stage.ask(teller, REQUEST_PATH, &stage.pay_out(&id, &order)?).await?;
+    let repeated = stage.ask(teller, REQUEST_PATH, &shop.pay_out(&id, &order)?).await?;
     let again = repeated.conversation_id.unwrap_or_default();
     teller.line("shop -> lango", "the same request again", &format!("{} {again}", repeated.response_code));
     teller.expect("the repeat's conversation", &again, &conversation);

@@ -26,7 +26,7 @@ impl Teller {
         println!("Lango's demonstration: real sockets, real TLS, real SOAP, checked as it goes.\n");
         println!("  third parties' door  https://{}  client certificate, whitelist", doors.third_party);
         println!("  handset door         https://{}  its own CA", doors.handset);
-        println!("  the shop's receiver  {}", stage.demonstration().receiver_url(""));
+        println!("  the shop's receiver  {}", stage.receiver_url(""));
     }
 
     /// Begins a scene.

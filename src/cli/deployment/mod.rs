@@ -3,10 +3,12 @@
 
 mod certificates;
 mod demonstration;
+mod messages;
 mod seed;
 
 pub use certificates::{Keys, PartnerKeys};
 pub use demonstration::*;
+pub use messages::{Claimed, PayOut, envelope_around};
 
 use std::fs;
 use std::net::SocketAddr;
@@ -74,7 +76,7 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
 }
 
 /// Writes a deployment with the demonstration in it.
-pub async fn write_demonstration(dir: &Path, ports: Option<Ports>, seams: &Seams) -> Result<Demonstration> {
+pub async fn write_demonstration(dir: &Path, ports: Option<Ports>, seams: &Seams) -> Result<ReadDemonstration> {
     let keys = write_files(dir, ports, false, &*seams.clock, &*seams.entropy)?;
     let settings = config::load(&dir.join("lango.toml"))?;
     let demonstration = Demonstration::draw(&*seams.entropy, ports.map(|ports| ports.receiver));
@@ -82,7 +84,7 @@ pub async fn write_demonstration(dir: &Path, ports: Option<Ports>, seams: &Seams
     let file = DemonstrationFile::new(&settings, &demonstration);
     let text = serde_json::to_string_pretty(&file)? + "\n";
     write_private(&dir.join(DEMONSTRATION_FILE), &text)?;
-    Ok(demonstration)
+    Ok(ReadDemonstration { file, dir: dir.to_owned() })
 }
 
 /// Writes settings, whitelist, catalogue and certificates.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustls::HandshakeKind;
 
-use super::house::{House, limits};
+use super::house::{House, limits, post};
 use super::pki::{Pki, fingerprint};
 use crate::broker::Door;
 use crate::server::{DoorLimits, Tls, TlsMaterial};
@@ -103,7 +103,7 @@ async fn a_session_is_never_resumed() {
 }
 
 #[tokio::test]
-async fn replaced_certificates_hold_for_the_next_handshake_and_faulty_ones_change_nothing() {
+async fn replaced_certificates_hold_at_once_and_faulty_ones_change_nothing() {
     let (before, after) = (Pki::new("before"), Pki::new("after"));
     let (old, new) = (before.client(1), after.client(1));
     let tls = Tls::new(before.material(), fingerprint).unwrap();
@@ -115,10 +115,31 @@ async fn replaced_certificates_hold_for_the_next_handshake_and_faulty_ones_chang
 
     tls.replace(TlsMaterial { chain: before.material().chain, ..after.material() }).unwrap_err();
     house.tls(&before, Some(&old)).await.post("/", "").await;
+    open.post("/", "still open").await;
 
     tls.replace(after.material()).unwrap();
     house.tls(&after, Some(&new)).await.post("/", "").await;
-    open.post("/", "still open").await;
+    open.send(&post("/", "of no CA any more")).await;
+    assert!(open.rest().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_kept_connection_closes_when_its_certificate_is_revoked_and_its_neighbour_stays() {
+    let pki = Pki::new("third parties");
+    let (good, revoked) = (pki.client(1), pki.client(2));
+    let tls = Tls::new(pki.material(), fingerprint).unwrap();
+    let house = House::with_tls(tls.clone(), limits());
+    house.know(&good);
+    house.know(&revoked);
+    let mut stays = house.tls(&pki, Some(&good)).await;
+    let mut goes = house.tls(&pki, Some(&revoked)).await;
+    stays.post("/", "").await;
+    goes.post("/", "").await;
+    tls.replace(TlsMaterial { client_crls: vec![pki.revoking(&[2], 4000)], ..pki.material() }).unwrap();
+    house.doors.recheck();
+    assert!(goes.rest().await.is_empty());
+    house.ended("withdrawn", 1).await;
+    stays.post("/", "").await;
 }
 
 #[tokio::test]

@@ -95,12 +95,12 @@ pub enum XmlReason {
     #[error("text holds `]]>`")]
     SectionEnd,
     /// An `&` that begins no reference, or a reference to something else than a character or one of
-    /// the five entities.
-    #[error("`&{0};` is no known entity")]
-    Entity(String),
+    /// the five entities. What follows the `&` is not repeated: it may be part of a password.
+    #[error("an `&` that begins no known reference")]
+    Entity,
     /// A reference to a character that XML does not have or allow.
-    #[error("`&{0};` is no allowed character")]
-    CharacterReference(String),
+    #[error("a reference to a character that is not allowed")]
+    CharacterReference,
     /// More than a cap allows.
     #[error("more than {max} {what}")]
     TooMuch {

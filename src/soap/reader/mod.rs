@@ -12,19 +12,19 @@ mod error;
 mod event;
 mod namespaces;
 mod references;
+mod tags;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 
 use quick_xml::errors::{Error, IllFormedError, SyntaxError};
-use quick_xml::events::{BytesStart, Event as Markup};
+use quick_xml::events::Event as Markup;
 
-use self::attributes::RawAttributes;
 use self::event::RawExpanded;
 use self::namespaces::Namespaces;
 use super::characters::{first_forbidden, is_blank};
-use super::names::{Name, split_qname};
+use super::names::Name;
 use super::{Limits, Place, Position};
 
 pub use self::error::{XmlError, XmlReason};
@@ -361,107 +361,6 @@ impl<'a> Reader<'a> {
         cap(open.text_bytes, self.limits.text_bytes_max, "bytes of text in an element")
     }
 
-    fn start(&mut self, start: &BytesStart<'a>, empty: bool) -> Result<Step<'a>, XmlReason> {
-        if self.stage == Stage::Epilog {
-            return Err(XmlReason::SecondRoot);
-        }
-        self.stage = Stage::Inside;
-        self.elements = self.elements.saturating_add(1);
-        cap(self.elements, self.limits.elements_max, "elements")?;
-        cap(self.open.len().saturating_add(1), self.limits.depth_max, "elements inside each other")?;
-        let (written, rest) = self.tag(start.name().0.len(), start.attributes_raw().len());
-        let (prefix, local) = self.split(written)?;
-        let namespaces_mark = self.namespaces.mark();
-        self.read_attributes(rest, namespaces_mark)?;
-        self.bound(prefix)?;
-        self.check_duplicates()?;
-        self.open.push(Open { written, prefix, local, namespaces_mark, text_bytes: 0 });
-        self.closing = if empty { Closing::Empty } else { Closing::Nothing };
-        Ok(Step::Start)
-    }
-
-    /// Name and attributes of the tag that begins at the event's offset, borrowed from the input:
-    /// what quick-xml hands out lives no longer than its event.
-    fn tag(&self, name_bytes: usize, attribute_bytes: usize) -> (&'a str, &'a str) {
-        let text = self.text.get(self.event_offset.saturating_add(1)..).unwrap_or("");
-        let (name, rest) = text.split_at_checked(name_bytes).unwrap_or(("", ""));
-        (name, rest.get(..attribute_bytes).unwrap_or(rest))
-    }
-
-    fn read_attributes(&mut self, text: &'a str, mark: usize) -> Result<(), XmlReason> {
-        self.attributes.clear();
-        let mut declared = 0_usize;
-        for raw in RawAttributes::new(text) {
-            let raw = raw?;
-            let (prefix, local) = self.split(raw.name)?;
-            let value = references::attribute_value(raw.value)?;
-            let declares = match (prefix, local) {
-                ("", "xmlns") => Some(""),
-                ("xmlns", prefix) => Some(prefix),
-                _ => None,
-            };
-            if let Some(declares) = declares {
-                declared = declared.saturating_add(1);
-                cap(declared, self.limits.namespaces_per_element_max, "namespace declarations of an element")?;
-                self.namespaces.declare(mark, declares, value)?;
-            } else {
-                let count = self.attributes.len().saturating_add(1);
-                cap(count, self.limits.attributes_per_element_max, "attributes of an element")?;
-                self.attributes.push(RawExpanded { prefix, local, value });
-            }
-        }
-        Ok(())
-    }
-
-    /// Pairs are compared one by one: the cap on attributes keeps that short.
-    fn check_duplicates(&self) -> Result<(), XmlReason> {
-        for (index, attribute) in self.attributes.iter().enumerate() {
-            if !attribute.prefix.is_empty() {
-                self.bound(attribute.prefix)?;
-            }
-            let twice = self.attributes.iter().take(index).any(|other| {
-                other.local == attribute.local
-                    && (other.prefix == attribute.prefix
-                        || (!other.prefix.is_empty()
-                            && !attribute.prefix.is_empty()
-                            && self.namespaces.resolve(other.prefix) == self.namespaces.resolve(attribute.prefix)))
-            });
-            if twice {
-                return Err(XmlReason::DuplicateAttribute(attribute.local.to_owned()));
-            }
-        }
-        Ok(())
-    }
-
-    fn split(&self, written: &'a str) -> Result<(&'a str, &'a str), XmlReason> {
-        cap(written.len(), self.limits.name_bytes_max, "bytes of a name")?;
-        split_qname(written).ok_or_else(|| XmlReason::BadName(written.to_owned()))
-    }
-
-    fn bound(&self, prefix: &str) -> Result<(), XmlReason> {
-        match self.namespaces.resolve(prefix) {
-            Some(_) => Ok(()),
-            None => Err(XmlReason::UnboundPrefix(prefix.to_owned())),
-        }
-    }
-
-    fn end(&mut self, found: &str) -> Result<Step<'a>, XmlReason> {
-        match self.open.last() {
-            None => Err(XmlReason::UnopenedEnd(self.shortened(found))),
-            Some(open) if open.written == found => {
-                self.closing = Closing::Given;
-                Ok(Step::End)
-            }
-            Some(open) => {
-                Err(XmlReason::MismatchedEnd { expected: open.written.to_owned(), found: self.shortened(found) })
-            }
-        }
-    }
-
-    fn shortened(&self, written: &str) -> String {
-        written.chars().take(self.limits.name_bytes_max).collect()
-    }
-
     fn close_innermost(&mut self) {
         self.closing = Closing::Nothing;
         if let Some(open) = self.open.pop() {
@@ -495,7 +394,7 @@ fn refusal(error: &Error) -> XmlReason {
         Error::Syntax(_) => XmlReason::Unclosed,
         Error::IllFormed(IllFormedError::DoubleHyphenInComment) => XmlReason::Comment,
         Error::IllFormed(IllFormedError::MissingDoctypeName) => XmlReason::DocumentType,
-        Error::IllFormed(IllFormedError::UnclosedReference) => XmlReason::Entity(String::new()),
+        Error::IllFormed(IllFormedError::UnclosedReference) => XmlReason::Entity,
         Error::IllFormed(IllFormedError::MissingDeclVersion(_) | IllFormedError::UnknownVersion) => {
             XmlReason::Declaration
         }

@@ -5,9 +5,6 @@ use std::borrow::Cow;
 use super::XmlReason;
 use crate::soap::characters::is_allowed;
 
-/// References longer than this cannot be anything known.
-const REFERENCE_BYTES_MAX: usize = 32;
-
 /// The character that `&name;` stands for.
 pub(super) fn resolve(name: &str) -> Result<char, XmlReason> {
     match name {
@@ -22,7 +19,7 @@ pub(super) fn resolve(name: &str) -> Result<char, XmlReason> {
 
 fn numbered(name: &str) -> Result<char, XmlReason> {
     let Some(digits) = name.strip_prefix('#') else {
-        return Err(XmlReason::Entity(shortened(name)));
+        return Err(XmlReason::Entity);
     };
     let (digits, radix) = match digits.strip_prefix('x') {
         Some(digits) => (digits, 16),
@@ -30,14 +27,7 @@ fn numbered(name: &str) -> Result<char, XmlReason> {
     };
     // from_str_radix would take a sign.
     let number = if digits.starts_with('+') { None } else { u32::from_str_radix(digits, radix).ok() };
-    number
-        .and_then(char::from_u32)
-        .filter(|&character| is_allowed(character))
-        .ok_or_else(|| XmlReason::CharacterReference(shortened(name)))
-}
-
-fn shortened(name: &str) -> String {
-    name.chars().take(REFERENCE_BYTES_MAX).collect()
+    number.and_then(char::from_u32).filter(|&character| is_allowed(character)).ok_or(XmlReason::CharacterReference)
 }
 
 /// Writes `text` to `out` with every line end as a line feed.
@@ -66,7 +56,7 @@ pub(super) fn attribute_value(raw: &str) -> Result<Cow<'_, str>, XmlReason> {
             Some(b'<') => return Err(XmlReason::AttributeLess),
             Some(b'&') => {
                 let Some((name, after)) = rest.split_once(';') else {
-                    return Err(XmlReason::Entity(shortened(rest)));
+                    return Err(XmlReason::Entity);
                 };
                 value.push(resolve(name)?);
                 rest = after;
@@ -97,10 +87,10 @@ mod tests {
     #[test]
     fn other_references_are_refused() {
         for name in ["nbsp", "", "LT", " lt", "x41"] {
-            assert_eq!(resolve(name), Err(XmlReason::Entity(name.into())), "{name}");
+            assert_eq!(resolve(name), Err(XmlReason::Entity), "{name}");
         }
         for name in ["#", "#x", "#0", "#xD800", "#x110000", "#+65", "#x+41", "#-1", "#X41", "#xFFFE", "#99999999999"] {
-            assert_eq!(resolve(name), Err(XmlReason::CharacterReference(name.into())), "{name}");
+            assert_eq!(resolve(name), Err(XmlReason::CharacterReference), "{name}");
         }
     }
 
@@ -109,7 +99,7 @@ mod tests {
         assert_eq!(attribute_value("a\r\nb\rc\td\ne").as_deref(), Ok("a b c d e"));
         assert_eq!(attribute_value("a&#10;b&amp;").as_deref(), Ok("a\nb&"));
         assert_eq!(attribute_value("a<b"), Err(XmlReason::AttributeLess));
-        assert!(matches!(attribute_value("a&b"), Err(XmlReason::Entity(_))));
+        assert_eq!(attribute_value("a&b"), Err(XmlReason::Entity));
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(super) fn fits(primitive: Primitive, value: &str) -> bool {
             is_clock(clock) && is_zone(zone)
         }
         Primitive::Base64 => is_base64(value),
-        Primitive::Hex => value.len() % 2 == 0 && value.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        Primitive::Hex => value.len().is_multiple_of(2) && value.bytes().all(|byte| byte.is_ascii_hexdigit()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Attributes against their declarations, and the four of XML Schema's own.
 
-use super::validator::Problem;
+use super::problem::Problem;
 use super::{ViolationKind, Visitor};
 use crate::soap::names::Name;
 use crate::soap::normalize::{Mechanism, Normalization};

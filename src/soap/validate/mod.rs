@@ -3,12 +3,14 @@
 
 mod attributes;
 mod content;
+mod problem;
 #[cfg(test)]
 mod tests;
 mod validator;
 mod violation;
 
-pub(super) use self::validator::{Problem, Validator, malformed};
+pub(super) use self::problem::{Problem, malformed};
+pub(super) use self::validator::Validator;
 
 pub use self::violation::{Violation, ViolationKind};
 use super::names::Name;

@@ -7,84 +7,14 @@ use std::borrow::Cow;
 
 use super::attributes::{self, Hints};
 use super::content::{self, Cursor, Stop};
-use super::{Violation, ViolationKind, Visitor};
+use super::problem::{At, Problem};
+use super::{ViolationKind, Visitor};
 use crate::soap::characters::is_blank;
 use crate::soap::names::Name;
 use crate::soap::normalize::{Mechanism, Normalization, Wanted};
 use crate::soap::position::Place;
-use crate::soap::reader::{Reader, Start, XmlError};
+use crate::soap::reader::Start;
 use crate::soap::schema::{Content, ElementId, Item, Model, Process, Schema, SimpleType, TypeId};
-
-/// A violation before it is known where it stands.
-#[derive(Debug)]
-pub(in crate::soap) struct Problem {
-    kind: ViolationKind,
-    expected: String,
-    found: String,
-    at: At,
-}
-
-/// Whose path a problem has.
-#[derive(Debug)]
-enum At {
-    /// The innermost open element's.
-    Here,
-    /// That of a child of the innermost open element, which is not there.
-    Child,
-    /// That of a sibling before the innermost open element, which is not there.
-    Sibling,
-}
-
-impl Problem {
-    pub(in crate::soap) fn here(kind: ViolationKind, expected: &str, found: &str) -> Self {
-        Self { kind, expected: expected.to_owned(), found: found.to_owned(), at: At::Here }
-    }
-
-    /// A child of the innermost open element is missing.
-    pub(in crate::soap) fn missing_child(element: &str) -> Self {
-        Self::missing(element, At::Child)
-    }
-
-    fn missing(element: &str, at: At) -> Self {
-        let kind = ViolationKind::Missing { element: element.to_owned() };
-        Self { kind, expected: element.to_owned(), found: "nothing".to_owned(), at }
-    }
-
-    fn unexpected(element: &str, expected: String) -> Self {
-        let kind = ViolationKind::Unexpected { element: element.to_owned() };
-        Self { kind, expected, found: element.to_owned(), at: At::Here }
-    }
-
-    /// The violation, at the reader's last event.
-    pub(in crate::soap) fn at(self, reader: &Reader<'_>) -> Violation {
-        let mut path = reader.path();
-        if let ViolationKind::Missing { element } = &self.kind {
-            match self.at {
-                At::Here => {}
-                At::Child if reader.depth() > 1 => path = format!("{path}/{element}"),
-                At::Child => path.clone_from(element),
-                At::Sibling => {
-                    path = match path.rsplit_once('/') {
-                        Some((parent, _)) => format!("{parent}/{element}"),
-                        None => element.clone(),
-                    };
-                }
-            }
-        }
-        Violation { path, position: reader.position(), kind: self.kind, expected: self.expected, found: self.found }
-    }
-}
-
-/// The violation of a document that cannot be read on.
-pub(in crate::soap) fn malformed(reader: Option<&Reader<'_>>, error: XmlError) -> Violation {
-    Violation {
-        path: reader.map(Reader::path).unwrap_or_default(),
-        position: error.position,
-        expected: "well-formed XML within the limits".to_owned(),
-        found: error.reason.to_string(),
-        kind: ViolationKind::Malformed(error.reason),
-    }
-}
 
 /// An element that is open.
 #[derive(Clone, Copy, Debug)]
@@ -298,7 +228,6 @@ impl<'s, 'n> Validator<'s, 'n> {
         if renamed.is_some() {
             return Ok(renamed);
         }
-        let known = content::knows(model, &as_sent);
         if self.normal.has(Mechanism::AnyOrder) {
             let mut unordered = cursor.step_leaving_order(model, counts, &as_sent);
             if unordered.is_none() {
@@ -311,6 +240,12 @@ impl<'s, 'n> Validator<'s, 'n> {
                 return Ok(unordered);
             }
         }
+        // What is known under the name that a tolerance gives it is not unknown: it is misplaced.
+        let known = content::knows(model, &as_sent)
+            || self
+                .normal
+                .rename(sent, |wanted| content::knows(model, &|item| tolerated(wanted, item)).then_some(()))
+                .is_some();
         match stop {
             Stop::Missing(item) => Err(Problem::missing(&self.item_name(item), At::Sibling)),
             Stop::Unfit if known => Err(self.unfit(model, sent)),
@@ -329,7 +264,7 @@ impl<'s, 'n> Validator<'s, 'n> {
         }
         // The same name in another namespace would read like a contradiction.
         let found = if names.iter().any(|name| name == sent.local) { sent.to_string() } else { sent.local.to_owned() };
-        Problem { found, ..Problem::unexpected(sent.local, names.join(" or ")) }
+        Problem::unexpected(sent.local, names.join(" or ")).found(&found)
     }
 
     fn unknown(&mut self, sent: Name<'_>, expected: impl FnOnce() -> String) -> Result<(), Problem> {

@@ -16,9 +16,9 @@ pub struct Violation {
     /// What kind of thing.
     pub kind: ViolationKind,
     /// What the schema wants.
-    pub expected: String,
+    pub expected: Box<str>,
     /// What was there; values are not repeated here, since they may be secrets.
-    pub found: String,
+    pub found: Box<str>,
 }
 
 /// What kind of thing did not fit.

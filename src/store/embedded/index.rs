@@ -10,6 +10,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::disk::{Disk, is_full};
 use super::entry;
@@ -68,6 +70,11 @@ pub(super) enum IndexError {
 const CACHE_BYTES: u64 = 64 << 20;
 /// Bytes written before they are flushed: sled keeps in memory what was not.
 const FLUSH_BYTES: usize = 4 << 20;
+/// What sled says when its file is locked; it has no error of its own for that.
+const SLED_IS_LOCKED: &str = "could not acquire lock";
+/// How long sled's threads may take to end.
+const SLED_UNLOCK_TIME_MAX: Duration = Duration::from_secs(10);
+const SLED_UNLOCK_POLL: Duration = Duration::from_millis(5);
 const STAMP: &[u8] = b"checkpoint";
 
 impl Index {
@@ -195,7 +202,23 @@ impl Index {
 }
 
 impl Trees {
+    /// Threads of sled's may keep its own lock for a moment after it was dropped. Other processes
+    /// are kept out by the store's lock, so whoever has sled's is about to give it up.
     fn open(dir: &Path) -> Result<Self, IndexError> {
+        let begin = Instant::now();
+        loop {
+            match Self::try_open(dir) {
+                Err(IndexError::Unavailable(reason))
+                    if reason.contains(SLED_IS_LOCKED) && begin.elapsed() < SLED_UNLOCK_TIME_MAX =>
+                {
+                    thread::sleep(SLED_UNLOCK_POLL);
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    fn try_open(dir: &Path) -> Result<Self, IndexError> {
         let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).flush_every_ms(None);
         guarded(|| {
             let db = config.open()?;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::{Compiler, Document};
 use crate::soap::names::QName;
-use crate::soap::schema::builtin::XSD;
 use crate::soap::schema::model::{AttributeUse, Content, Namespaces, Process, Wildcard};
 use crate::soap::schema::simple::SimpleType;
 use crate::soap::schema::tree::Node;
@@ -98,7 +97,6 @@ impl<'t> Compiler<'t> {
 
     /// What `xs:any` and `xs:anyAttribute` have in common.
     pub(super) fn wildcard(&mut self, node: &Node, document: &Document<'_>) -> Option<Wildcard> {
-        debug_assert_eq!(node.name.namespace, XSD);
         let process = match node.attribute("processContents") {
             None | Some("strict") => Process::Strict,
             Some("lax") => Process::Lax,

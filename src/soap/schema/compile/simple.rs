@@ -38,15 +38,14 @@ impl<'t> Compiler<'t> {
         let mut parts = self.parts(node);
         let inner = parts.first().copied().filter(|part| part.name.local == "simpleType");
         let (id, base) = match (node.attribute("base"), inner) {
-            (Some(name), None) => match self.base_type(node, name)? {
-                (id, kind) => match kind.content {
-                    Content::Simple(simple) => (id, simple),
-                    _ => {
-                        self.errors.push(node.invalid(format!("`{name}` is no simple type")));
-                        return None;
-                    }
-                },
-            },
+            (Some(name), None) => {
+                let (id, kind) = self.base_type(node, name)?;
+                let Content::Simple(simple) = kind.content else {
+                    self.errors.push(node.invalid(format!("`{name}` is no simple type")));
+                    return None;
+                };
+                (id, simple)
+            }
             (None, Some(inner)) => {
                 parts.remove(0);
                 self.simple_type(inner)?

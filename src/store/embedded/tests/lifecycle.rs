@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -135,4 +136,25 @@ fn a_checkpoint_cut_short_is_done_again_by_the_replay() {
         assert_eq!(store.record(&gone), Ok(None));
         store.checkpoint();
     }
+}
+
+#[test]
+fn opening_waits_for_what_is_left_of_the_store_before() {
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path()).unwrap();
+    commit(&*store, put(Key::of("k"), b"v")).unwrap();
+    store.close();
+    // Now it is this file that has sled's lock, as one of its threads may have had.
+    let lingering = std::fs::File::open(dir.path().join("index/db")).unwrap();
+    while lingering.try_lock().is_err() {
+        thread::yield_now();
+    }
+    let opening = thread::spawn({
+        let dir = dir.path().to_owned();
+        move || open(&dir).map(|store| store.health().checkpoint)
+    });
+    // Time for opening to meet the lock; had it not yet, it would find it free, which is as good.
+    thread::sleep(Duration::from_millis(100));
+    drop(lingering);
+    assert_eq!(opening.join().unwrap().unwrap(), 1);
 }
