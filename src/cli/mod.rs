@@ -12,6 +12,7 @@ pub mod receiver;
 mod serve;
 pub mod soap_client;
 mod status;
+mod store;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,13 +46,15 @@ enum Command {
     Receive(receive::Arguments),
     /// Show how the running node is
     Status(status::Arguments),
+    /// Check, copy, put back and rebuild what the node has committed
+    Store(store::Arguments),
 }
 
 /// Which deployment a command is about.
 #[derive(Clone, Debug, Args)]
 pub struct ConfigArgument {
     /// The settings file
-    #[arg(long, value_name = "FILE", default_value = "lango.toml")]
+    #[arg(long, global = true, value_name = "FILE", default_value = "lango.toml")]
     config: PathBuf,
 }
 
@@ -84,6 +87,7 @@ impl Cli {
             Command::Pay(arguments) => pay::run(arguments),
             Command::Receive(arguments) => receive::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),
+            Command::Store(arguments) => store::run(arguments),
         }
     }
 }
