@@ -4,9 +4,11 @@
 //! Exit codes: 0 done, 1 it failed, 64 what was asked for makes no sense (`EX_USAGE`).
 
 mod audit;
+mod certificates;
 mod check;
 pub mod demo;
 pub mod deployment;
+mod files;
 mod pay;
 mod receive;
 pub mod receiver;
@@ -49,6 +51,8 @@ enum Command {
     Status(status::Arguments),
     /// Show, test and edit who may come in
     Whitelist(whitelist::Arguments),
+    /// Make a private CA, sign certificates with it and revoke them
+    Cert(certificates::Arguments),
     /// Check that the audit log is as it was written
     Audit(audit::Arguments),
 }
@@ -91,6 +95,7 @@ impl Cli {
             Command::Receive(arguments) => receive::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),
             Command::Whitelist(arguments) => whitelist::run(arguments),
+            Command::Cert(arguments) => certificates::run(arguments),
             Command::Audit(arguments) => audit::run(arguments),
         }
     }
