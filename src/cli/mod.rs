@@ -5,10 +5,12 @@
 
 mod audit;
 mod callback;
+mod certificates;
 mod check;
 pub mod demo;
 pub mod deployment;
 mod desk;
+mod files;
 mod pay;
 mod receive;
 pub mod receiver;
@@ -53,6 +55,8 @@ enum Command {
     Status(status::Arguments),
     /// Show, test and edit who may come in
     Whitelist(whitelist::Arguments),
+    /// Make a private CA, sign certificates with it and revoke them
+    Cert(certificates::Arguments),
     /// Check that the audit log is as it was written
     Audit(audit::Arguments),
     /// Callbacks: what is pending, delivered or dead; show one; send it once more
@@ -101,6 +105,7 @@ impl Cli {
             Command::Receive(arguments) => receive::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),
             Command::Whitelist(arguments) => whitelist::run(arguments),
+            Command::Cert(arguments) => certificates::run(arguments),
             Command::Audit(arguments) => audit::run(arguments),
             Command::Callback(arguments) => callback::run(arguments),
             Command::Url(arguments) => url::run(arguments),

@@ -38,6 +38,7 @@ pub(super) fn run(config: &Path) -> Result<ExitCode> {
 async fn serve(materials: Materials, listeners: Listeners) -> Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be waited for")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be waited for")?;
+    let mut hangup = signal(SignalKind::hangup()).context("SIGHUP cannot be waited for")?;
     let seams = Seams { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
     let node = Node::start(materials, listeners, seams).await?;
     let (doors, resumed) = (node.addresses(), node.resumed());
@@ -49,9 +50,12 @@ async fn serve(materials: Materials, listeners: Listeners) -> Result<ExitCode> {
         payments = resumed.payments,
         "serving"
     );
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => node.reload(),
+        }
     }
     tracing::info!("draining");
     let cut = node.stop().await;

@@ -1,16 +1,14 @@
 //! `lango whitelist`: looks into the whitelist's file and edits it. A running node takes a saved file
 //! up by itself.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Subcommand};
 
-use super::{ConfigArgument, audit};
+use super::{ConfigArgument, audit, files};
 use crate::access::whitelist::{changes, edit};
 use crate::access::{NamedNetwork, NetworkKind, Whitelist};
 use crate::clock::{Clock, SystemClock, Timestamp};
@@ -199,7 +197,8 @@ fn change(settings: &Settings, edit: impl FnOnce(&str) -> Result<edit::Edited, e
     let audit = audit::unless_a_node_has_it(settings)?;
     let text = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
     let edited = edit(&text).with_context(|| format!("{} stays as it is", path.display()))?;
-    replace(&path, &edited.text, &text)?;
+    let untouched = || fs::read_to_string(&path).is_ok_and(|now| now == text);
+    files::replace(&path, &edited.text, untouched)?;
     if let Some(audit) = &audit {
         changes::record(std::slice::from_ref(&edited.change), audit);
         audit.sync().context("the audit log could not be synced")?;
@@ -229,29 +228,6 @@ fn warn_of_overlaps(edited: &edit::Edited) {
             network.line, network.name
         );
     }
-}
-
-/// Puts the new text in the place of the old one, whole or not at all.
-fn replace(path: &Path, text: &str, old: &str) -> Result<()> {
-    let new: PathBuf = path.with_extension(format!("new-{}", std::process::id()));
-    let written = (|| {
-        let permissions = fs::metadata(path)?.permissions();
-        let mut file = File::create_new(&new)?;
-        file.set_permissions(permissions)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    })();
-    let outcome = (|| {
-        written.with_context(|| format!("{} cannot be written", new.display()))?;
-        let untouched = fs::read_to_string(path).is_ok_and(|now| now == old);
-        ensure!(untouched, "{} was edited by somebody else just now; try again", path.display());
-        fs::rename(&new, path).with_context(|| format!("{} cannot be replaced", path.display()))
-    })();
-    if outcome.is_err() {
-        // It may not have come into being; then there is nothing to remove.
-        let _ = fs::remove_file(&new);
-    }
-    outcome
 }
 
 #[cfg(test)]

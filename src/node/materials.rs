@@ -166,7 +166,8 @@ fn socket_path(path: &Path) -> Result<(), String> {
     Err(format!("{} has {length} bytes; a Unix socket's path has at most {SOCKET_PATH_BYTES_MAX}", path.display()))
 }
 
-fn third_party_files(settings: &Settings) -> TlsFiles {
+/// Where the certificates of the third parties' door are.
+pub(super) fn third_party_files(settings: &Settings) -> TlsFiles {
     let door = &settings.doors.third_party;
     TlsFiles {
         certificate: door.certificate.clone(),
@@ -176,7 +177,8 @@ fn third_party_files(settings: &Settings) -> TlsFiles {
     }
 }
 
-fn handset_files(settings: &Settings) -> TlsFiles {
+/// Where the certificates of the handset door are.
+pub(super) fn handset_files(settings: &Settings) -> TlsFiles {
     let door = &settings.doors.handset;
     TlsFiles {
         certificate: door.certificate.clone(),

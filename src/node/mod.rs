@@ -17,6 +17,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch as signal;
 use tokio::task::JoinHandle;
 
 use crate::access::{self, Access, AccessError};
@@ -82,6 +83,7 @@ pub struct Node {
     doors: Arc<Doors>,
     addresses: Addresses,
     watchers: Vec<JoinHandle<()>>,
+    reload: signal::Sender<()>,
     resumed: Resumed,
 }
 
@@ -140,6 +142,10 @@ impl Node {
         let parts = doors::Behind { settings: &settings, access: &access, broker: &broker, store: &store };
         let drain_time_max = Duration::from_secs(settings.limits.drain_seconds_max);
         let doors = Arc::new(Doors::new(Arc::clone(&seams.clock), Arc::clone(&metrics), drain_time_max));
+        let doors_tls = vec![
+            (tls.third_party.clone(), materials::third_party_files(&settings)),
+            (tls.handset.clone(), materials::handset_files(&settings)),
+        ];
         let addresses = parts.open(&doors, listeners, tls)?;
         let status = admin::NodeAdmin {
             store: Arc::clone(&store),
@@ -157,23 +163,32 @@ impl Node {
             },
         };
         doors.open_admin(&settings.doors.admin.socket, Arc::new(status))?;
+        let watched = watch::Watched {
+            whitelist: settings.node.whitelist.clone(),
+            doors_tls,
+            access,
+            transport,
+            metrics,
+            doors: Arc::clone(&doors),
+        };
+        let (reload, told) = signal::channel(());
         let watchers = vec![
             tokio::spawn(Arc::clone(&broker).watch_reservations()),
             tokio::spawn(watch::audit(Arc::clone(&audit))),
-            tokio::spawn(watch::whitelist(
-                settings.node.whitelist.clone(),
-                access,
-                transport,
-                metrics,
-                Arc::clone(&doors),
-            )),
+            tokio::spawn(watch::files(watched, told)),
         ];
-        Ok(Self { store, core, broker, callbacks, audit, drain_time_max, doors, addresses, watchers, resumed })
+        Ok(Self { store, core, broker, callbacks, audit, drain_time_max, doors, addresses, watchers, reload, resumed })
     }
 
     /// Where its doors are.
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    /// Reads the whitelist and the doors' certificates again, changed or not. What is open and still
+    /// allowed stays open.
+    pub fn reload(&self) {
+        self.reload.send_replace(());
     }
 
     /// What an earlier run had left and this one took up.

@@ -127,6 +127,12 @@ impl Served {
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
+    /// SIGHUP: reads its files again.
+    pub fn hung_up(&self) {
+        let child = self.child.as_ref().unwrap();
+        assert!(Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap().success());
+    }
+
     /// SIGKILL: as if the machine had lost its mind.
     pub fn killed(mut self) {
         let mut child = self.child.take().unwrap();

@@ -6,6 +6,7 @@
 mod command_line;
 mod demonstration;
 mod descriptions;
+mod door_certificates;
 mod door_support;
 mod door_whitelist;
 mod doors;

@@ -163,8 +163,8 @@ fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))
 }
 
-/// Writes a file that only its owner may read, from the first byte on.
-fn write_private(path: &Path, text: &str) -> Result<()> {
+/// Writes a file that only its owner may read, from the first byte on, and never over another.
+pub(in crate::cli) fn write_private(path: &Path, text: &str) -> Result<()> {
     use std::io::Write;
     let mut file = fs::OpenOptions::new()
         .write(true)
