@@ -190,7 +190,7 @@ mod tests {
         for (stage, id) in [(Stage::Delivered, &delivered), (Stage::Dead, &dead), (Stage::Pending, &pending)] {
             for owner in [None, Some("600000".to_owned())] {
                 let wanted = Wanted { stage: Some(stage), owner, ..Wanted::default() };
-                assert_eq!(ids(&node, &wanted), [id.clone()], "{stage:?}");
+                assert_eq!(ids(&node, &wanted), std::slice::from_ref(id), "{stage:?}");
             }
             let other = Wanted { stage: Some(stage), owner: Some("600001".into()), ..Wanted::default() };
             assert!(ids(&node, &other).is_empty());

@@ -251,12 +251,12 @@ impl World {
     }
 
     pub fn settle(&mut self, decision: Decision) -> Seen {
-        self.attempt(decision).unwrap_or_else(|(decision, error)| panic!("{error}: {}", decision.private))
+        self.attempt(decision).unwrap_or_else(|refused| panic!("{}: {}", refused.1, refused.0.private))
     }
 
     /// Commits a decision as the broker does, with the report and what it captures in the same write
     /// set. What the store refuses comes back.
-    pub fn attempt(&mut self, mut decision: Decision) -> Result<Seen, (Decision, CommitError)> {
+    pub fn attempt(&mut self, mut decision: Decision) -> Result<Seen, Box<(Decision, CommitError)>> {
         let mut write_set = std::mem::take(&mut decision.write_set);
         let report = Key::of("report").number(self.draw().0);
         write_set.put_capturing(report, Vec::new(), decision.captures.clone());
@@ -266,20 +266,21 @@ impl World {
                 let parameters = decision.report.rendered(captured);
                 Ok(Seen { decision, parameters })
             }
-            Err(error) => Err((decision, error)),
+            Err(error) => Err(Box::new((decision, error))),
         }
     }
 
     /// Commits what was decided about an order, and does what the broker does when others were
     /// faster: declines by the bound that was met, or decides again.
     pub fn carry_out(&mut self, order: &Order, decision: Decision) -> Seen {
-        match self.attempt(decision) {
-            Ok(seen) => seen,
-            Err((_, CommitError::Expectation(_))) => self.run(order),
-            Err((decision, error)) => match self.core.bounded(&decision, &error) {
-                Some(declined) => self.settle(declined),
-                None => self.run(order),
-            },
+        let (decision, error) = match self.attempt(decision) {
+            Ok(seen) => return seen,
+            Err(refused) => *refused,
+        };
+        // A conflict is no bound: nothing is declined, and the decision is made anew.
+        match self.core.bounded(&decision, &error) {
+            Some(declined) => self.settle(declined),
+            None => self.run(order),
         }
     }
 

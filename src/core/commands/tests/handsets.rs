@@ -67,7 +67,7 @@ fn l2_a_payee_never_holds_more_than_allowed_when_payments_race() {
     let decide = |payment, draw| world.core.authorize(&world.facts, payment, world.now, Draw(draw)).unwrap();
     let (one, other) = (decide(&payments[0], 1), decide(&payments[1], 2));
     world.settle(one);
-    let (other, error) = world.attempt(other).unwrap_err();
+    let (other, error) = *world.attempt(other).unwrap_err();
     assert!(matches!(error, CommitError::Bound { .. }), "{error}");
     assert_eq!(world.core.bounded(&other, &error).unwrap().report.code.as_str(), "8");
     assert_eq!(world.available(UNKNOWN, AccountKind::Working), "500000.00");

@@ -75,7 +75,7 @@ fn l2_a_limit_holds_when_payments_race() {
     });
     let [one, other] = decisions;
     world.settle(one);
-    let (other, error) = world.attempt(other).unwrap_err();
+    let (other, error) = *world.attempt(other).unwrap_err();
     assert!(matches!(error, CommitError::Bound { .. }), "{error}");
     assert_eq!(world.core.bounded(&other, &error).unwrap().report.code.as_str(), "2009");
 }

@@ -326,7 +326,7 @@ fn race_ends(world: &mut World, model: &mut Model, which: usize) {
     let Ok(complete) = complete else { return };
     world.settle(complete);
     model.complete(which);
-    let (_, error) = world.attempt(cancel).unwrap_err();
+    let (_, error) = *world.attempt(cancel).unwrap_err();
     assert!(matches!(error, CommitError::Expectation(_)), "{error}");
 }
 

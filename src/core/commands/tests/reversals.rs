@@ -59,7 +59,7 @@ fn l7_of_two_reversals_that_race_one_moves_money() {
     let orders = [world.reversal(PAYBILL, &original), world.reversal(PAYBILL, &original)];
     let [one, other] = orders.each_ref().map(|order| world.decide(order));
     world.settle(one);
-    let (other, error) = world.attempt(other).unwrap_err();
+    let (other, error) = *world.attempt(other).unwrap_err();
     assert!(matches!(error, CommitError::Expectation(_)), "{error}");
     assert_eq!(other.report.code.as_str(), "0");
     assert_eq!(world.run(&orders[1]).code(), "R000001");
