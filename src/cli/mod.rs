@@ -15,6 +15,7 @@ pub mod receiver;
 mod serve;
 pub mod soap_client;
 mod status;
+mod store;
 mod url;
 mod whitelist;
 
@@ -58,6 +59,8 @@ enum Command {
     Callback(callback::Arguments),
     /// An organization's validation and confirmation URLs: show, set, history, ping
     Url(url::Arguments),
+    /// Check, copy, put back and rebuild what the node has committed
+    Store(store::Arguments),
 }
 
 /// Which deployment a command is about.
@@ -101,6 +104,7 @@ impl Cli {
             Command::Audit(arguments) => audit::run(arguments),
             Command::Callback(arguments) => callback::run(arguments),
             Command::Url(arguments) => url::run(arguments),
+            Command::Store(arguments) => store::run(arguments),
         }
     }
 }

@@ -14,7 +14,6 @@ pub use doors::{Addresses, Listeners};
 pub use materials::{Materials, Problem, catalogue};
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -229,18 +228,18 @@ const STORE_DIR: &str = "store";
 
 /// Opens the store of a deployment; one process at a time.
 pub fn open_store(settings: &Settings) -> Result<Arc<EmbeddedStore>, OpenError> {
-    let options = Options {
-        dir: store_dir(settings),
+    EmbeddedStore::open(store_options(settings), Arc::new(RealDisk))
+}
+
+/// Where the store of a deployment is and how large its parts may be.
+pub fn store_options(settings: &Settings) -> Options {
+    Options {
+        dir: settings.node.data.join(STORE_DIR),
         segment_bytes_max: settings.store.segment_bytes_max,
         memory_bytes_max: settings.store.memory_bytes_max,
         write_set_bytes_max: settings.store.write_set_bytes_max,
         waiting_max: settings.store.waiting_max,
-    };
-    EmbeddedStore::open(options, Arc::new(RealDisk))
-}
-
-fn store_dir(settings: &Settings) -> PathBuf {
-    settings.node.data.join(STORE_DIR)
+    }
 }
 
 fn limits(settings: &Settings) -> BrokerLimits {

@@ -14,3 +14,4 @@ mod layers;
 mod payments;
 mod readme;
 mod store_crash;
+mod store_tools;

@@ -11,6 +11,7 @@
 //! Locks: a range read holds `scans` and under it, for moments, the memtable's lock. Nobody holds
 //! another pair, and nobody writes a file while holding any.
 
+mod backup;
 mod checkpoint;
 mod committer;
 pub mod disk;
@@ -20,15 +21,19 @@ mod journal;
 mod memtable;
 mod open;
 mod queue;
+mod rebuild;
 mod segment;
 #[cfg(test)]
 pub(in crate::store) mod tests;
 mod verify;
 mod view;
+mod walk;
 
+pub use backup::{CopyError, copy};
 pub use open::OpenError;
+pub use rebuild::rebuild;
 pub use segment::Flaw;
-pub use verify::{TornTail, Verified, verify};
+pub use verify::{Standing, TornTail, Verified, compare, verify, verify_with};
 
 use std::future::ready;
 use std::path::PathBuf;
@@ -59,6 +64,15 @@ pub struct Options {
     pub waiting_max: usize,
 }
 
+/// How far something is that reads the whole journal, in segments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Segments done.
+    pub done: u64,
+    /// Segments in all.
+    pub total: u64,
+}
+
 /// The store on the node's own disk.
 #[derive(Debug)]
 pub struct EmbeddedStore {
@@ -79,7 +93,16 @@ impl EmbeddedStore {
     /// Opens the store, or makes it when the directory is empty: replays what is not in the index,
     /// cuts a torn end off the journal, and makes the index anew when it is damaged or missing.
     pub fn open(options: Options, disk: Arc<dyn Disk>) -> Result<Arc<Self>, OpenError> {
-        let opened = open::open(&options, disk)?;
+        Self::open_with(options, disk, &mut |_| {})
+    }
+
+    /// Opens the store and tells how far the replay of the journal is.
+    pub fn open_with(
+        options: Options,
+        disk: Arc<dyn Disk>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Arc<Self>, OpenError> {
+        let opened = open::open(&options, disk, progress)?;
         let queue_bytes_max = usize::try_from(options.memory_bytes_max).unwrap_or(usize::MAX);
         let shared = Arc::new(Shared {
             identity: opened.journal.identity(),

@@ -5,13 +5,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Options;
 use super::disk::{Disk, Lock};
 use super::entry;
 use super::index::{Index, IndexError, Stamp};
 use super::journal::{End, Journal, segments};
 use super::memtable::{Commit, Generation};
 use super::segment::{Flaw, Frames, HEADER_BYTES, Header, Position};
+use super::{Options, Progress};
 use crate::store::state::Write;
 
 /// Why the store does not open. Nothing was changed.
@@ -97,8 +97,12 @@ pub(super) struct Opened {
     pub lock: Box<dyn Lock>,
 }
 
-/// Opens or makes the store.
-pub(super) fn open(options: &Options, disk: Arc<dyn Disk>) -> Result<Opened, OpenError> {
+/// Opens or makes the store, and tells how far the replay is.
+pub(super) fn open(
+    options: &Options,
+    disk: Arc<dyn Disk>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Opened, OpenError> {
     let journal_dir = journal_dir(&options.dir);
     disk.create_dir(&journal_dir).map_err(at(&journal_dir))?;
     disk.sync_dir(&options.dir).map_err(at(&options.dir))?;
@@ -110,7 +114,7 @@ pub(super) fn open(options: &Options, disk: Arc<dyn Disk>) -> Result<Opened, Ope
     let mut found = segments(&*disk, &journal_dir).map_err(at(&journal_dir))?;
     let torn = take_torn(&*disk, &mut found)?;
     let replay = Replay { disk: &*disk, options, index: &index, stamp, journal_dir: &journal_dir };
-    let replayed = replay.run(&found)?;
+    let replayed = replay.run(&found, progress)?;
     if let Some((first, path)) = torn {
         let expected = replayed.as_ref().map_or(1, |(end, _)| end.position.sequence.saturating_add(1));
         if first != expected {
@@ -180,7 +184,11 @@ struct Replay<'a> {
 impl Replay<'_> {
     /// Reads the segments from the index's stamp on. Gives the end of the journal and what is not in
     /// the index, or nothing when there is no journal yet.
-    fn run(&self, found: &[(u64, PathBuf)]) -> Result<Option<(End, Generation)>, OpenError> {
+    fn run(
+        &self,
+        found: &[(u64, PathBuf)],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Option<(End, Generation)>, OpenError> {
         let stamped = self.stamp.map_or(0, |stamp| stamp.position.sequence);
         let behind = |journal: u64| OpenError::Behind {
             dir: self.journal_dir.to_owned(),
@@ -198,8 +206,9 @@ impl Replay<'_> {
         };
         let mut state: Option<(End, Generation)> = None;
         for (nth, (first, path)) in needed_segments.iter().enumerate() {
-            let last = nth.saturating_add(1) == needed_segments.len();
-            state = Some(self.segment(*first, path, last, state)?);
+            let done = nth.saturating_add(1);
+            state = Some(self.segment(*first, path, done == needed_segments.len(), state)?);
+            progress(Progress { done: done as u64, total: needed_segments.len() as u64 });
         }
         match state {
             Some((end, _)) if end.position.sequence < stamped => Err(behind(end.position.sequence)),

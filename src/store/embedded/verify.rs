@@ -1,16 +1,17 @@
-//! Checking the whole journal, from its first record, against its checksums and its chain. It reads
-//! only, takes no lock, and may run beside a node that is serving.
+//! Checking the whole journal, from its first record, against its checksums and its chain, and
+//! against a copy of it that was kept elsewhere. It reads only, takes no lock, and may run beside a
+//! node that is serving.
 
 use std::path::{Path, PathBuf};
 
-use super::disk::{Disk, RealDisk};
-use super::entry;
-use super::journal::segments;
-use super::open::{OpenError, at, journal_dir};
-use super::segment::{Flaw, Frames, HEADER_BYTES, Header, Position};
+use super::Progress;
+use super::disk::RealDisk;
+use super::open::OpenError;
+use super::segment::Flaw;
+use super::walk::walk;
 
 /// What a check saw.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Verified {
     /// Segments of the journal.
     pub segments: u64,
@@ -29,74 +30,56 @@ pub struct Verified {
 }
 
 /// An end that is not whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct TornTail {
     /// The segment.
     pub file: PathBuf,
     /// Where in it the last whole record ends.
     pub offset: u64,
     /// What is wrong there.
+    #[serde(serialize_with = "in_words")]
     pub flaw: Flaw,
+}
+
+fn in_words<S: serde::Serializer>(flaw: &Flaw, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(flaw)
 }
 
 /// Checks the journal of the store in a directory.
 pub fn verify(dir: &Path) -> Result<Verified, OpenError> {
-    verify_on(&RealDisk, dir)
+    verify_with(dir, &mut |_| {})
 }
 
-fn verify_on(disk: &dyn Disk, dir: &Path) -> Result<Verified, OpenError> {
-    let dir = journal_dir(dir);
-    let found = segments(disk, &dir).map_err(at(&dir))?;
-    let mut verified =
-        Verified { segments: 0, records: 0, bytes: 0, first: 0, last: 0, hash: String::new(), torn: None };
-    let mut before: Option<(Position, [u8; 16])> = None;
-    for (nth, (first, path)) in found.iter().enumerate() {
-        let last = nth.saturating_add(1) == found.len();
-        let bytes = disk.read(path).map_err(at(path))?;
-        let damaged =
-            |offset: usize, flaw: Flaw| OpenError::Damaged { file: path.clone(), offset: offset as u64, flaw };
-        verified.segments = verified.segments.saturating_add(1);
-        let header = match Header::decode(&bytes) {
-            Ok(header) => header,
-            Err(flaw) if last && bytes.len() <= HEADER_BYTES => {
-                verified.torn = Some(TornTail { file: path.clone(), offset: 0, flaw });
-                break;
-            }
-            Err(flaw) => return Err(damaged(0, flaw)),
-        };
-        let follows = before.is_none_or(|before| before == (header.after, header.identity));
-        if let Some((position, _)) = before
-            && position.sequence < header.after.sequence
-        {
-            return Err(OpenError::Missing { dir, first: position.sequence.saturating_add(1) });
-        }
-        if !follows || header.after.sequence.checked_add(1) != Some(*first) {
-            return Err(OpenError::Foreign { file: path.clone() });
-        }
-        let mut frames = Frames::new(&header, &bytes);
-        while let Some(next) = frames.next() {
-            match next {
-                Ok(frame) if entry::decode(frame.payload, frame.position.sequence).is_none() => {
-                    return Err(damaged(frame.offset, Flaw::Content));
-                }
-                Ok(frame) => {
-                    verified.records = verified.records.saturating_add(1);
-                    verified.last = frame.position.sequence;
-                    if verified.first == 0 {
-                        verified.first = frame.position.sequence;
-                    }
-                }
-                Err(flaw) if last && frames.synced_behind().is_none() => {
-                    verified.torn = Some(TornTail { file: path.clone(), offset: frames.offset() as u64, flaw });
-                    break;
-                }
-                Err(flaw) => return Err(damaged(frames.offset(), flaw)),
-            }
-        }
-        verified.bytes = verified.bytes.saturating_add(frames.offset() as u64);
-        before = Some((frames.position(), header.identity));
+/// Checks the journal of the store in a directory and tells how far it is.
+pub fn verify_with(dir: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Verified, OpenError> {
+    walk(&RealDisk, dir, u64::MAX, &mut |_, done| {
+        progress(done);
+        Ok(())
+    })
+}
+
+/// How a store stands to a backup of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It holds all that the backup holds, and this many records more.
+    Ahead(u64),
+    /// It is an older copy that was put back: it lacks this many records of the backup.
+    Behind(u64),
+    /// It is another store, or went its own way before the end of the backup.
+    Parted,
+}
+
+/// Compares the store in a directory with a backup, record by record, by the hash of their chains:
+/// an older copy that was put back is whole in itself, and only somebody who knows better can tell.
+pub fn compare(dir: &Path, backup: &Path) -> Result<Standing, OpenError> {
+    let known = verify(backup)?;
+    let ours = walk(&RealDisk, dir, known.last, &mut |_, _| Ok(()))?;
+    if ours.last == known.last {
+        let all = verify(dir)?;
+        let ahead = all.last.saturating_sub(known.last);
+        return Ok(if ours.hash == known.hash { Standing::Ahead(ahead) } else { Standing::Parted });
     }
-    let hash = before.map(|(position, _)| position.hash).unwrap_or_default();
-    verified.hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(verified)
+    let theirs = walk(&RealDisk, backup, ours.last, &mut |_, _| Ok(()))?;
+    let behind = known.last.saturating_sub(ours.last);
+    Ok(if ours.hash == theirs.hash { Standing::Behind(behind) } else { Standing::Parted })
 }

@@ -1,0 +1,157 @@
+//! `lango store`: checking, copying and putting back what the node has committed. All but `rebuild`
+//! and `restore` work beside a running node, since they only read its journal.
+
+use std::io::{IsTerminal, Write, stderr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::ConfigArgument;
+use crate::config;
+use crate::node;
+use crate::store::embedded::{self, Progress, Standing, Verified};
+
+/// Arguments of `lango store`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Check every record of the journal and the chain of their hashes; the node may run
+    Verify {
+        /// Also compare with a backup: an older copy that was put back lacks what the backup has
+        #[arg(long, value_name = "DIR")]
+        against: Option<PathBuf>,
+        /// Print JSON for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make the index anew from the journal; the node must be stopped
+    Rebuild,
+    /// Copy the journal, checked on the way, into a new folder; the node may run
+    Backup {
+        /// The new folder
+        dir: PathBuf,
+    },
+    /// Put a backup into a deployment that has no store yet
+    Restore {
+        /// The backup
+        dir: PathBuf,
+        /// The last record to take: the store as it was right after this commit
+        #[arg(long, value_name = "SEQUENCE")]
+        until: Option<u64>,
+    },
+}
+
+/// Runs `lango store`.
+pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
+    let settings = config::load(&arguments.config.config)?;
+    let options = node::store_options(&settings);
+    let dir = options.dir.clone();
+    match arguments.task {
+        Task::Verify { against, json } => return verify(&dir, against.as_deref(), json),
+        Task::Rebuild => {
+            let mut bar = Bar::new("rebuilding");
+            let done = embedded::rebuild(options, &mut |progress| bar.show(progress));
+            bar.end();
+            println!("the index holds everything up to record {}", done?);
+        }
+        Task::Backup { dir: to } => {
+            let copied = copy(&dir, &to, None, "copying")?;
+            println!("{}\nbackup in {}", summary(&copied), to.display());
+        }
+        Task::Restore { dir: from, until } => {
+            let restored = copy(&from, &dir, until, "restoring")
+                .with_context(|| format!("nothing was put into {}", dir.display()))?;
+            println!("{}\nrestored into {}", summary(&restored), dir.display());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn verify(dir: &Path, against: Option<&Path>, json: bool) -> Result<ExitCode> {
+    let mut bar = Bar::new("checking");
+    let verified = embedded::verify_with(dir, &mut |progress| bar.show(progress));
+    bar.end();
+    let verified = verified?;
+    let standing = against.map(|backup| embedded::compare(dir, backup)).transpose()?;
+    if json {
+        let standing = standing.map(|standing| match standing {
+            Standing::Ahead(records) => json!({ "ahead": records }),
+            Standing::Behind(records) => json!({ "behind": records }),
+            Standing::Parted => json!("parted"),
+        });
+        println!("{}", serde_json::to_string_pretty(&json!({ "journal": verified, "backup": standing }))?);
+    } else {
+        println!("{}", summary(&verified));
+    }
+    match standing {
+        None => {}
+        Some(Standing::Ahead(records)) if !json => println!("backup     all of it is here, and {records} records more"),
+        Some(Standing::Ahead(_)) => {}
+        Some(Standing::Behind(records)) => bail!(
+            "this is an older copy: it lacks {records} records that the backup has. Do not serve it; restore the backup"
+        ),
+        Some(Standing::Parted) => bail!("this is another store than the backup, or one that went its own way since"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn copy(from: &Path, to: &Path, until: Option<u64>, what: &'static str) -> Result<Verified> {
+    let mut bar = Bar::new(what);
+    let copied = embedded::copy(from, to, until, &mut |progress| bar.show(progress));
+    bar.end();
+    Ok(copied?)
+}
+
+fn summary(verified: &Verified) -> String {
+    let Verified { segments, records, bytes, first, last, hash, torn } = verified;
+    let mut lines = format!(
+        "journal    whole: records {first} to {last} ({records}) in {segments} segments, {bytes} bytes\n\
+         chain      {hash}"
+    );
+    if let Some(torn) = torn {
+        // A node that is serving may be in the middle of a write; the next start cuts the rest off.
+        lines +=
+            &format!("\nend        a write under way or cut short: {}, offset {}", torn.file.display(), torn.offset);
+    }
+    lines
+}
+
+/// A bar for people who wait; nothing where nobody watches.
+struct Bar {
+    what: &'static str,
+    watched: bool,
+}
+
+impl Bar {
+    fn new(what: &'static str) -> Self {
+        Self { what, watched: stderr().is_terminal() }
+    }
+
+    fn show(&mut self, Progress { done, total }: Progress) {
+        if self.watched {
+            let filled = done.saturating_mul(BAR_CELLS).checked_div(total).unwrap_or_default();
+            let cells: String = (0..BAR_CELLS).map(|cell| if cell < filled { '#' } else { '.' }).collect();
+            let mut out = stderr().lock();
+            // A terminal that went away takes the bar with it and nothing else.
+            let _ = write!(out, "\r{} [{cells}] {done} of {total} segments", self.what).and_then(|()| out.flush());
+        }
+    }
+
+    fn end(&self) {
+        if self.watched {
+            eprintln!();
+        }
+    }
+}
+
+const BAR_CELLS: u64 = 40;

@@ -1,0 +1,66 @@
+//! Making the index anew from the journal when nothing forces it: opening does it by itself for an
+//! index that is missing or visibly damaged.
+//!
+//! The old index is put aside and removed only when the new one is whole, so whatever stops this in
+//! the middle, the next opening goes on from the journal.
+
+use std::fs;
+use std::sync::Arc;
+
+use super::disk::{Disk, RealDisk};
+use super::index::Index;
+use super::open::{OpenError, at, journal_dir};
+use super::verify::verify;
+use super::{EmbeddedStore, Options, Progress};
+use crate::store::Store;
+
+/// Makes the index of a store that nobody has open anew and tells how far it is. Gives the sequence
+/// number up to which the new index holds everything.
+pub fn rebuild(options: Options, progress: &mut dyn FnMut(Progress)) -> Result<u64, OpenError> {
+    let (dir, index) = (options.dir.clone(), options.dir.join("index"));
+    let lock_path = dir.join("lock");
+    let journal = journal_dir(&dir);
+    // Before the lock is made: a folder that holds no store is left as it is.
+    RealDisk.list(&journal).map_err(at(&journal))?;
+    let lock = RealDisk.lock(&lock_path).map_err(at(&lock_path))?;
+    let lock = lock.ok_or_else(|| OpenError::Locked { path: lock_path.clone() })?;
+    let verified = verify(&dir)?;
+    if verified.first > 1 {
+        return Err(OpenError::Missing { dir: journal, first: 1 });
+    }
+    if let Some(known) = known(&index).filter(|&known| known > verified.last) {
+        return Err(OpenError::Behind { dir: journal, journal: verified.last, index: known, index_dir: index });
+    }
+    let aside = dir.join("index.before");
+    if aside.exists() {
+        fs::remove_dir_all(&aside).map_err(at(&aside))?;
+    }
+    if index.exists() {
+        RealDisk.rename(&index, &aside).and_then(|()| RealDisk.sync_dir(&dir)).map_err(at(&index))?;
+    }
+    // Opening takes it again. Whoever is faster makes the index from the journal just the same.
+    drop(lock);
+    let store = EmbeddedStore::open_with(options, Arc::new(RealDisk), progress)?;
+    store.checkpoint();
+    let health = store.health();
+    store.close();
+    if health.checkpoint < verified.last {
+        let error = health.refusing.unwrap_or_else(|| "the disk is full".into());
+        return Err(OpenError::Index { dir: index, error });
+    }
+    if aside.exists() {
+        fs::remove_dir_all(&aside).map_err(at(&aside))?;
+    }
+    Ok(health.checkpoint)
+}
+
+/// Up to where the old index holds everything, as far as it can still say so.
+fn known(index: &std::path::Path) -> Option<u64> {
+    if !index.exists() {
+        return None;
+    }
+    let index = Index::open(Arc::new(RealDisk), index).ok()?;
+    let known = index.checkpoint();
+    index.close();
+    Some(known)
+}

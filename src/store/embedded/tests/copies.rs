@@ -1,0 +1,133 @@
+//! Backups, restores, and the index made anew.
+
+use std::fs;
+use std::thread;
+
+use tempfile::TempDir;
+
+use super::{open, options};
+use crate::store::embedded::{CopyError, OpenError, Standing, compare, copy, rebuild, verify};
+use crate::store::tests::{commit, put};
+use crate::store::{Key, Read, Store};
+
+const COMMITS: u64 = 30;
+
+fn filled() -> TempDir {
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path()).unwrap();
+    for number in 1..=COMMITS {
+        commit(&*store, put(Key::of("r").number(number), &[number as u8; 150])).unwrap();
+    }
+    store.close();
+    dir
+}
+
+fn found(store: &dyn Store) -> Vec<u64> {
+    let found = store.range(&Key::of("r").subtree(), usize::MAX).unwrap();
+    found.into_iter().map(|(_, record)| record.version).collect()
+}
+
+#[test]
+fn a_backup_made_while_commits_go_on_opens_by_itself_and_holds_all_that_was_acknowledged() {
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path()).unwrap();
+    let writers: Vec<_> = (0..3_u64)
+        .map(|writer| {
+            let store = store.clone();
+            thread::spawn(move || {
+                for number in 0..150_u64 {
+                    commit(&*store, put(Key::of("r").number(number).number(writer), &[7; 200])).unwrap();
+                }
+            })
+        })
+        .collect();
+    let mut backups = 0;
+    while backups == 0 || !writers.iter().all(|writer| writer.is_finished()) {
+        let acknowledged = store.health().sequence;
+        let (holder, mut shown) = (TempDir::new().unwrap(), Vec::new());
+        let to = holder.path().join("backup");
+        let copied = copy(dir.path(), &to, None, &mut |progress| shown.push(progress)).unwrap();
+        assert!(copied.last >= acknowledged);
+        assert!(shown.last().is_none_or(|progress| progress.done == progress.total));
+        let opened = open(&to).unwrap();
+        assert_eq!(found(&*opened).len() as u64, copied.last);
+        assert!(matches!(compare(dir.path(), &to).unwrap(), Standing::Ahead(_)));
+        backups += 1;
+    }
+    writers.into_iter().for_each(|writer| writer.join().unwrap());
+}
+
+#[test]
+fn a_backup_is_restored_up_to_any_record_and_goes_on_from_there() {
+    let dir = filled();
+    for until in 1..=COMMITS {
+        let restored = TempDir::new().unwrap();
+        let copied = copy(dir.path(), restored.path(), Some(until), &mut |_| {}).unwrap();
+        assert_eq!((copied.first, copied.last, copied.records), (1, until, until));
+        assert_eq!(verify(restored.path()).unwrap(), copied);
+        assert_eq!(found(&*open(restored.path()).unwrap()), (1..=until).collect::<Vec<_>>());
+        let standing = compare(restored.path(), dir.path()).unwrap();
+        let lacks = COMMITS - until;
+        assert_eq!(standing, if lacks > 0 { Standing::Behind(lacks) } else { Standing::Ahead(0) });
+        let store = open(restored.path()).unwrap();
+        assert_eq!(commit(&*store, put(Key::of("other"), b"way")).unwrap().sequence, until + 1);
+        let expected = if lacks > 0 { Standing::Parted } else { Standing::Ahead(1) };
+        assert_eq!(compare(restored.path(), dir.path()).unwrap(), expected);
+    }
+}
+
+#[test]
+fn a_copy_is_not_made_over_anything_nor_of_what_is_not_whole() {
+    let dir = filled();
+    let to = TempDir::new().unwrap();
+    let short = copy(dir.path(), to.path(), Some(COMMITS + 1), &mut |_| {}).unwrap_err();
+    assert!(matches!(short, CopyError::Short { last: COMMITS, until } if until == COMMITS + 1), "{short}");
+    assert!(!to.path().join("journal").exists(), "half a copy must not pass for a backup");
+    let occupied = copy(dir.path(), to.path(), None, &mut |_| {}).unwrap_err();
+    assert!(matches!(occupied, CopyError::Occupied(_)), "{occupied}");
+    let mut segments: Vec<_> =
+        fs::read_dir(dir.path().join("journal")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    segments.sort();
+    let mut bytes = fs::read(&segments[1]).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&segments[1], bytes).unwrap();
+    let to = TempDir::new().unwrap();
+    let damaged = copy(dir.path(), to.path(), None, &mut |_| {}).unwrap_err();
+    assert!(matches!(damaged, CopyError::Journal(OpenError::Damaged { .. })), "{damaged}");
+    fs::remove_file(&segments[0]).unwrap();
+    fs::remove_file(&segments[1]).unwrap();
+    let to = TempDir::new().unwrap();
+    assert!(matches!(copy(dir.path(), to.path(), None, &mut |_| {}), Err(CopyError::Beheaded(first)) if first > 1));
+}
+
+#[test]
+fn a_rebuilt_index_holds_what_the_journal_says_whatever_the_old_one_said() {
+    let dir = filled();
+    let db = sled::open(dir.path().join("index")).unwrap();
+    let records = db.open_tree("records").unwrap();
+    records.remove(Key::of("r").number(3).as_bytes()).unwrap();
+    db.flush().unwrap();
+    drop((records, db));
+    let store = open(dir.path()).unwrap();
+    assert_eq!(store.record(&Key::of("r").number(3)), Ok(None), "an index that lies is believed");
+    let locked = rebuild(options(dir.path()), &mut |_| {}).unwrap_err();
+    assert!(matches!(locked, OpenError::Locked { .. }), "{locked}");
+    store.close();
+    let mut shown = 0;
+    assert_eq!(rebuild(options(dir.path()), &mut |_| shown += 1).unwrap(), COMMITS);
+    assert!(shown > 1);
+    assert_eq!(found(&*open(dir.path()).unwrap()), (1..=COMMITS).collect::<Vec<_>>());
+    assert!(!dir.path().join("index.before").exists());
+}
+
+#[test]
+fn an_index_that_knows_more_than_the_journal_is_not_thrown_away() {
+    let dir = filled();
+    let older = TempDir::new().unwrap();
+    copy(dir.path(), older.path(), Some(10), &mut |_| {}).unwrap();
+    super::copy(&dir.path().join("index"), &older.path().join("index"));
+    let behind = rebuild(options(older.path()), &mut |_| {}).unwrap_err();
+    assert!(matches!(behind, OpenError::Behind { journal: 10, index: COMMITS, .. }), "{behind}");
+    assert!(older.path().join("index").exists());
+}

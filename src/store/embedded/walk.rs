@@ -1,0 +1,118 @@
+//! Reading a whole journal from its first record, checking every checksum and the chain. It takes no
+//! lock and changes nothing, so it may run beside a node that is serving: what that is writing at
+//! the moment is the end that is not whole.
+
+use std::path::{Path, PathBuf};
+
+use super::Progress;
+use super::disk::Disk;
+use super::entry;
+use super::journal::segments;
+use super::open::{OpenError, at, journal_dir};
+use super::segment::{Flaw, Frames, HEADER_BYTES, Header, Position};
+use super::verify::{TornTail, Verified};
+
+/// A segment that is whole as far as it was read.
+#[derive(Debug)]
+pub(super) struct Segment<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// Header and whole frames, without what is behind them or was not asked for.
+    pub bytes: &'a [u8],
+}
+
+/// Reads the journal of the store in `dir` up to the record `until`, and gives each segment to
+/// `each` as soon as it is checked.
+pub(super) fn walk(
+    disk: &dyn Disk,
+    dir: &Path,
+    until: u64,
+    each: &mut dyn FnMut(&Segment<'_>, Progress) -> Result<(), OpenError>,
+) -> Result<Verified, OpenError> {
+    let journal = journal_dir(dir);
+    let found = segments(disk, &journal).map_err(at(&journal))?;
+    let wanted = found.partition_point(|(first, _)| *first <= until.max(1));
+    let found = found.get(..wanted).unwrap_or_default();
+    let mut walk = Walk { dir: journal, before: None, verified: Verified::default(), until };
+    let mut progress = Progress { done: 0, total: found.len() as u64 };
+    for (nth, (first, path)) in found.iter().enumerate() {
+        let bytes = disk.read(path).map_err(at(path))?;
+        let last = nth.saturating_add(1) == found.len();
+        let whole = walk.segment(*first, path, last, &bytes)?;
+        progress.done = progress.done.saturating_add(1);
+        if let Some(bytes) = bytes.get(..whole).filter(|bytes| !bytes.is_empty()) {
+            each(&Segment { path, bytes }, progress)?;
+        }
+    }
+    let hash = walk.before.map(|(position, _)| position.hash).unwrap_or_default();
+    walk.verified.hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(walk.verified)
+}
+
+struct Walk {
+    dir: PathBuf,
+    /// The place after the segment before, and the journal's name.
+    before: Option<(Position, [u8; 16])>,
+    verified: Verified,
+    until: u64,
+}
+
+impl Walk {
+    /// Checks one segment and gives the end of what is whole and asked for.
+    fn segment(&mut self, first: u64, path: &Path, last: bool, bytes: &[u8]) -> Result<usize, OpenError> {
+        let damaged =
+            |offset: usize, flaw: Flaw| OpenError::Damaged { file: path.to_owned(), offset: offset as u64, flaw };
+        let torn = |offset: usize, flaw: Flaw| TornTail { file: path.to_owned(), offset: offset as u64, flaw };
+        self.verified.segments = self.verified.segments.saturating_add(1);
+        let header = match Header::decode(bytes) {
+            Ok(header) => header,
+            Err(flaw) if last && bytes.len() <= HEADER_BYTES => {
+                self.verified.torn = Some(torn(0, flaw));
+                return Ok(0);
+            }
+            Err(flaw) => return Err(damaged(0, flaw)),
+        };
+        self.check_header(first, path, &header)?;
+        let mut frames = Frames::new(&header, bytes);
+        while frames.position().sequence < self.until
+            && let Some(next) = frames.next()
+        {
+            match next {
+                Ok(frame) if entry::decode(frame.payload, frame.position.sequence).is_none() => {
+                    return Err(damaged(frame.offset, Flaw::Content));
+                }
+                Ok(frame) => self.count(frame.position.sequence),
+                Err(flaw) if last && frames.synced_behind().is_none() => {
+                    self.verified.torn = Some(torn(frames.offset(), flaw));
+                    break;
+                }
+                Err(flaw) => return Err(damaged(frames.offset(), flaw)),
+            }
+        }
+        self.verified.bytes = self.verified.bytes.saturating_add(frames.offset() as u64);
+        self.before = Some((frames.position(), header.identity));
+        Ok(frames.offset())
+    }
+
+    fn check_header(&self, first: u64, path: &Path, header: &Header) -> Result<(), OpenError> {
+        if let Some((position, _)) = self.before
+            && position.sequence < header.after.sequence
+        {
+            let first = position.sequence.saturating_add(1);
+            return Err(OpenError::Missing { dir: self.dir.clone(), first });
+        }
+        let follows = self.before.is_none_or(|before| before == (header.after, header.identity));
+        if !follows || header.after.sequence.checked_add(1) != Some(first) {
+            return Err(OpenError::Foreign { file: path.to_owned() });
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, sequence: u64) {
+        self.verified.records = self.verified.records.saturating_add(1);
+        self.verified.last = sequence;
+        if self.verified.first == 0 {
+            self.verified.first = sequence;
+        }
+    }
+}
