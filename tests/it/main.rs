@@ -15,4 +15,5 @@ mod layers;
 mod payments;
 mod readme;
 mod store_crash;
+mod store_formats;
 mod store_tools;
