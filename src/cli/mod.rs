@@ -14,6 +14,7 @@ pub mod receiver;
 mod serve;
 pub mod soap_client;
 mod status;
+mod trace;
 mod url;
 
 use std::path::PathBuf;
@@ -50,6 +51,8 @@ enum Command {
     Status(status::Arguments),
     /// Callbacks: what is pending, delivered or dead; show one; send it once more
     Callback(callback::Arguments),
+    /// Everything that went over the wire for one conversation, with times
+    Trace(trace::Arguments),
     /// An organization's validation and confirmation URLs: show, set, history, ping
     Url(url::Arguments),
 }
@@ -92,6 +95,7 @@ impl Cli {
             Command::Receive(arguments) => receive::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),
             Command::Callback(arguments) => callback::run(arguments),
+            Command::Trace(arguments) => trace::run(&arguments),
             Command::Url(arguments) => url::run(arguments),
         }
     }

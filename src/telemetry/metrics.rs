@@ -100,7 +100,11 @@ impl Metrics {
             accept_failures: counters(&mut registry, "accept_failures", "Failures of accept, such as no file left"),
             answers: counters(&mut registry, "answers", "Answers to requests, by response or result code"),
             callbacks: counters(&mut registry, "callbacks", "Attempts to call a third party, by outcome"),
-            callbacks_dead: counters(&mut registry, "callbacks_dead", "Callbacks given up, until somebody replays them"),
+            callbacks_dead: counters(
+                &mut registry,
+                "callbacks_dead",
+                "Callbacks given up, until somebody replays them",
+            ),
             commits: counters(&mut registry, "commits", "Write sets given to the store, by outcome"),
             commit_seconds: commit_seconds(&mut registry),
             tolerances: counters(&mut registry, "tolerances_used", "Uses of named tolerances"),

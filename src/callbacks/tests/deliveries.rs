@@ -40,7 +40,8 @@ async fn an_acknowledged_callback_is_delivered_once_and_leaves_the_outbox() {
 
 #[tokio::test(start_paused = true)]
 async fn every_attempt_is_counted_by_its_outcome_and_a_dead_letter_once() {
-    let script = Script::new(|call| (NOTHING, answer(if call.headers["lango-attempt"] == "1" { 500 } else { 410 }, "")));
+    let script =
+        Script::new(|call| (NOTHING, answer(if call.headers["lango-attempt"] == "1" { 500 } else { 410 }, "")));
     let node = Node::start(script);
     let id = node.send(A, "paid").await;
     node.ended(&id).await;
