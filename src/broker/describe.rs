@@ -17,6 +17,8 @@ pub(super) enum Description {
     Request,
     /// `/mminterface/registerURL`
     RegisterUrl,
+    /// `/queryTransactionService/services/transaction`
+    QueryTransaction,
     /// `/handset/payment`
     Handset,
 }
@@ -27,6 +29,7 @@ impl Description {
         match path {
             "/mminterface/request" => Some(Self::Request),
             "/mminterface/registerURL" => Some(Self::RegisterUrl),
+            "/queryTransactionService/services/transaction" => Some(Self::QueryTransaction),
             _ => None,
         }
     }
@@ -39,6 +42,7 @@ impl Description {
     fn file(self) -> &'static str {
         match self {
             Self::Request | Self::RegisterUrl => "CBPInterface_Request.wsdl",
+            Self::QueryTransaction => "QueryTransaction.wsdl",
             Self::Handset => "Handset.wsdl",
         }
     }

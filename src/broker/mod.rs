@@ -12,6 +12,7 @@ mod fingerprint;
 mod handset;
 mod hosts;
 mod payment;
+mod query;
 mod refusal;
 mod register_url;
 mod request;
@@ -24,6 +25,7 @@ mod wire;
 pub use exchange::{Answer, Door, Peer, Request, Service};
 pub use handset::HandsetService;
 pub use hosts::WhitelistedHosts;
+pub use query::{Story, Told};
 pub use third_party::ThirdPartyService;
 pub use wire::SoapWire;
 

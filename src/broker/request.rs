@@ -227,9 +227,11 @@ impl Broker {
         write_set.put(used_at, encode(&used));
         write_set.put(accepted_key(&order.conversation), encode(accepted));
         write_set.put(waiting_key(&order.conversation), Vec::new());
-        trace::record(&mut write_set, &order.conversation, LegKind::Request, request.received, &request.body);
-        let answer = write_response(&response(&acknowledged));
-        trace::record(&mut write_set, &order.conversation, LegKind::Answer, self.parts.clock.now(), answer.as_bytes());
+        let id = order.conversation.as_str();
+        trace::record(&mut write_set, id, LegKind::Request, request.received, &trace::http_request(request));
+        let answer = soap_answer(StatusCode::OK, write_response(&response(&acknowledged)));
+        let answer = trace::http_answer(answer.status.as_u16(), &answer.headers, &answer.body);
+        trace::record(&mut write_set, id, LegKind::Answer, self.parts.clock.now(), &answer);
         self.parts.callbacks.hold(&accepted.delivery);
         match self.commit(write_set).await {
             Ok(_) => Ok(acknowledged),

@@ -33,6 +33,7 @@ impl Broker {
             }
             (&Method::POST, Description::Request) => self.generic_request(request).await,
             (&Method::POST, Description::RegisterUrl) => self.register_url(request).await,
+            (&Method::POST, Description::QueryTransaction) => self.query_transaction(&request),
             _ => method_not_allowed(),
         }
     }

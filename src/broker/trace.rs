@@ -1,17 +1,25 @@
 //! The legs of a conversation as they went over the wire, for `queryTransaction` and for operators.
 //! What is secret in them is masked before it gets here (S5).
 
+use hyper::{HeaderMap, StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 
+use super::Request;
+use crate::callbacks::{Exchange, Kind};
 use crate::clock::Timestamp;
-use crate::core::ConversationId;
-use crate::store::{Key, Stored, WriteSet, encode};
+use crate::store::{Key, Read, ReadError, Stored, WriteSet, decode, encode};
 
 /// Elements whose text never reaches the store.
-const SECRET_ELEMENTS: [&str; 5] =
-    ["spPassword", "SecurityCredential", "Password", "newPassword", "EncryptedParameters"];
+const SECRET_ELEMENTS: [&str; 6] =
+    ["spPassword", "SecurityCredential", "Password", "newPassword", "EncryptedParameters", "originRequest"];
 
 const MASK: &str = "****";
+
+/// Headers whose values never reach the store.
+const SECRET_HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
+
+/// Legs of one conversation that are read.
+const LEGS_MAX: usize = 1000;
 
 /// One message of a conversation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -20,7 +28,7 @@ pub(super) struct Leg {
     pub kind: LegKind,
     /// When.
     pub at: Timestamp,
-    /// The message, secrets masked.
+    /// The whole HTTP message, secrets masked; of an attempt without an answer, why there is none.
     pub message: String,
 }
 
@@ -35,18 +43,108 @@ pub(super) enum LegKind {
     Request,
     /// Our answer to it.
     Answer,
+    /// The result that we sent.
+    Result,
+    /// The notice that it expired.
+    Timeout,
+    /// The confirmation of a customer's payment.
+    Confirmation,
+    /// What a receiver answered to one of these three.
+    Acknowledgement,
+    /// That there was no answer.
+    NoAnswer,
 }
 
-/// Adds a leg to its conversation's log.
-pub(super) fn record(
-    write_set: &mut WriteSet,
-    conversation: &ConversationId,
-    kind: LegKind,
-    at: Timestamp,
-    message: &[u8],
-) {
-    let leg = Leg { kind, at, message: masked(&String::from_utf8_lossy(message)) };
-    write_set.append(Key::of("leg").text(conversation.as_str()), encode(&leg), Vec::new());
+impl LegKind {
+    /// Its name in stories.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Answer => "answer",
+            Self::Result => "result",
+            Self::Timeout => "timeout",
+            Self::Confirmation => "confirmation",
+            Self::Acknowledgement => "acknowledgement",
+            Self::NoAnswer => "no-answer",
+        }
+    }
+}
+
+impl From<Kind> for LegKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Result => Self::Result,
+            Kind::Timeout => Self::Timeout,
+            Kind::Confirmation => Self::Confirmation,
+        }
+    }
+}
+
+/// Adds a leg to the log of a conversation, or of a receipt for what has none.
+pub(super) fn record(write_set: &mut WriteSet, id: &str, kind: LegKind, at: Timestamp, message: &str) {
+    write_set.append(log_key(id), encode(&Leg { kind, at, message: masked(message) }), Vec::new());
+}
+
+/// The legs of a conversation or receipt, in the order in which they were written down.
+pub(super) fn legs(facts: &dyn Read, id: &str) -> Result<Vec<Leg>, ReadError> {
+    let rows = facts.range(&log_key(id).subtree(), LEGS_MAX)?;
+    rows.iter().map(|(_, record)| decode(record)).collect()
+}
+
+fn log_key(id: &str) -> Key {
+    Key::of("leg").text(id)
+}
+
+/// The legs of one attempt to deliver a callback. A message that was sent before and got no answer
+/// again is not written down once more: attempts are many, and the message is the same (D6).
+pub(super) fn record_exchange(write_set: &mut WriteSet, id: &str, exchange: &Exchange<'_>) {
+    if exchange.attempt == 1 || exchange.answer.is_ok() {
+        let path = Uri::try_from(exchange.url).map_or_else(
+            |_| exchange.url.to_owned(),
+            |uri| uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
+        );
+        let host = exchange.url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+        let length = exchange.body.len().to_string();
+        let fixed = [("host", host), ("content-length", &length)];
+        let headers = exchange.headers.iter().map(|(name, value)| (*name, value.as_str())).chain(fixed);
+        let message = http_message(&format!("POST {path} HTTP/1.1"), headers, exchange.body);
+        record(write_set, id, exchange.kind.into(), exchange.started, &message);
+    }
+    match exchange.answer {
+        Ok(answer) => {
+            let message = http_answer(answer.status, &answer.headers, &answer.body);
+            record(write_set, id, LegKind::Acknowledgement, exchange.ended, &message);
+        }
+        Err(why) => record(write_set, id, LegKind::NoAnswer, exchange.ended, why),
+    }
+}
+
+/// A third party's request as it came.
+pub(super) fn http_request(request: &Request) -> String {
+    let start = format!("{} {} HTTP/1.1", request.method, request.uri);
+    http_message(&start, texts(&request.headers), &request.body)
+}
+
+/// An answer with these headers.
+pub(super) fn http_answer(status: u16, headers: &HeaderMap, body: &[u8]) -> String {
+    let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default();
+    http_message(&format!("HTTP/1.1 {status} {reason}"), texts(headers), body)
+}
+
+fn texts(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap_or("?")))
+}
+
+fn http_message<'a>(start: &str, headers: impl Iterator<Item = (&'a str, &'a str)>, body: &[u8]) -> String {
+    let mut message = String::with_capacity(body.len() + 512);
+    message.push_str(start);
+    for (name, value) in headers {
+        let value = if SECRET_HEADERS.contains(&name) { MASK } else { value };
+        ["\r\n", name, ": ", value].iter().for_each(|part| message.push_str(part));
+    }
+    message.push_str("\r\n\r\n");
+    message.push_str(&String::from_utf8_lossy(body));
+    message
 }
 
 /// The message with the text of its secret elements masked, whether they are elements of the

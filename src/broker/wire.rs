@@ -6,13 +6,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::accepted::original_place;
+use super::trace;
 use crate::access::{Sealed, Vault};
-use crate::callbacks::{Kind, Wire};
+use crate::callbacks::{Exchange, Kind, Wire};
 use crate::core::{Order, Report};
 use crate::mminterface::{
     C2bPayment, C2bStyle, ResultDocument, ResultStyle, write_confirmation, write_queue_timeout, write_result,
 };
-use crate::store::{self, Record, Stored, encode};
+use crate::store::{self, Record, Stored, WriteSet, encode};
 
 /// The result of a third party's request, as it is kept until it is delivered.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -132,6 +133,19 @@ impl Wire for SoapWire {
             }
         };
         Ok(text.into_bytes())
+    }
+
+    fn trace(&self, write_set: &mut WriteSet, exchange: &Exchange<'_>) {
+        let id = match exchange.kind {
+            Kind::Result => decoded::<ResultNews>(exchange.payload).map(|news| news.conversation),
+            Kind::Timeout => decoded::<TimeoutNews>(exchange.payload).map(|news| news.conversation),
+            // The organization knows a customer's payment by its receipt.
+            Kind::Confirmation => decoded::<ConfirmationNews>(exchange.payload).map(|news| news.payment.trans_id),
+        };
+        // What cannot be decoded could not be rendered, so there was no exchange.
+        if let Ok(id) = id {
+            trace::record_exchange(write_set, &id, exchange);
+        }
     }
 
     fn soap_action(&self, kind: Kind) -> Option<&'static str> {

@@ -12,7 +12,7 @@ use tracing::{debug, error, warn};
 
 use crate::clock::Clock;
 use crate::entropy::Entropy;
-use crate::store::{CommitError, Store};
+use crate::store::{CommitError, Store, WriteSet};
 use crate::telemetry::metrics::Metrics;
 
 use super::breaker::Pass;
@@ -21,7 +21,7 @@ use super::outbox::{self, Loaded, Queued};
 use super::schedule::{Schedule, retry_after};
 use super::transport::{Answer, Call, Pool, SendError, Transport, soap_headers};
 use super::verdict::{Condition, Course, condition, course, judge};
-use super::wire::Wire;
+use super::wire::{Exchange, Wire};
 use super::{urls, verdict::Verdict};
 
 /// How long a delivery rests that could not be read.
@@ -85,11 +85,11 @@ impl Courier {
         }
         let target = self.target(&loaded.delivery);
         if target.endpoint != queued.endpoint {
-            return self.settle(&loaded, &target, stop).await;
+            return self.settle(&loaded, &target, &WriteSet::new(), stop).await;
         }
         let Some(in_flight) = target.begin() else { return Landing::Ended };
-        let after = self.attempt(in_flight, &loaded, pass).await;
-        self.settle(&loaded, &after, stop).await
+        let (after, legs) = self.attempt(in_flight, &loaded, pass).await;
+        self.settle(&loaded, &after, &legs, stop).await
     }
 
     /// The delivery, bound for where its kind of news goes now: confirmations follow the URL that is
@@ -111,10 +111,12 @@ impl Courier {
         }
     }
 
-    /// Posts, and gives the delivery as it is afterwards.
-    async fn attempt(&self, in_flight: InFlight, loaded: &Loaded, pass: Pass) -> Delivery {
+    /// Posts, and gives the delivery as it is afterwards, with what is to be written down of the
+    /// messages.
+    async fn attempt(&self, in_flight: InFlight, loaded: &Loaded, pass: Pass) -> (Delivery, WriteSet) {
         let (started, clock_before) = (self.clock.now(), Instant::now());
-        let (answer, verdict) = self.post(&in_flight, loaded).await;
+        let mut legs = WriteSet::new();
+        let (answer, verdict) = self.post(&in_flight, loaded, &mut legs).await;
         match condition(verdict.outcome) {
             Condition::Well => pass.succeeded(),
             Condition::Sick => pass.failed(Instant::now()),
@@ -130,10 +132,10 @@ impl Courier {
             detail: verdict.detail.chars().take(DETAIL_CHARACTERS_MAX).collect(),
         };
         let next = self.next(&in_flight, verdict.outcome, answer.as_ref());
-        in_flight.end(attempt, next, self.clock.now())
+        (in_flight.end(attempt, next, self.clock.now()), legs)
     }
 
-    async fn post(&self, in_flight: &InFlight, loaded: &Loaded) -> (Option<Answer>, Verdict) {
+    async fn post(&self, in_flight: &InFlight, loaded: &Loaded, legs: &mut WriteSet) -> (Option<Answer>, Verdict) {
         let delivery = in_flight.delivery();
         let body = match self.wire.render(delivery.kind, &loaded.entry.callback.payload, &loaded.captured) {
             Ok(body) => body,
@@ -148,16 +150,29 @@ impl Courier {
             third_party: delivery.third_party.clone(),
             url: delivery.url.clone(),
             pool: Pool::Deliveries,
-            headers,
-            body,
+            headers: headers.clone(),
+            body: body.clone(),
             deadline: self.answer_deadline,
         };
+        let started = self.clock.now();
         // The transport keeps the deadline; this one is for a transport that does not.
         let answer = match timeout(self.answer_deadline + Duration::from_secs(1), self.transport.post(call)).await {
             Ok(answer) => answer,
             Err(_) => Err(SendError::new(Outcome::TimedOut, "no answer in time")),
         };
         let verdict = judge(&answer, delivery.kind, &*self.wire);
+        let exchange = Exchange {
+            kind: delivery.kind,
+            payload: &loaded.entry.callback.payload,
+            attempt: in_flight.attempt_number(),
+            url: &delivery.url,
+            headers: &headers,
+            body: &body,
+            started,
+            ended: self.clock.now(),
+            answer: answer.as_ref().map_err(|error| error.detail.as_str()),
+        };
+        self.wire.trace(legs, &exchange);
         (answer.ok(), verdict)
     }
 
@@ -177,10 +192,17 @@ impl Courier {
 
     /// Writes the delivery down as it is now. While the store takes no commits this waits, and with
     /// it the endpoint's slot: what cannot be recorded is not sent.
-    async fn settle(&self, before: &Loaded, after: &Delivery, mut stop: watch::Receiver<bool>) -> Landing {
+    async fn settle(
+        &self,
+        before: &Loaded,
+        after: &Delivery,
+        legs: &WriteSet,
+        mut stop: watch::Receiver<bool>,
+    ) -> Landing {
         let mut pause = COMMIT_PAUSE_MIN;
         loop {
-            let (write_set, next) = outbox::settle(&before.delivery, before.version, after);
+            let (mut write_set, next) = outbox::settle(&before.delivery, before.version, after);
+            write_set.extend(legs.clone());
             match self.store.commit(write_set).await {
                 Ok(_) => {
                     if after.attempts_made > before.delivery.attempts_made {

@@ -175,6 +175,7 @@ impl HttpTransport {
             status: response.status().as_u16(),
             retry_after: retry_after.map(str::to_owned),
             address: response.remote_addr(),
+            headers: response.headers().clone(),
             ..Answer::default()
         };
         let mut body = Vec::new();

@@ -43,7 +43,7 @@ pub use ping::Step;
 pub use schedule::RETRY_AFTER_MAX;
 pub use transport::{Answer, Call, Pool, SendError, Transport};
 pub use validation::{Unreachable, Validation, ValidationOutcome};
-pub use wire::{Acknowledgement, ValidationResult, Wire};
+pub use wire::{Acknowledgement, Exchange, ValidationResult, Wire};
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

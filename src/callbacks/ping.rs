@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
-use crate::mminterface::{Acknowledgement, CallbackKind, read_acknowledgement};
+use crate::mminterface::{Acknowledgement, CallbackKind, read_acknowledgement, read_validation_result};
 
 use super::guard::{check_address, check_url, host_and_port};
 use super::http::HttpTransport;
@@ -102,10 +102,13 @@ impl HttpTransport {
                 check_address(&*gate.hosts, &gate.special_allowed, third_party, &host, *address, port).is_ok()
             })
             .collect();
-        let first = admitted.first().copied().ok_or("none of its addresses may be called");
-        let address = walk.note("address", first, |_| format!("{} may be called", listed(&admitted)))?;
-        let stream = within(TcpStream::connect(SocketAddr::new(address, port))).await;
-        let stream = walk.note("connect", stream, |_| format!("{}", SocketAddr::new(address, port)))?;
+        let admitted = if admitted.is_empty() { Err("none of its addresses may be called") } else { Ok(admitted) };
+        let admitted = walk.note("address", admitted, |admitted| format!("{} may be called", listed(admitted)))?;
+        let addresses: Vec<SocketAddr> = admitted.iter().map(|address| SocketAddr::new(*address, port)).collect();
+        let stream = within(TcpStream::connect(&*addresses)).await;
+        let stream = walk.note("connect", stream, |stream| {
+            stream.peer_addr().map_or_else(|error| error.to_string(), |address| address.to_string())
+        })?;
         if url.scheme() == "http" {
             return over(walk, stream, &url).await;
         }
@@ -134,11 +137,14 @@ where
 {
     let answer = within(post(stream, url)).await;
     let (status, body) = walk.note("http", answer, |(status, body)| format!("{status}, {} bytes", body.len()))?;
-    let said = match read_acknowledgement(CallbackKind::Result, &body) {
+    let said = match read_acknowledgement(CallbackKind::Confirmation, &body) {
         Acknowledgement::Positive => Ok("it acknowledges".to_owned()),
         Acknowledgement::Negative { code, description } => Ok(format!("it speaks SOAP, and says {code} {description}")),
         Acknowledgement::Unreadable if body.is_empty() && (200..300).contains(&status) => {
             Ok("an empty answer, which counts as an acknowledgement".to_owned())
+        }
+        Acknowledgement::Unreadable if read_validation_result(&body).is_some() => {
+            Ok("it answers a validation".to_owned())
         }
         Acknowledgement::Unreadable => Err("its answer is no SOAP that we can read"),
     };

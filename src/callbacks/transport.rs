@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use hyper::HeaderMap;
 
 use super::delivery::Outcome;
 
@@ -47,6 +48,8 @@ pub enum Pool {
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
+    /// The headers, as sent.
+    pub headers: HeaderMap,
     /// The Retry-After header, as sent.
     pub retry_after: Option<String>,
     /// The body, at most `callbacks.answer_bytes_max` of it.

@@ -4,16 +4,46 @@
 
 use std::fmt;
 
+use crate::clock::Timestamp;
+use crate::store::WriteSet;
+
 pub use crate::mminterface::{Acknowledgement, ValidationResult};
 use crate::mminterface::{CallbackKind, read_acknowledgement, read_validation_result};
 
 use super::delivery::Kind;
+use super::transport::Answer;
+
+/// One attempt as it went over the wire.
+#[derive(Debug)]
+pub struct Exchange<'a> {
+    /// What kind of callback.
+    pub kind: Kind,
+    /// What was enqueued.
+    pub payload: &'a [u8],
+    /// The attempt's number, from 1.
+    pub attempt: u32,
+    /// Where it went.
+    pub url: &'a str,
+    /// The headers beside Host and Content-Length.
+    pub headers: &'a [(&'static str, String)],
+    /// The body that was sent.
+    pub body: &'a [u8],
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// What came back, or why nothing did.
+    pub answer: Result<&'a Answer, &'a str>,
+}
 
 /// The documents of callbacks.
 pub trait Wire: Send + Sync + fmt::Debug {
     /// The HTTP body of a callback, from what was enqueued and the counters captured by its commit.
     /// An error is the end of the delivery: nothing can be sent.
     fn render(&self, kind: Kind, payload: &[u8], captured: &[i64]) -> Result<Vec<u8>, String>;
+
+    /// Writes down what went over the wire, into the commit that ends the attempt.
+    fn trace(&self, _write_set: &mut WriteSet, _exchange: &Exchange<'_>) {}
 
     /// What a receiver's answer to a callback says. It is never asked about an empty body.
     fn acknowledgement(&self, kind: Kind, body: &[u8]) -> Acknowledgement {

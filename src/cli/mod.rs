@@ -18,6 +18,7 @@ mod serve;
 pub mod soap_client;
 mod status;
 mod store;
+mod trace;
 mod url;
 mod whitelist;
 
@@ -61,6 +62,8 @@ enum Command {
     Audit(audit::Arguments),
     /// Callbacks: what is pending, delivered or dead; show one; send it once more
     Callback(callback::Arguments),
+    /// Everything that went over the wire for one conversation, with times
+    Trace(trace::Arguments),
     /// An organization's validation and confirmation URLs: show, set, history, ping
     Url(url::Arguments),
     /// Check, copy, put back and rebuild what the node has committed
@@ -108,6 +111,7 @@ impl Cli {
             Command::Cert(arguments) => certificates::run(arguments),
             Command::Audit(arguments) => audit::run(arguments),
             Command::Callback(arguments) => callback::run(arguments),
+            Command::Trace(arguments) => trace::run(&arguments),
             Command::Url(arguments) => url::run(arguments),
             Command::Store(arguments) => store::run(arguments),
         }

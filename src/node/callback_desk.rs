@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::admin::NodeAdmin;
+use crate::broker::Story;
 use crate::callbacks::listing::{self, Stage, Wanted};
 use crate::callbacks::urls::{self, DefaultAction, Registration};
 use crate::callbacks::{Attempt, Delivery, DeliveryId, Hosts, HttpTransport, State, outbox};
@@ -30,7 +31,7 @@ pub(super) struct CallbackDesk {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct OfDelivery {
+struct OfId {
     id: String,
 }
 
@@ -68,6 +69,7 @@ impl NodeAdmin {
             "url.history" => self.history(arguments),
             "url.set" => self.set_urls(arguments).await,
             "url.ping" => self.ping(arguments).await,
+            "trace" => self.trace(arguments),
             _ => return None,
         })
     }
@@ -82,7 +84,7 @@ impl NodeAdmin {
     }
 
     fn show(&self, arguments: Value) -> Result<Value, String> {
-        let id = DeliveryId::from_text(read::<OfDelivery>(arguments)?.id);
+        let id = DeliveryId::from_text(read::<OfId>(arguments)?.id);
         let loaded = outbox::load(&*self.store, &id).map_err(in_words)?;
         let delivery = loaded.ok_or_else(|| format!("there is no callback {id}"))?.delivery;
         let mut shown = row(&delivery);
@@ -93,7 +95,7 @@ impl NodeAdmin {
     }
 
     async fn replay(&self, arguments: Value) -> Result<Value, String> {
-        let id = DeliveryId::from_text(read::<OfDelivery>(arguments)?.id);
+        let id = DeliveryId::from_text(read::<OfId>(arguments)?.id);
         self.callbacks.replay(&id).await.map_err(in_words)?;
         self.desk.audit.record("callback-replayed", &[("id", id.as_str())]);
         Ok(json!({ "replayed": id.as_str() }))
@@ -152,6 +154,17 @@ impl NodeAdmin {
         })
     }
 
+    fn trace(&self, arguments: Value) -> Result<Value, String> {
+        let OfId { id } = read(arguments)?;
+        let stories = self.broker.stories(id.trim()).map_err(in_words)?;
+        if stories.is_empty() {
+            return Err(format!(
+                "nothing is known of \"{id}\": no conversation of ours or a third party's, no receipt"
+            ));
+        }
+        Ok(json!({ "stories": stories.iter().map(told).collect::<Vec<_>>() }))
+    }
+
     async fn ping(&self, arguments: Value) -> Result<Value, String> {
         let Ping { third_party, url } = read(arguments)?;
         let steps = self.desk.transport.ping(&third_party, &url).await;
@@ -203,8 +216,25 @@ fn registered(registration: &Registration) -> Value {
     })
 }
 
+/// A story with its times for programs.
+fn told(story: &Story) -> Value {
+    let legs = story.legs.iter();
+    let legs: Vec<Value> =
+        legs.map(|leg| json!({ "at": time(leg.at), "what": leg.what, "message": leg.message })).collect();
+    json!({
+        "conversation": story.conversation,
+        "command": story.command,
+        "third_party": story.third_party,
+        "originator_conversation": story.originator_conversation,
+        "receipt": story.receipt,
+        "code": story.code,
+        "state": story.state,
+        "legs": legs,
+    })
+}
+
 /// A moment for programs: RFC 3339.
-pub(super) fn time(at: Timestamp) -> String {
+fn time(at: Timestamp) -> String {
     jiff::Timestamp::from_microsecond(at.micros()).unwrap_or(jiff::Timestamp::MAX).to_string()
 }
 

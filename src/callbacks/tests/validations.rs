@@ -39,6 +39,30 @@ async fn d5_an_answer_after_the_deadline_is_late() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn d5_the_window_closes_to_the_millisecond_and_no_sooner() {
+    for pause in [7990, 7999] {
+        assert!(matches!(ask(pause, answer(200, "result 0")).await, ValidationOutcome::Answered(_)), "{pause} ms");
+    }
+    for pause in [8001, 8010, 600_000] {
+        let before = tokio::time::Instant::now();
+        assert_eq!(ask(pause, answer(200, "result 0")).await, ValidationOutcome::Late, "{pause} ms");
+        assert!(before.elapsed() <= WINDOW + Duration::from_millis(2), "the payer waited {:?}", before.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn d5_a_refusal_that_comes_too_late_is_late_and_counts_once() {
+    let script = Script::new(|_| (Duration::from_millis(8100), answer(200, "result C2B00012")));
+    let node = Node::start(script.clone());
+    assert_eq!(node.callbacks.validate(question()).await, ValidationOutcome::Late);
+    tokio::time::sleep(WINDOW).await;
+    assert_eq!(script.calls().len(), 1, "it was asked again");
+    let metrics = node.metrics.text();
+    assert!(metrics.contains(r#"lango_callbacks_total{kind="validation",outcome="late"} 1"#), "{metrics}");
+    assert!(!metrics.contains("answered"), "{metrics}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_read_or_reached_is_told_apart() {
     assert_eq!(ask(1, answer(200, "<html>")).await, ValidationOutcome::Unreadable);
     assert_eq!(ask(1, answer(200, "")).await, ValidationOutcome::Unreadable);

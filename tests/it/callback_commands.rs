@@ -1,0 +1,111 @@
+//! `lango callback` and `lango url` as operators use them, on a running node.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hyper::StatusCode;
+use serde_json::Value;
+
+use crate::callback_shop::{Shop, json, listed, pay, register, run, said, wait_until};
+use crate::house::Deployed;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_dead_letter_is_listed_shown_and_replayed_with_the_same_id() {
+    let deployed = Deployed::with_demonstration().await;
+    let _served = deployed.served();
+    register(&deployed);
+    let gone = Arc::new(AtomicBool::new(true));
+    let refusing = Arc::clone(&gone);
+    let shop =
+        Shop::open(&deployed, move |_| if refusing.load(Ordering::SeqCst) { StatusCode::GONE } else { StatusCode::OK })
+            .await;
+    let receipts = [pay(&deployed), pay(&deployed)];
+    wait_until("two dead letters", || listed(&deployed, "dead").len() == 2);
+    let dead = listed(&deployed, "dead");
+    let numbers: Vec<&Value> = dead.iter().map(|row| &row["number"]).collect();
+    assert_eq!(numbers, [1, 2], "the order is not that of the numbers");
+
+    let id = dead[0]["id"].as_str().unwrap();
+    let shown = json(&deployed, &["callback", "show", id]);
+    assert_eq!(shown["attempts"][0]["status"], 410);
+    assert_eq!(shown["attempts"][0]["outcome"], "gone");
+    let told = said(&deployed, &["callback", "show", id]);
+    assert!(told.contains("confirmation, number 1 of 600000") && told.contains("410"), "{told}");
+    let table = said(&deployed, &["callback", "list"]);
+    assert!(table.starts_with("ID ") && table.contains(id) && table.contains("dead"), "{table}");
+    let page = json(&deployed, &["callback", "list", "--limit", "1"]);
+    let mark = page["next"].as_str().unwrap();
+    let rest = json(&deployed, &["callback", "list", "--after", mark]);
+    assert_eq!((&page["callbacks"][0]["number"], &rest["callbacks"][0]["number"]), (&1.into(), &2.into()));
+    for (arguments, count) in
+        [(["--shortcode", "600000"], 2), (["--shortcode", "600100"], 0), (["--since", "1h"], 2), (["--since", "0s"], 0)]
+    {
+        let found = json(&deployed, &[&["callback", "list"][..], &arguments].concat());
+        assert_eq!(found["callbacks"].as_array().unwrap().len(), count, "{arguments:?}");
+    }
+
+    gone.store(false, Ordering::SeqCst);
+    said(&deployed, &["callback", "replay", id]);
+    wait_until("the replayed one is delivered", || listed(&deployed, "delivered").len() == 1);
+    let all = said(&deployed, &["callback", "replay", "--dead", "--shortcode", "600000"]);
+    assert!(all.contains("1 of 1 dead letters"), "{all}");
+    wait_until("both are delivered", || {
+        listed(&deployed, "delivered").len() == 2 && listed(&deployed, "dead").is_empty()
+    });
+
+    let confirmed = shop.confirmed();
+    let of = |receipt: &str| confirmed.iter().filter(|call| call.receipt == *receipt).collect::<Vec<_>>();
+    for receipt in &receipts {
+        let calls = of(receipt);
+        assert_eq!(calls.len(), 2, "{confirmed:?}");
+        assert_eq!(calls[0].delivery, calls[1].delivery, "d2: the id changed");
+        assert_eq!((calls[0].attempt.as_str(), calls[1].attempt.as_str()), ("1", "2"));
+    }
+    for nothing in [&["callback", "replay", "msg_none"][..], &["callback", "show", "msg_none"]] {
+        assert_eq!(run(&deployed, nothing).status.code(), Some(1), "{nothing:?}");
+    }
+    let senseless = ["callback", "replay", id, "--dead"];
+    assert_eq!(run(&deployed, &senseless).status.code(), Some(64));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn urls_are_set_read_back_kept_and_pinged_step_by_step() {
+    let deployed = Deployed::with_demonstration().await;
+    let _served = deployed.served();
+    let none = run(&deployed, &["url", "show", "600000"]);
+    assert!(String::from_utf8_lossy(&none.stderr).contains("no URLs are registered for 600000"));
+    register(&deployed);
+    let (confirmation, validation) =
+        (deployed.demonstration.receiver_url("/confirmation"), deployed.demonstration.receiver_url("/validation"));
+    let more = ["url", "set", "600000", "--confirmation", &confirmation, "--validation", &validation];
+    said(&deployed, &more);
+    let shown = json(&deployed, &["url", "show", "600000"]);
+    assert_eq!((&shown["validation"], &shown["default_action"]), (&validation.clone().into(), &"Cancelled".into()));
+    let history = json(&deployed, &["url", "history", "600000"]);
+    assert_eq!(history["registrations"].as_array().unwrap().len(), 2);
+    assert_eq!(history["registrations"][0]["validation"], Value::Null);
+    for (url, shortcode, why) in [
+        ("https://elsewhere.example.com/", "600000", "list"),
+        ("ftp://127.0.0.1/", "600000", "neither https nor http"),
+        (confirmation.as_str(), "999999", "no organization"),
+    ] {
+        let refused = run(&deployed, &["url", "set", shortcode, "--confirmation", url]);
+        assert!(!refused.status.success());
+        assert!(String::from_utf8_lossy(&refused.stderr).contains(why), "{url}: {refused:?}");
+    }
+    assert_eq!(json(&deployed, &["url", "show", "600000"]), shown, "what was refused changed something");
+
+    let nobody = run(&deployed, &["url", "ping", "600000"]);
+    let told = String::from_utf8(nobody.stdout).unwrap();
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(told.contains("address  ok") && told.contains("connect  FAILED") && !told.contains("tls "), "{told}");
+
+    let shop = Shop::open(&deployed, |_| StatusCode::OK).await;
+    let told = said(&deployed, &["url", "ping", "600000"]);
+    for step in ["rules", "name", "address", "connect", "tls", "http", "soap"] {
+        assert_eq!(told.matches(&format!("  {step:8} ok ")).count(), 2, "{step} in {told}");
+    }
+    assert!(told.contains("TLSv1_3"), "{told}");
+    let calls = shop.calls.lock().unwrap();
+    assert!(calls.iter().all(|call| call.headers.contains_key("lango-ping") && !call.body.contains("TransID")));
+}

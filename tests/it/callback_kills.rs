@@ -1,0 +1,93 @@
+//! SIGKILL between the commit of a callback and its acknowledgement, with the real binary: nothing
+//! is lost, and what comes twice comes with the same id.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hyper::StatusCode;
+
+use crate::callback_shop::{Shop, listed, pay, register, wait_until};
+use crate::house::Deployed;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn d1_killed_before_the_first_attempt_arrived_the_confirmation_still_comes() {
+    let deployed = Deployed::with_demonstration().await;
+    let served = deployed.served();
+    register(&deployed);
+    // Nobody listens, so the first attempt cannot arrive.
+    let receipt = pay(&deployed);
+    let before = listed(&deployed, "pending");
+    assert_eq!(before.len(), 1);
+    served.killed();
+    let shop = Shop::open(&deployed, |_| StatusCode::OK).await;
+    let _served = deployed.served();
+    wait_until("the confirmation", || !shop.confirmed().is_empty());
+    let confirmed = shop.confirmed();
+    assert_eq!(confirmed[0].receipt, receipt);
+    assert_eq!(confirmed[0].delivery, before[0]["id"].as_str().unwrap(), "d2: the id changed");
+    wait_until("it is delivered", || listed(&deployed, "delivered").len() == 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn d2_killed_while_a_call_is_in_flight_the_same_id_comes_again() {
+    let deployed = Deployed::with_demonstration().await;
+    let served = deployed.served();
+    register(&deployed);
+    let hang = Arc::new(AtomicBool::new(true));
+    let hanging = Arc::clone(&hang);
+    let shop = Shop::open(&deployed, move |_| {
+        while hanging.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        StatusCode::OK
+    })
+    .await;
+    pay(&deployed);
+    wait_until("the call", || shop.confirmed().len() == 1);
+    served.killed();
+    hang.store(false, Ordering::SeqCst);
+    let _served = deployed.served();
+    wait_until("it is delivered", || listed(&deployed, "delivered").len() == 1);
+    let confirmed = shop.confirmed();
+    assert_eq!(confirmed.len(), 2, "{confirmed:?}");
+    assert_eq!(confirmed[0].delivery, confirmed[1].delivery, "d2: the id changed");
+    assert!(listed(&deployed, "pending").is_empty() && listed(&deployed, "dead").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn d1_d8_killed_right_after_answers_nothing_is_lost_and_numbers_have_no_gaps() {
+    const ROUNDS: usize = 4;
+    const PAYMENTS: usize = 3;
+    let deployed = Deployed::with_demonstration().await;
+    let answered = Arc::new(AtomicUsize::new(0));
+    let counting = Arc::clone(&answered);
+    let shop = Shop::open(&deployed, move |_| {
+        counting.fetch_add(1, Ordering::SeqCst);
+        StatusCode::OK
+    })
+    .await;
+    let mut paid = BTreeSet::new();
+    for round in 0..ROUNDS {
+        let served = deployed.served();
+        if round == 0 {
+            register(&deployed);
+        }
+        paid.extend((0..PAYMENTS).map(|_| pay(&deployed)));
+        // Each round dies at another distance from the answers.
+        std::thread::sleep(Duration::from_millis(3 * round as u64));
+        served.killed();
+    }
+    let _served = deployed.served();
+    wait_until("all are delivered", || listed(&deployed, "delivered").len() == ROUNDS * PAYMENTS);
+    assert_eq!(shop.receipts(), paid, "d1: a payment without its confirmation, or the other way round");
+    assert!(answered.load(Ordering::SeqCst) >= paid.len());
+    let mut ids: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for confirmed in shop.confirmed() {
+        ids.entry(confirmed.receipt).or_default().insert(confirmed.delivery);
+    }
+    assert!(ids.values().all(|ids| ids.len() == 1), "d2: a duplicate with another id: {ids:?}");
+    let numbers: Vec<u64> = listed(&deployed, "delivered").iter().map(|row| row["number"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, (1..=(ROUNDS * PAYMENTS) as u64).collect::<Vec<_>>(), "d8: a gap in the numbers");
+}

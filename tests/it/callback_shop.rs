@@ -1,0 +1,114 @@
+//! A shop's server for the tests of callbacks: the receiver of a deployment, answering as told and
+//! remembering what it was sent.
+
+use std::collections::BTreeSet;
+use std::process::Output;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use hyper::StatusCode;
+use lango::cli::receiver::{Call, Receiver};
+use lango::cli::soap_client::Identity;
+use lango::mminterface::write_confirmation_result;
+use serde_json::Value;
+
+use crate::house::{Deployed, PATIENCE, lango};
+
+/// What a confirmation's receiver sees of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Confirmed {
+    pub delivery: String,
+    pub attempt: String,
+    pub receipt: String,
+}
+
+/// The server, until it is dropped.
+pub struct Shop {
+    pub calls: Arc<Mutex<Vec<Call>>>,
+    _receiver: Receiver,
+}
+
+impl Shop {
+    /// Opens it at the deployment's receiver port; `answer` may take its time.
+    pub async fn open(deployed: &Deployed, answer: impl Fn(&Call) -> StatusCode + Send + Sync + 'static) -> Self {
+        let read = |name: &str| std::fs::read_to_string(deployed.dir().join("certs").join(name)).unwrap();
+        let identity = Identity { certificate: read("receiver.pem"), key: read("receiver.key") };
+        let port: u16 =
+            deployed.demonstration.receiver_url("").rsplit(':').next().unwrap().trim_matches('/').parse().unwrap();
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+        let calls: Arc<Mutex<Vec<Call>>> = Arc::default();
+        let seen = Arc::clone(&calls);
+        let script = move |call: &Call| {
+            seen.lock().unwrap().push(call.clone());
+            (answer(call), write_confirmation_result("T1"))
+        };
+        let receiver = Receiver::start(listener, &identity, &read("ca.pem"), Arc::new(script)).unwrap();
+        Self { calls, _receiver: receiver }
+    }
+
+    /// The confirmations that came so far.
+    pub fn confirmed(&self) -> Vec<Confirmed> {
+        let header = |call: &Call, name: &str| call.headers[name].to_str().unwrap().to_owned();
+        let calls = self.calls.lock().unwrap();
+        let confirmations = calls.iter().filter(|call| call.path == "/confirmation" && !call.body.contains("Body/>"));
+        confirmations
+            .map(|call| Confirmed {
+                delivery: header(call, "webhook-id"),
+                attempt: header(call, "lango-attempt"),
+                receipt: between(&call.body, "<TransID>", "</TransID>").to_owned(),
+            })
+            .collect()
+    }
+
+    pub fn receipts(&self) -> BTreeSet<String> {
+        self.confirmed().into_iter().map(|confirmed| confirmed.receipt).collect()
+    }
+}
+
+pub fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    text.split_once(before).unwrap().1.split_once(after).unwrap().0
+}
+
+/// Runs a command on the deployment.
+pub fn run(deployed: &Deployed, arguments: &[&str]) -> Output {
+    lango().args(arguments).arg("--config").arg(deployed.config()).output().unwrap()
+}
+
+/// Runs a command that must succeed; what it printed.
+pub fn said(deployed: &Deployed, arguments: &[&str]) -> String {
+    let output = run(deployed, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A command that must succeed, with --json.
+pub fn json(deployed: &Deployed, arguments: &[&str]) -> Value {
+    serde_json::from_str(&said(deployed, &[arguments, &["--json"]].concat())).unwrap()
+}
+
+/// Has the shop's paybill confirmed at its server.
+pub fn register(deployed: &Deployed) {
+    let url = deployed.demonstration.receiver_url("/confirmation");
+    said(deployed, &["url", "set", "600000", "--confirmation", &url, "--default", "completed"]);
+}
+
+/// A subscriber pays one shilling; the receipt.
+pub fn pay(deployed: &Deployed) -> String {
+    let arguments = ["pay", "--from", "254722000001", "--to-paybill", "600000", "--account", "X", "--amount", "1"];
+    let told = said(deployed, &arguments);
+    between(&(told + "\n"), "receipt ", "\n").to_owned()
+}
+
+/// The callbacks in this state.
+pub fn listed(deployed: &Deployed, state: &str) -> Vec<Value> {
+    json(deployed, &["callback", "list", "--state", state])["callbacks"].as_array().unwrap().clone()
+}
+
+/// Waits until something is so.
+pub fn wait_until(what: &str, so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !so() {
+        assert!(begun.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,112 @@
+//! What went over the wire for a conversation: for operators with `lango trace`, for its own third
+//! party with queryTransaction.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use lango::access::sp_password;
+use lango::cli::demo::stage::{Claimed, REQUEST_PATH};
+use lango::cli::deployment::NEIGHBOUR_SP_ID;
+
+use crate::house::{House, PATIENCE, lango};
+
+const QUERY_PATH: &str = "/queryTransactionService/services/transaction";
+
+fn query(claimed: &Claimed<'_>, originator: &str) -> String {
+    let (sp_id, time) = (claimed.sp_id, "20261123184401");
+    let digest = sp_password(sp_id, claimed.password, time);
+    include_str!("../../src/mminterface/samples/query_transaction.xml")
+        .replace("600000_Duka_1", originator)
+        .replace("<v2:serviceId>107031000</v2:serviceId>", "")
+        .replace(text_of("spId"), sp_id)
+        .replace(text_of("spPassword"), &digest)
+        .replace(text_of("timeStamp"), time)
+}
+
+/// The sample's own value of a header element.
+fn text_of(element: &str) -> &'static str {
+    let sample = include_str!("../../src/mminterface/samples/query_transaction.xml");
+    let (_, rest) = sample.split_once(&format!(":{element}>")).unwrap();
+    rest.split_once('<').unwrap().0
+}
+
+/// The decoded messages of a list of the answer.
+fn messages(answer: &str, element: &str) -> Vec<String> {
+    let opening = format!("<loc:{element}>");
+    answer
+        .split(opening.as_str())
+        .skip(1)
+        .map(|part| String::from_utf8(STANDARD.decode(part.split('<').next().unwrap()).unwrap()).unwrap())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_is_told_whole_to_its_own_third_party_and_to_operators_only() {
+    let mut house = House::built().await;
+    let id = house.stage.new_id("trace");
+    let salary = house.stage.salary();
+    let document = house.stage.pay_out(&id, &salary).unwrap();
+    let credential = document.initiator.as_ref().unwrap().security_credential.clone();
+    let response = house.stage.ask(&house.teller, REQUEST_PATH, &document).await.unwrap();
+    let conversation = response.conversation_id.unwrap();
+    let receipt = house.stage.result(&house.teller).await.unwrap().transaction_id.unwrap();
+
+    // The acknowledgement is written down a moment after the result was received.
+    let trace = |id: &str| {
+        let output =
+            lango().args(["trace", id, "--wire", "--config"]).arg(house.dir().join("lango.toml")).output().unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    let begun = std::time::Instant::now();
+    while !trace(&conversation).1.contains("acknowledgement") {
+        assert!(begun.elapsed() < PATIENCE, "{}", trace(&conversation).1);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let (_, told) = trace(&conversation);
+    for part in [
+        "BusinessPayment AG_",
+        &receipt,
+        "the request",
+        "POST /mminterface/request HTTP/1.1",
+        "lango -> third party: the result",
+        "webhook-id: msg_",
+        "HTTP/1.1 200 OK",
+        "<SecurityCredential>****<",
+    ] {
+        assert!(told.contains(part), "{part} is missing in {told}");
+    }
+    let claimed = house.stage.shop_claims();
+    let digest = sp_password(claimed.sp_id, claimed.password, "20261123104512");
+    for secret in [&credential, &digest] {
+        assert!(!told.contains(secret.as_str()), "s5: a secret is in the trace");
+    }
+    for other_name in [&id, &receipt] {
+        assert_eq!(trace(other_name), (true, told.clone()), "{other_name} leads elsewhere");
+    }
+    assert!(!trace("AG_20150424_0000626ec4aeb2ca2256").0);
+
+    let ask = |message: String| async { house.stage.shop.post(QUERY_PATH, message).await.unwrap().text() };
+    let answer = ask(query(&claimed, &id)).await;
+    assert!(answer.contains("<resp:ResponseCode>00000000<"), "{answer}");
+    let [requests, answers, results] =
+        ["submitApiRequest", "submitApiResponse", "submitApiResult"].map(|element| messages(&answer, element));
+    assert_eq!((requests.len(), answers.len(), results.len()), (1, 1, 1), "{answer}");
+    assert!(requests[0].starts_with("POST /mminterface/request HTTP/1.1\r\n") && requests[0].contains(&id));
+    assert!(answers[0].starts_with("HTTP/1.1 200 OK\r\n") && answers[0].contains(&conversation));
+    assert!(
+        results[0].starts_with("POST /result HTTP/1.1\r\nhost: ") || results[0].contains("\r\nhost: "),
+        "{results:?}"
+    );
+    assert!(results[0].contains("\r\n\r\n<?xml") && results[0].contains(&receipt), "{results:?}");
+    assert!(!requests[0].contains(&credential), "s5: a credential is in the answer");
+    let unknown = ask(query(&claimed, "nobody_1")).await;
+    assert!(unknown.contains("100000005") && !unknown.contains("submitApi"), "{unknown}");
+    let neighbour = Claimed { sp_id: NEIGHBOUR_SP_ID, password: &house.stage.demonstration().neighbour_password };
+    let program = house.stage.neighbour().unwrap();
+    let others = program.post(QUERY_PATH, query(&neighbour, &id)).await.unwrap().text();
+    assert!(others.contains("100000005") && !others.contains("submitApi"), "s1: {others}");
+    let same_words = |answer: &str| answer.replace("nobody_1", &id);
+    assert_eq!(same_words(&others), same_words(&unknown), "s1: what is another's is told from what is nobody's");
+    let wrong = ask(query(&Claimed { password: "wrong", ..claimed }, &id)).await;
+    assert!(wrong.contains("100000007") && !wrong.contains("submitApi"), "{wrong}");
+    house.torn_down().await;
+}
