@@ -61,7 +61,7 @@ impl Broker {
 
     /// Which tolerances the third party's messages get. Its certificate says who it is before
     /// anything is read.
-    fn tolerances(&self, request: &Request) -> Tolerances {
+    pub(super) fn tolerances(&self, request: &Request) -> Tolerances {
         let party = request.peer.key.and_then(|key| self.parts.access.third_party_with_key(&key));
         let Some(party) = party else { return Tolerances::default() };
         let switches = &party.tolerances;
@@ -84,12 +84,12 @@ impl Broker {
         Ok(read.value)
     }
 
-    fn count_tolerances(&self, used: &[&'static str]) {
+    pub(super) fn count_tolerances(&self, used: &[&'static str]) {
         used.iter().for_each(|name| self.parts.metrics.tolerance_used(name));
     }
 
     /// Steps 5 and 7: who calls, from where, and not too often.
-    fn admit(&self, request: &Request, header: &CallerHeader, need: NetworkKind) -> Result<Permit, Refusal> {
+    pub(super) fn admit(&self, request: &Request, header: &CallerHeader, need: NetworkKind) -> Result<Permit, Refusal> {
         let claim = Claim {
             sp_id: &header.sp_id,
             sp_password: header.sp_password.as_deref(),
