@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use hyper::StatusCode;
 use serde_json::Value;
 
-use crate::callback_shop::{Shop, json, listed, pay, register, run, said, wait_until};
+use crate::callback_shop::{Shop, json, listed, pay, register, run, said, url_of, wait_until};
 use crate::house::Deployed;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -75,8 +75,7 @@ async fn urls_are_set_read_back_kept_and_pinged_step_by_step() {
     let none = run(&deployed, &["url", "show", "600000"]);
     assert!(String::from_utf8_lossy(&none.stderr).contains("no URLs are registered for 600000"));
     register(&deployed);
-    let (confirmation, validation) =
-        (deployed.demonstration.receiver_url("/confirmation"), deployed.demonstration.receiver_url("/validation"));
+    let (confirmation, validation) = (url_of(&deployed, "/confirmation"), url_of(&deployed, "/validation"));
     let more = ["url", "set", "600000", "--confirmation", &confirmation, "--validation", &validation];
     said(&deployed, &more);
     let shown = json(&deployed, &["url", "show", "600000"]);

@@ -33,8 +33,7 @@ impl Shop {
     pub async fn open(deployed: &Deployed, answer: impl Fn(&Call) -> StatusCode + Send + Sync + 'static) -> Self {
         let read = |name: &str| std::fs::read_to_string(deployed.dir().join("certs").join(name)).unwrap();
         let identity = Identity { certificate: read("receiver.pem"), key: read("receiver.key") };
-        let port: u16 =
-            deployed.demonstration.receiver_url("").rsplit(':').next().unwrap().trim_matches('/').parse().unwrap();
+        let port = deployed.demonstration.file.receiver.port;
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let calls: Arc<Mutex<Vec<Call>>> = Arc::default();
         let seen = Arc::clone(&calls);
@@ -69,6 +68,11 @@ pub fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     text.split_once(before).unwrap().1.split_once(after).unwrap().0
 }
 
+/// A URL of the deployment's receiver.
+pub fn url_of(deployed: &Deployed, path: &str) -> String {
+    format!("{}{path}", deployed.demonstration.file.receiver.url)
+}
+
 /// Runs a command on the deployment.
 pub fn run(deployed: &Deployed, arguments: &[&str]) -> Output {
     lango().args(arguments).arg("--config").arg(deployed.config()).output().unwrap()
@@ -88,7 +92,7 @@ pub fn json(deployed: &Deployed, arguments: &[&str]) -> Value {
 
 /// Has the shop's paybill confirmed at its server.
 pub fn register(deployed: &Deployed) {
-    let url = deployed.demonstration.receiver_url("/confirmation");
+    let url = url_of(deployed, "/confirmation");
     said(deployed, &["url", "set", "600000", "--confirmation", &url, "--default", "completed"]);
 }
 

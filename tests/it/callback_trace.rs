@@ -4,14 +4,15 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lango::access::sp_password;
-use lango::cli::demo::stage::{Claimed, REQUEST_PATH};
-use lango::cli::deployment::NEIGHBOUR_SP_ID;
+use lango::cli::demo::stage::REQUEST_PATH;
+use lango::cli::deployment::{Claimed, NEIGHBOUR};
+use lango::store::{Key, WriteSet};
 
 use crate::house::{House, PATIENCE, lango};
 
 const QUERY_PATH: &str = "/queryTransactionService/services/transaction";
 
-fn query(claimed: &Claimed<'_>, originator: &str) -> String {
+fn query(claimed: Claimed<'_>, originator: &str) -> String {
     let (sp_id, time) = (claimed.sp_id, "20261123184401");
     let digest = sp_password(sp_id, claimed.password, time);
     include_str!("../../src/mminterface/samples/query_transaction.xml")
@@ -29,6 +30,11 @@ fn text_of(element: &str) -> &'static str {
     rest.split_once('<').unwrap().0
 }
 
+/// What the shop is called in the store.
+fn claimed_name(house: &House) -> &str {
+    &house.shop().file.third_party.name
+}
+
 /// The decoded messages of a list of the answer.
 fn messages(answer: &str, element: &str) -> Vec<String> {
     let opening = format!("<loc:{element}>");
@@ -40,11 +46,10 @@ fn messages(answer: &str, element: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_conversation_is_told_whole_to_its_own_third_party_and_to_operators_only() {
+async fn s1_s5_a_conversation_is_told_whole_to_its_own_third_party_and_to_operators_only() {
     let mut house = House::built().await;
     let id = house.stage.new_id("trace");
-    let salary = house.stage.salary();
-    let document = house.stage.pay_out(&id, &salary).unwrap();
+    let document = house.shop().pay_out(&id, &house.shop().salary()).unwrap();
     let credential = document.initiator.as_ref().unwrap().security_credential.clone();
     let response = house.stage.ask(&house.teller, REQUEST_PATH, &document).await.unwrap();
     let conversation = response.conversation_id.unwrap();
@@ -74,7 +79,7 @@ async fn a_conversation_is_told_whole_to_its_own_third_party_and_to_operators_on
     ] {
         assert!(told.contains(part), "{part} is missing in {told}");
     }
-    let claimed = house.stage.shop_claims();
+    let claimed = house.shop().claim();
     let digest = sp_password(claimed.sp_id, claimed.password, "20261123104512");
     for secret in [&credential, &digest] {
         assert!(!told.contains(secret.as_str()), "s5: a secret is in the trace");
@@ -85,7 +90,7 @@ async fn a_conversation_is_told_whole_to_its_own_third_party_and_to_operators_on
     assert!(!trace("AG_20150424_0000626ec4aeb2ca2256").0);
 
     let ask = |message: String| async { house.stage.shop.post(QUERY_PATH, message).await.unwrap().text() };
-    let answer = ask(query(&claimed, &id)).await;
+    let answer = ask(query(claimed, &id)).await;
     assert!(answer.contains("<resp:ResponseCode>00000000<"), "{answer}");
     let [requests, answers, results] =
         ["submitApiRequest", "submitApiResponse", "submitApiResult"].map(|element| messages(&answer, element));
@@ -98,15 +103,18 @@ async fn a_conversation_is_told_whole_to_its_own_third_party_and_to_operators_on
     );
     assert!(results[0].contains("\r\n\r\n<?xml") && results[0].contains(&receipt), "{results:?}");
     assert!(!requests[0].contains(&credential), "s5: a credential is in the answer");
-    let unknown = ask(query(&claimed, "nobody_1")).await;
+    let unknown = ask(query(claimed, "nobody_1")).await;
     assert!(unknown.contains("100000005") && !unknown.contains("submitApi"), "{unknown}");
-    let neighbour = Claimed { sp_id: NEIGHBOUR_SP_ID, password: &house.stage.demonstration().neighbour_password };
-    let program = house.stage.neighbour().unwrap();
-    let others = program.post(QUERY_PATH, query(&neighbour, &id)).await.unwrap().text();
-    assert!(others.contains("100000005") && !others.contains("submitApi"), "s1: {others}");
-    let same_words = |answer: &str| answer.replace("nobody_1", &id);
-    assert_eq!(same_words(&others), same_words(&unknown), "s1: what is another's is told from what is nobody's");
-    let wrong = ask(query(&Claimed { password: "wrong", ..claimed }, &id)).await;
+    // The neighbour has a conversation that is not the shop's.
+    let used = Key::of("used");
+    let record = house.stage.store().record(&used.clone().text(claimed_name(&house)).text(&id)).unwrap().unwrap();
+    let mut write_set = WriteSet::new();
+    write_set.put(used.text(NEIGHBOUR).text("jirani_1"), record.value.to_vec());
+    house.stage.store().commit(write_set).await.unwrap();
+    assert!(trace("jirani_1").0, "an operator does not find it");
+    let others = ask(query(claimed, "jirani_1")).await;
+    assert_eq!(others.replace("jirani", "nobody"), unknown, "s1: what is another's is told from what is nobody's");
+    let wrong = ask(query(Claimed { password: "wrong", ..claimed }, &id)).await;
     assert!(wrong.contains("100000007") && !wrong.contains("submitApi"), "{wrong}");
     house.torn_down().await;
 }
