@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::Broker;
 use super::accepted::{Accepted, AcceptedState, accepted_key, waiting_key, waiting_range};
@@ -15,13 +16,23 @@ use crate::store::{Key, Part, ReadError, WriteSet, decode, encode};
 
 /// Marks read at a time when waiting requests are taken up.
 const PAGE: usize = 1000;
+/// The first and the longest pause before a request that could not be decided is tried again.
+const AGAIN_MIN: Duration = Duration::from_millis(100);
+const AGAIN_MAX: Duration = Duration::from_secs(10);
 
 impl Broker {
     /// Dispatches a request that waits, and gives back its place among the waiting.
     pub(super) async fn dispatch(self: Arc<Self>, conversation: ConversationId) {
-        if let Err(error) = self.decide(&conversation).await {
-            // The request stays in the durable queue; the next start takes it up again.
+        let mut pause = AGAIN_MIN;
+        while let Err(error) = self.decide(&conversation).await {
             tracing::error!(conversation = conversation.as_str(), %error, "an accepted request could not be decided");
+            if error.is_for_good() {
+                // The request stays in the durable queue; the next start takes it up again.
+                break;
+            }
+            // It was answered with 0, so it is decided or expires; it keeps its place meanwhile.
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(AGAIN_MAX);
         }
         self.no_longer_waiting();
     }

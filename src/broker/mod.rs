@@ -17,6 +17,8 @@ mod refusal;
 mod register_url;
 mod request;
 mod retry;
+#[cfg(test)]
+mod tests;
 mod third_party;
 mod trace;
 mod validation;

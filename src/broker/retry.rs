@@ -30,6 +30,13 @@ pub(super) enum Undecided {
     Conflicts,
 }
 
+impl Undecided {
+    /// Whether only a restart can help.
+    pub(super) fn is_for_good(&self) -> bool {
+        matches!(self, Self::Commit(CommitError::Refusing(_)))
+    }
+}
+
 /// What to do after a failed commit.
 pub(super) enum Next {
     /// Read and decide again.
