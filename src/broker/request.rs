@@ -11,8 +11,9 @@ use super::accepted::{Accepted, AcceptedState, Used, accepted_key, original_plac
 use super::third_party::soap_answer;
 use super::trace::{self, LegKind};
 use super::{Answer, Broker, Refusal, Request, fingerprint};
-use crate::access::{Claim, CredentialVerdict, NetworkKind, Permit, Sealed, Secret};
+use crate::access::{Claim, CredentialRefusal, CredentialVerdict, NetworkKind, Permit, Sealed, Secret};
 use crate::callbacks::DeliveryId;
+use crate::core::directory::Operator;
 use crate::core::{self, Channel, ConversationId, Order};
 use crate::mminterface::{
     CallerHeader, DocumentKind, GenericRequest, InitiatorFields, PartyFields, RequestDocument, ResponseDocument,
@@ -176,17 +177,11 @@ impl Broker {
         generic: &GenericRequest,
         order: Order,
     ) -> Result<Accepted, Refusal> {
-        let operator = self.parts.core.initiator(&*self.parts.store, &order).map_err(unreadable_store)?;
-        let credential = document.initiator.as_ref().map_or("", |initiator| &initiator.security_credential);
-        let verdict =
-            self.parts.access.verify_credential(operator.map(|operator| operator.id.value()), credential).await;
+        let credential_refused = self.credential_refused(permit, document, &order).await?;
         let third_party = permit.third_party();
         let timeout_url = order.reference.iter().find(|(key, _)| key == QUEUE_TIMEOUT_URL).map(|(_, url)| url.clone());
         Ok(Accepted {
-            credential_refused: match verdict {
-                CredentialVerdict::Verified => None,
-                CredentialVerdict::Refused(refusal) => Some(refusal.reason().to_owned()),
-            },
+            credential_refused,
             result_url: first_url([document.caller.result_url.as_deref(), third_party.result_url.as_deref()]),
             timeout_url: first_url([timeout_url.as_deref(), third_party.queue_timeout_url.as_deref()]),
             original: Some(self.seal_original(request, generic, &order)?),
@@ -195,6 +190,31 @@ impl Broker {
             state: AcceptedState::Waiting,
             order,
         })
+    }
+
+    /// Why the initiator's credential is refused; none if it is verified. A third party speaks for the
+    /// operators of its own organizations only: anybody else's are to it like operators that do not
+    /// exist, in answer and in time (S1, S6), and cannot be locked by its guesses.
+    async fn credential_refused(
+        &self,
+        permit: &Permit,
+        document: &RequestDocument,
+        order: &Order,
+    ) -> Result<Option<String>, Refusal> {
+        let operator = self.parts.core.initiator(&*self.parts.store, order).map_err(unreadable_store)?;
+        let own = operator.as_ref().filter(|operator| acts_for(permit, operator));
+        let credential = document.initiator.as_ref().map_or("", |initiator| &initiator.security_credential);
+        match self.parts.access.verify_credential(own.map(|operator| operator.id.value()), credential).await {
+            CredentialVerdict::Verified => Ok(None),
+            // Not the sender's fault, so it must not be told 2001 and lose its id for it.
+            CredentialVerdict::Refused(CredentialRefusal::Unavailable) => {
+                Err(Refusal::Overloaded("credentials cannot be checked"))
+            }
+            CredentialVerdict::Refused(_) if operator.is_some() && own.is_none() => {
+                Ok(Some("the operator is of an organization that the third party does not act for".into()))
+            }
+            CredentialVerdict::Refused(refusal) => Ok(Some(refusal.reason().to_owned())),
+        }
     }
 
     fn seal_original(&self, request: &Request, generic: &GenericRequest, order: &Order) -> Result<Sealed, Refusal> {
@@ -299,6 +319,11 @@ impl Drop for WaitingSlot {
 
 fn response(acknowledged: &Acknowledged) -> ResponseDocument {
     ResponseDocument::accepted(acknowledged.conversation.as_str(), &acknowledged.originator_conversation)
+}
+
+fn acts_for(permit: &Permit, operator: &Operator) -> bool {
+    let shortcodes = &permit.third_party().shortcodes;
+    operator.shortcode.as_ref().is_some_and(|shortcode| shortcodes.iter().any(|own| own == shortcode.as_str()))
 }
 
 fn initiator(fields: &InitiatorFields) -> core::Initiator {

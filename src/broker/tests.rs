@@ -97,6 +97,7 @@ impl House {
             settings: &settings.callbacks,
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
+            metrics: Arc::new(Metrics::new()),
         })
         .unwrap();
         let core_settings = CoreSettings { zone: zone.clone(), digit: 0, currency: "KES".into() };

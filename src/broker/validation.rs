@@ -61,7 +61,8 @@ impl Broker {
                 url,
                 soap_action: Some("ValidateC2BPayment"),
                 body: message.into_bytes(),
-                deadline: deadline.since(self.parts.clock.now()),
+                // A clock that was set back must not make the payer wait longer.
+                deadline: deadline.since(self.parts.clock.now()).min(self.parts.limits.validation_window),
             })
             .await;
         let said = Said::of(&outcome, registration.default_action);

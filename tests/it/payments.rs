@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lango::access::third_party;
 use lango::cli::demo::stage::{REQUEST_PATH, answer};
-use lango::cli::deployment::{BULK, CASHIER, PAYBILL, PayOut, SUBSCRIBERS, shillings};
+use lango::cli::deployment::{BULK, CASHIER, PAYBILL, PayOut, SUBSCRIBERS, THIRD_PARTY, shillings};
 use lango::cli::receiver::Receiver;
 use lango::cli::soap_client::{Identity, SoapClient};
 use lango::core::accounts::{balances, ledger_sum};
 use lango::core::{AccountKind, Holder, Msisdn, Shortcode};
 use lango::mminterface::{read_response, read_result, write_acknowledgement};
+
+use lango::store::Store;
 
 use crate::house::{Deployed, House, PATIENCE};
 
@@ -75,6 +78,36 @@ async fn s1_an_operator_does_not_pay_out_of_another_organization() {
     assert!(result.parameters.is_empty(), "the result tells of another's account: {result:?}");
     assert_eq!(house.stage.funds(BULK.shortcode, AccountKind::Utility).unwrap(), before);
     house.torn_down().await;
+}
+
+/// The operator, its password and its credential are right; the third party is another's.
+#[tokio::test(flavor = "multi_thread")]
+async fn s1_a_third_party_does_not_speak_for_the_operators_of_others() {
+    let deployed = Deployed::with_demonstration().await;
+    let store = lango::node::open_store(&lango::config::load(&deployed.config()).unwrap()).unwrap();
+    let (mut party, _) = third_party::read(&*store, THIRD_PARTY).unwrap().unwrap();
+    party.shortcodes = vec![PAYBILL.shortcode.into()];
+    store.commit(third_party::save(&*store, &party).unwrap()).await.unwrap();
+    tokio::task::spawn_blocking(move || store.close()).await.unwrap();
+
+    let served = deployed.served();
+    let program = &deployed.demonstration;
+    let (receiver, party) = (&program.file.receiver, &program.file.third_party);
+    let read = |path| program.read(path).unwrap();
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", receiver.port)).await.unwrap();
+    let server = Identity { certificate: read(&receiver.cert), key: read(&receiver.key) };
+    let script = Arc::new(|_: &lango::cli::receiver::Call| (hyper::StatusCode::OK, String::new()));
+    let mut receiver = Receiver::start(listener, &server, &read(&receiver.client_ca), script).unwrap();
+    let door = program.file.endpoints.third_party.replace("https://localhost", "127.0.0.1").parse().unwrap();
+    let client = Identity { certificate: read(&party.cert), key: read(&party.key) };
+    let shop = SoapClient::tls(door, &read(&party.ca), Some(&client)).unwrap();
+
+    let salary = program.pay_out("stranger", &program.salary()).unwrap();
+    let reply = shop.post(REQUEST_PATH, program.envelope(program.claim(), &salary)).await.unwrap();
+    assert_eq!(read_response(&reply.body).unwrap().response_code, "0");
+    let call = receiver.next(PATIENCE).await.expect("the result never came");
+    assert_eq!(read_result(call.body.as_bytes()).unwrap().result_code, "2001");
+    served.terminated();
 }
 
 #[tokio::test(flavor = "multi_thread")]
