@@ -17,6 +17,7 @@ mod query;
 mod refusal;
 mod register_url;
 mod request;
+mod retention;
 mod retry;
 #[cfg(test)]
 mod tests;
@@ -95,6 +96,8 @@ pub struct BrokerLimits {
     pub waiting_max: usize,
     /// The payer's whole window for the validation of a payment.
     pub validation_window: Duration,
+    /// Days that the legs of a conversation are kept.
+    pub trace_days: u32,
 }
 
 /// The broker.

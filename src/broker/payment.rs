@@ -248,12 +248,14 @@ impl Broker {
         let (Some(registration), Some(owner)) = (self.registration(transaction)?, payee.holder.shortcode()) else {
             return Ok(None);
         };
+        let conversation = transaction.conversation.as_str().to_owned();
+        let news = ConfirmationNews { conversation, payment: self.c2b(transaction)? };
         let callback = Callback {
             kind: Kind::Confirmation,
             owner: owner.as_str().to_owned(),
             third_party: registration.third_party,
             url: registration.confirmation_url,
-            payload: ConfirmationNews { payment: self.c2b(transaction)? }.to_bytes(),
+            payload: news.to_bytes(),
         };
         let id = DeliveryId::draw(&*self.parts.entropy);
         Ok(Some(enqueue(write_set, callback, id, self.parts.clock.now(), vec![payee.available()])))

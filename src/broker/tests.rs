@@ -124,6 +124,7 @@ impl House {
                 request_expiry: Duration::from_secs(300),
                 waiting_max: 10,
                 validation_window: Duration::from_secs(8),
+                trace_days: 30,
             },
         });
         Self { store, clock: manual, broker }
@@ -252,6 +253,27 @@ async fn d4_what_expires_while_the_core_is_away_is_never_executed_and_its_sender
     let wire = SoapWire::new(Arc::new(Vault::from_hex(&"a5".repeat(32)).unwrap()));
     let told = callbacks::Wire::render(&*wire, entry.callback.kind, &entry.callback.payload, &[]).unwrap();
     assert!(String::from_utf8(told).unwrap().contains("<ResultCode>19</ResultCode>"));
+}
+
+#[tokio::test]
+async fn d6_legs_are_forgotten_after_their_days_and_not_before() {
+    let house = House::built();
+    let zone = &house.broker.parts.zone;
+    let days_ago = |days: u64| testing::NOW.minus(Duration::from_secs(86_400 * days));
+    let mut write_set = WriteSet::new();
+    let mut conversations = Vec::new();
+    for days in [0, 29, 30, 31, 400] {
+        let conversation = ConversationId::issue(zone, days_ago(days), house.broker.draw());
+        for kind in [trace::LegKind::Request, trace::LegKind::Answer] {
+            trace::record(&mut write_set, conversation.as_str(), kind, days_ago(days), "a message");
+        }
+        conversations.push(conversation);
+    }
+    house.store.commit(write_set).await.unwrap();
+    assert_eq!(house.broker.forget_legs().await.unwrap(), 4);
+    let left = conversations.iter().map(|id| trace::legs(&*house.store, id.as_str()).unwrap().len());
+    assert_eq!(left.collect::<Vec<_>>(), [2, 2, 2, 0, 0]);
+    assert_eq!(house.broker.forget_legs().await.unwrap(), 0);
 }
 
 #[tokio::test(start_paused = true)]
