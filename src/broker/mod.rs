@@ -12,6 +12,7 @@ mod fingerprint;
 mod handset;
 mod hosts;
 mod maintenance;
+mod mask;
 mod payment;
 mod query;
 mod refusal;
