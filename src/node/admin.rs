@@ -1,12 +1,16 @@
 //! What operators' commands get to know from a running node.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Addresses;
 use super::callback_desk::CallbackDesk;
+use super::expiry::{Expiries, Expiring, days_left};
+use super::reload::Reloader;
 use crate::access::Access;
 use crate::broker::Broker;
 use crate::callbacks::Callbacks;
@@ -16,13 +20,14 @@ use crate::store::Store;
 use crate::store::embedded::EmbeddedStore;
 
 /// The node behind its admin socket.
-#[derive(Debug)]
 pub(super) struct NodeAdmin {
     pub store: Arc<EmbeddedStore>,
     pub callbacks: Arc<Callbacks>,
     pub broker: Arc<Broker>,
     pub access: Arc<Access>,
     pub addresses: Addresses,
+    pub reloader: Arc<Reloader>,
+    pub expiries: Arc<Expiries>,
     pub clock: Arc<dyn Clock>,
     pub started: Timestamp,
     pub desk: CallbackDesk,
@@ -33,6 +38,8 @@ impl Admin for NodeAdmin {
         Box::pin(async move {
             match name {
                 "status" => Ok(self.status()),
+                "reload" => Ok(json!({ "taken": self.reloader.look(true).await })),
+                "record" => self.record(&arguments),
                 _ => match self.callback_command(name, arguments).await {
                     Some(outcome) => outcome,
                     None => Err(unknown(name)),
@@ -66,6 +73,8 @@ impl NodeAdmin {
             "store": self.store.health(),
             "third_parties": self.access.third_parties().len(),
             "whitelisted_networks": self.access.whitelist().networks().count(),
+            "file_faults": self.reloader.faults(),
+            "expiring": self.expiring(),
             "requests_waiting": self.broker.waiting(),
             "callbacks": {
                 "delivered": totals.delivered,
@@ -75,6 +84,47 @@ impl NodeAdmin {
             },
         })
     }
+}
+
+impl NodeAdmin {
+    /// What has to be renewed soon, the nearest end first.
+    fn expiring(&self) -> Vec<Value> {
+        let now = self.clock.now();
+        let told = |one: Expiring| {
+            json!({
+                "kind": one.kind,
+                "name": one.name,
+                "until": one.until.seconds(),
+                "days_left": days_left(one.until, now),
+            })
+        };
+        self.expiries.soon().into_iter().map(told).collect()
+    }
+
+    /// Puts on the audit log what a command did beside the node: with certificates, whose CA the node
+    /// does not have.
+    fn record(&self, arguments: &Value) -> Result<Value, String> {
+        let Recorded { event, fields } =
+            Recorded::deserialize(arguments).map_err(|error| format!("this is nothing to record: {error}"))?;
+        if !event.starts_with(CERTIFICATE_EVENTS) {
+            return Err(format!(
+                "\"{event}\" is nothing that a command records; only what it did with certificates is"
+            ));
+        }
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        self.desk.audit.record(&event, &fields);
+        Ok(Value::Null)
+    }
+}
+
+/// How the events begin that a command may have recorded.
+const CERTIFICATE_EVENTS: &str = "certificate-";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Recorded {
+    event: String,
+    fields: BTreeMap<String, String>,
 }
 
 fn unknown(name: &str) -> String {
