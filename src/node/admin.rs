@@ -1,6 +1,5 @@
 //! What operators' commands get to know from a running node.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -8,11 +7,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Addresses;
-use super::callback_desk::CallbackDesk;
-use super::expiry::{Expiries, Expiring, days_left};
-use super::reload::Reloader;
+use super::callback_desk::{CallbackDesk, read, time};
+use super::door_desk::DoorDesk;
 use crate::access::Access;
-use crate::broker::Broker;
+use crate::broker::{Away, Broker};
 use crate::callbacks::Callbacks;
 use crate::clock::{Clock, Timestamp};
 use crate::server::admin::Admin;
@@ -26,8 +24,7 @@ pub(super) struct NodeAdmin {
     pub broker: Arc<Broker>,
     pub access: Arc<Access>,
     pub addresses: Addresses,
-    pub reloader: Arc<Reloader>,
-    pub expiries: Arc<Expiries>,
+    pub door_desk: DoorDesk,
     pub clock: Arc<dyn Clock>,
     pub started: Timestamp,
     pub desk: CallbackDesk,
@@ -38,18 +35,41 @@ impl Admin for NodeAdmin {
         Box::pin(async move {
             match name {
                 "status" => Ok(self.status()),
-                "reload" => Ok(json!({ "taken": self.reloader.look(true).await })),
-                "record" => self.record(&arguments),
-                _ => match self.callback_command(name, arguments).await {
+                "maintenance.on" => self.maintenance_on(arguments).await,
+                "maintenance.off" => self.maintenance_off().await,
+                _ => match self.door_desk.command(name, &arguments).await {
                     Some(outcome) => outcome,
-                    None => Err(unknown(name)),
+                    None => match self.callback_command(name, arguments).await {
+                        Some(outcome) => outcome,
+                        None => Err(unknown(name)),
+                    },
                 },
             }
         })
     }
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SendAway {
+    reason: String,
+}
+
 impl NodeAdmin {
+    async fn maintenance_on(&self, arguments: Value) -> Result<Value, String> {
+        let SendAway { reason } = read(arguments)?;
+        let away = self.broker.send_away(&reason).await.map_err(|error| error.to_string())?;
+        self.desk.audit.record("core-sent-away", &[("reason", reason.as_str())]);
+        Ok(self::away(&away))
+    }
+
+    async fn maintenance_off(&self) -> Result<Value, String> {
+        let waiting = self.broker.waiting();
+        self.broker.call_back().await.map_err(|error| error.to_string())?;
+        self.desk.audit.record("core-called-back", &[("waiting", waiting.to_string().as_str())]);
+        Ok(json!({ "waiting": waiting }))
+    }
+
     fn status(&self) -> Value {
         let totals = self.callbacks.totals();
         let endpoints: Vec<Value> = self
@@ -73,9 +93,10 @@ impl NodeAdmin {
             "store": self.store.health(),
             "third_parties": self.access.third_parties().len(),
             "whitelisted_networks": self.access.whitelist().networks().count(),
-            "file_faults": self.reloader.faults(),
-            "expiring": self.expiring(),
+            "file_faults": self.door_desk.faults(),
+            "expiring": self.door_desk.expiring(),
             "requests_waiting": self.broker.waiting(),
+            "away": self.broker.away().as_ref().map(away),
             "callbacks": {
                 "delivered": totals.delivered,
                 "retried": totals.retried,
@@ -86,45 +107,8 @@ impl NodeAdmin {
     }
 }
 
-impl NodeAdmin {
-    /// What has to be renewed soon, the nearest end first.
-    fn expiring(&self) -> Vec<Value> {
-        let now = self.clock.now();
-        let told = |one: Expiring| {
-            json!({
-                "kind": one.kind,
-                "name": one.name,
-                "until": one.until.seconds(),
-                "days_left": days_left(one.until, now),
-            })
-        };
-        self.expiries.soon().into_iter().map(told).collect()
-    }
-
-    /// Puts on the audit log what a command did beside the node: with certificates, whose CA the node
-    /// does not have.
-    fn record(&self, arguments: &Value) -> Result<Value, String> {
-        let Recorded { event, fields } =
-            Recorded::deserialize(arguments).map_err(|error| format!("this is nothing to record: {error}"))?;
-        if !event.starts_with(CERTIFICATE_EVENTS) {
-            return Err(format!(
-                "\"{event}\" is nothing that a command records; only what it did with certificates is"
-            ));
-        }
-        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        self.desk.audit.record(&event, &fields);
-        Ok(Value::Null)
-    }
-}
-
-/// How the events begin that a command may have recorded.
-const CERTIFICATE_EVENTS: &str = "certificate-";
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Recorded {
-    event: String,
-    fields: BTreeMap<String, String>,
+fn away(away: &Away) -> Value {
+    json!({ "since": time(away.since), "reason": away.reason })
 }
 
 fn unknown(name: &str) -> String {

@@ -6,6 +6,7 @@
 
 mod admin;
 mod callback_desk;
+mod door_desk;
 mod doors;
 mod expiry;
 mod materials;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use tokio::sync::watch as signal;
 use tokio::task::JoinHandle;
 
+use door_desk::DoorDesk;
 use expiry::Expiries;
 use reload::{DoorTls, Reloader, Watched};
 
@@ -181,8 +183,12 @@ impl Node {
             broker: Arc::clone(&broker),
             access: Arc::clone(&access),
             addresses: addresses.clone(),
-            reloader: Arc::clone(&reloader),
-            expiries: Arc::clone(&expiries),
+            door_desk: DoorDesk {
+                reloader: Arc::clone(&reloader),
+                expiries: Arc::clone(&expiries),
+                audit: Arc::clone(&audit),
+                clock: Arc::clone(&seams.clock),
+            },
             clock: Arc::clone(&seams.clock),
             started: seams.clock.now(),
             desk: callback_desk::CallbackDesk {
@@ -197,6 +203,7 @@ impl Node {
         let clock = || Arc::clone(&seams.clock);
         let watchers = vec![
             tokio::spawn(Arc::clone(&broker).watch_reservations()),
+            tokio::spawn(Arc::clone(&broker).watch_trace()),
             tokio::spawn(watch::audit(Arc::clone(&audit))),
             tokio::spawn(watch::files(reloader, told)),
             tokio::spawn(watch::rights(Arc::clone(&access), Arc::clone(&doors), clock())),
@@ -304,6 +311,7 @@ fn limits(settings: &Settings) -> BrokerLimits {
     BrokerLimits {
         request_expiry: Duration::from_secs(settings.requests.expiry_seconds),
         waiting_max: settings.requests.waiting_max,
+        trace_days: settings.requests.trace_days,
         validation_window: Duration::from_millis(settings.callbacks.validation_milliseconds_max),
     }
 }
