@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use lango::cli::deployment::ReadDemonstration;
+use lango::mminterface::RequestDocument;
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinHandle;
 
@@ -61,9 +62,11 @@ pub async fn measure(count: usize) -> Result<()> {
 async fn feel(caller: &Caller, shop: &ReadDemonstration, name: &str, time: Duration) -> Result<Felt> {
     let mut felt = Felt { kept: Vec::new(), new: Vec::new() };
     let mut kept = caller.open_from(GOOD).await?;
+    // Always the same SecurityCredential, as real programs send it.
+    let like = shop.balance("")?;
     let begun = Instant::now();
     for at in 0.. {
-        let document = shop.balance(&format!("{name}_{at}"))?;
+        let document = RequestDocument { originator_conversation_id: format!("{name}_{at}"), ..like.clone() };
         let request = post(&shop.envelope(shop.claim(), &document));
         let asked = Instant::now();
         ensure!(ask(&mut kept, &request).await? == 200, "the good caller was refused");

@@ -19,11 +19,12 @@ const STARTS_WITHIN: Duration = Duration::from_secs(30);
 
 /// A deployment that is served.
 pub struct Stand {
-    folder: TempDir,
+    /// Ends before its folder goes.
+    pub node: Process,
     pub demonstration: ReadDemonstration,
     pub door: SocketAddr,
     pub metrics: SocketAddr,
-    pub node: Process,
+    folder: TempDir,
 }
 
 /// A process that ends with this.
