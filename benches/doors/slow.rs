@@ -121,7 +121,7 @@ impl Slow {
                 }
             }));
             // They come over some seconds; the machine is theirs and the node's.
-            if at % 20 == 0 {
+            if at.is_multiple_of(20) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
@@ -142,7 +142,7 @@ impl Drop for Slow {
 
 /// Comes once, and drips until it is closed.
 async fn come(caller: &Caller, at: usize, here: impl FnOnce()) -> Result<()> {
-    if at % 2 == 0 {
+    if at.is_multiple_of(2) {
         let stream = caller.connect_from(source(at, SOURCES)).await?;
         here();
         drip(stream, HELLO).await
