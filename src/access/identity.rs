@@ -22,6 +22,9 @@ pub enum IdentityError {
     /// The bytes are no X.509 certificate.
     #[error("this is no X.509 certificate in DER")]
     NoCertificate,
+    /// The bytes are no revocation list.
+    #[error("this is no revocation list in DER")]
+    NoRevocationList,
     /// The text is no fingerprint.
     #[error("a key's fingerprint is written as 64 hexadecimal digits")]
     NoFingerprint,

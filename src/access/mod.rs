@@ -18,6 +18,7 @@ mod networks;
 mod rates;
 mod refusal;
 mod sp_password;
+mod validity;
 mod vault;
 
 pub use authenticate::{Claim, Permit};
@@ -29,6 +30,7 @@ pub use identity::{IdentityError, KeyFingerprint, fingerprint};
 pub use refusal::Refusal;
 pub use sp_password::sp_password;
 pub use third_party::{AuthenticationMode, ClientKey, ThirdParty, ThirdPartyError, ToleranceSwitches};
+pub use validity::{Validity, certificate_validity, may_sign, revocation_list_validity};
 pub use vault::{Sealed, Secret, Vault, VaultError};
 pub use whitelist::{CallbackHost, HostRule, NamedNetwork, NetworkKind, Whitelist, WhitelistError};
 
@@ -36,8 +38,9 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::entropy::Entropy;
 use crate::store::{CommitError, ReadError, Store, WriteSet};
 use crate::telemetry::audit::Audit;
@@ -73,6 +76,8 @@ pub struct Access {
     whitelist: ArcSwap<Whitelist>,
     directory: ArcSwap<Directory>,
     refreshing: Mutex<()>,
+    /// Told whenever somebody may have got or lost the right to come in.
+    news: watch::Sender<()>,
     /// One who is nobody, for the same work on unknown spIds.
     nobody: ThirdParty,
     verifier: Arc<Verifier>,
@@ -121,6 +126,7 @@ impl Access {
             whitelist: ArcSwap::from_pointee(whitelist),
             directory: ArcSwap::from_pointee(directory),
             refreshing: Mutex::default(),
+            news: watch::Sender::new(()),
             nobody,
             verifier: Arc::new(verifier),
             rates: Rates::default(),
@@ -143,6 +149,20 @@ impl Access {
             .load()
             .with_key(fingerprint)
             .is_some_and(|party| party.keys.iter().any(|key| key.fingerprint == *fingerprint && key.in_force(now)))
+    }
+
+    /// Hears whenever the whitelist or a third party is another than before: time for open connections
+    /// to ask again.
+    pub fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
+    }
+
+    /// The first moment after `after` at which a key or a network that is on record falls out of
+    /// force; none if none does.
+    pub fn next_end(&self, after: Timestamp) -> Option<Timestamp> {
+        let directory = self.directory.load();
+        let keys = directory.all().flat_map(|party| &party.keys).map(ClientKey::end);
+        keys.filter(|end| *end > after).chain(self.whitelist.load().next_end(after)).min()
     }
 
     /// Takes one request from the third party's rate.
@@ -180,6 +200,7 @@ impl Access {
                 let networks = whitelist.networks().count().to_string();
                 let changes = self.whitelist.load().changes_to(&whitelist);
                 self.whitelist.store(Arc::new(whitelist));
+                self.news.send_replace(());
                 whitelist::changes::record(&changes, &self.audit);
                 self.audit.record("whitelist-reloaded", &[("networks", &networks)]);
                 Ok(())
@@ -242,6 +263,7 @@ impl Access {
         self.directory.store(Arc::new(Directory::load(&*self.store)?));
         let directory = self.directory.load();
         self.rates.retain(|party| directory.named(party).is_some());
+        self.news.send_replace(());
         Ok(())
     }
 }

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +61,11 @@ impl ClientKey {
     /// Whether it counts at `now`.
     pub fn in_force(&self, now: Timestamp) -> bool {
         self.not_before <= now && now <= self.not_after
+    }
+
+    /// The first moment at which it no longer counts.
+    pub fn end(&self) -> Timestamp {
+        self.not_after.plus(Duration::from_micros(1))
     }
 }
 

@@ -72,7 +72,8 @@ pub(super) fn unless_a_node_has_it(settings: &Settings) -> Result<Option<Audit>>
     }
 }
 
-fn path(settings: &Settings) -> PathBuf {
+/// Where a deployment's audit log is.
+pub(super) fn path(settings: &Settings) -> PathBuf {
     settings.node.data.join(AUDIT_FILE)
 }
 

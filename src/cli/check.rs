@@ -36,6 +36,11 @@ fn print_summary(materials: &Materials) {
     println!("settings   good");
     println!("catalogue  {} services, checked as a whole", materials.catalogue.services().len());
     println!("whitelist  {} networks", materials.whitelist.networks().count());
+    let overlaps = materials.whitelist.overlaps();
+    if overlaps.count > 0 {
+        println!("           {} overlaps between third parties; the certificate decides:", overlaps.count);
+        overlaps.first.iter().for_each(|overlap| println!("           {overlap}"));
+    }
     println!("schemas    compiled{}", if node.wsdl.is_some() { ", with the deployment's own files" } else { "" });
     let guarded = format!(
         "client certificate required, schema enforced, bodies up to {} bytes, XML up to {} elements {} deep",
@@ -46,6 +51,14 @@ fn print_summary(materials: &Materials) {
     match doors.plain.enabled {
         true => println!("           plain {}: whitelist, NO certificate, NO secrecy", doors.plain.listen),
         false => println!("           plain: closed"),
+    }
+    let balanced = [
+        ("third parties", &doors.third_party.balancers),
+        ("handset side", &doors.handset.balancers),
+        ("plain", &doors.plain.balancers),
+    ];
+    for (door, balancers) in balanced.into_iter().filter(|(_, balancers)| !balancers.is_empty()) {
+        println!("           {door}: {} networks of balancers, which say whom they bring", balancers.len());
     }
     println!("           metrics {}: no check of who asks", doors.metrics.listen);
 }

@@ -5,7 +5,7 @@
 
 mod audit;
 mod callback;
-mod certificates;
+mod cert;
 mod check;
 pub mod demo;
 pub mod deployment;
@@ -15,6 +15,7 @@ mod maintenance;
 mod pay;
 mod receive;
 pub mod receiver;
+mod reload;
 mod serve;
 pub mod soap_client;
 mod status;
@@ -55,10 +56,12 @@ enum Command {
     Receive(receive::Arguments),
     /// Show how the running node is
     Status(status::Arguments),
+    /// Have the running node read whitelist, certificates, CAs and revocation lists again
+    Reload(reload::Arguments),
     /// Show, test and edit who may come in
     Whitelist(whitelist::Arguments),
     /// Make a private CA, sign certificates with it and revoke them
-    Cert(certificates::Arguments),
+    Cert(cert::Arguments),
     /// Check that the audit log is as it was written
     Audit(audit::Arguments),
     /// Callbacks: what is pending, delivered or dead; show one; send it once more
@@ -110,8 +113,9 @@ impl Cli {
             Command::Pay(arguments) => pay::run(arguments),
             Command::Receive(arguments) => receive::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),
+            Command::Reload(arguments) => reload::run(&arguments),
             Command::Whitelist(arguments) => whitelist::run(arguments),
-            Command::Cert(arguments) => certificates::run(arguments),
+            Command::Cert(arguments) => cert::run(arguments),
             Command::Audit(arguments) => audit::run(arguments),
             Command::Callback(arguments) => callback::run(arguments),
             Command::Trace(arguments) => trace::run(&arguments),

@@ -118,6 +118,11 @@ fn show(list: &Whitelist, party: Option<&str>) -> Result<ExitCode> {
     for (name, host) in list.all_callback_hosts().filter(|(name, _)| wanted(name)) {
         println!("           {name:<20} callbacks to {host}");
     }
+    let overlaps = list.overlaps();
+    if overlaps.count > 0 {
+        println!("{} overlaps between third parties; the certificate decides:", overlaps.count);
+        overlaps.first.iter().for_each(|overlap| println!("           {overlap}"));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

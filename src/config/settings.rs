@@ -89,6 +89,13 @@ pub struct ThirdPartyDoor {
     pub client_ca: PathBuf,
     /// `client_crl`: revoked client certificates, PEM.
     pub client_crl: Option<PathBuf>,
+    /// `second_certificate`: a chain for a key of another kind, PEM.
+    pub second_certificate: Option<PathBuf>,
+    /// `second_key`: its private key, PEM.
+    pub second_key: Option<PathBuf>,
+    /// `balancers`: who says by the PROXY protocol whom it brings.
+    #[serde(default)]
+    pub balancers: Vec<IpNet>,
 }
 
 /// `[doors.handset]`: HTTPS with client certificates of another CA, and its own whitelist.
@@ -105,6 +112,13 @@ pub struct HandsetDoor {
     pub client_ca: PathBuf,
     /// `client_crl`: revoked client certificates, PEM.
     pub client_crl: Option<PathBuf>,
+    /// `second_certificate`: a chain for a key of another kind, PEM.
+    pub second_certificate: Option<PathBuf>,
+    /// `second_key`: its private key, PEM.
+    pub second_key: Option<PathBuf>,
+    /// `balancers`: who says by the PROXY protocol whom it brings.
+    #[serde(default)]
+    pub balancers: Vec<IpNet>,
     /// `networks`: who may connect.
     pub networks: Vec<IpNet>,
 }
@@ -117,6 +131,8 @@ pub struct PlainDoor {
     pub enabled: bool,
     /// `listen`
     pub listen: SocketAddr,
+    /// `balancers`: who says by the PROXY protocol whom it brings.
+    pub balancers: Vec<IpNet>,
 }
 
 /// `[doors.metrics]`: health and metrics.
@@ -143,9 +159,11 @@ pub struct Limits {
     pub connections_max: usize,
     /// Connections of one address to one door.
     pub connections_per_address_max: usize,
-    /// Handshakes under way.
-    pub handshakes_max: usize,
-    /// Seconds for a handshake.
+    /// Connections of one door whose handshake is under way.
+    pub half_open_max: usize,
+    /// Such connections of one address.
+    pub half_open_per_address_max: usize,
+    /// Seconds for a handshake, and before it for a balancer's header.
     pub handshake_seconds_max: u64,
     /// Bytes of a request's start line and headers.
     pub header_bytes_max: usize,
@@ -153,6 +171,8 @@ pub struct Limits {
     pub headers_max: usize,
     /// Seconds until a request's headers are complete.
     pub header_seconds_max: u64,
+    /// Seconds between an answer and the next request.
+    pub idle_seconds_max: u64,
     /// Bytes of a request's body.
     pub body_bytes_max: usize,
     /// Seconds until a request's body is complete.
@@ -293,7 +313,7 @@ pub enum LogFormat {
 
 impl Default for PlainDoor {
     fn default() -> Self {
-        Self { enabled: false, listen: SocketAddr::from(([127, 0, 0, 1], 8310)) }
+        Self { enabled: false, listen: SocketAddr::from(([127, 0, 0, 1], 8310)), balancers: Vec::new() }
     }
 }
 
@@ -302,11 +322,13 @@ impl Default for Limits {
         Self {
             connections_max: 10_000,
             connections_per_address_max: 256,
-            handshakes_max: 512,
+            half_open_max: 4096,
+            half_open_per_address_max: 128,
             handshake_seconds_max: 10,
             header_bytes_max: 16 * 1024,
             headers_max: 64,
             header_seconds_max: 10,
+            idle_seconds_max: 300,
             body_bytes_max: 1024 * 1024,
             body_seconds_max: 20,
             requests_per_connection_max: 100_000,

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Addresses;
 use super::callback_desk::{CallbackDesk, read, time};
+use super::door_desk::DoorDesk;
 use crate::access::Access;
 use crate::broker::{Away, Broker};
 use crate::callbacks::Callbacks;
@@ -17,13 +18,13 @@ use crate::store::Store;
 use crate::store::embedded::EmbeddedStore;
 
 /// The node behind its admin socket.
-#[derive(Debug)]
 pub(super) struct NodeAdmin {
     pub store: Arc<EmbeddedStore>,
     pub callbacks: Arc<Callbacks>,
     pub broker: Arc<Broker>,
     pub access: Arc<Access>,
     pub addresses: Addresses,
+    pub door_desk: DoorDesk,
     pub clock: Arc<dyn Clock>,
     pub started: Timestamp,
     pub desk: CallbackDesk,
@@ -36,9 +37,12 @@ impl Admin for NodeAdmin {
                 "status" => Ok(self.status()),
                 "maintenance.on" => self.maintenance_on(arguments).await,
                 "maintenance.off" => self.maintenance_off().await,
-                _ => match self.callback_command(name, arguments).await {
+                _ => match self.door_desk.command(name, &arguments).await {
                     Some(outcome) => outcome,
-                    None => Err(unknown(name)),
+                    None => match self.callback_command(name, arguments).await {
+                        Some(outcome) => outcome,
+                        None => Err(unknown(name)),
+                    },
                 },
             }
         })
@@ -89,6 +93,8 @@ impl NodeAdmin {
             "store": self.store.health(),
             "third_parties": self.access.third_parties().len(),
             "whitelisted_networks": self.access.whitelist().networks().count(),
+            "file_faults": self.door_desk.faults(),
+            "expiring": self.door_desk.expiring(),
             "requests_waiting": self.broker.waiting(),
             "away": self.broker.away().as_ref().map(away),
             "callbacks": {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::ClientConfig;
@@ -15,7 +15,7 @@ use crate::clock::Zone;
 use crate::config::Settings;
 use crate::core::Catalogue;
 use crate::mminterface::Interfaces;
-use crate::server::{Tls, TlsFiles};
+use crate::server::{IdentityFiles, Tls, TlsFiles};
 
 /// The longest path that a Unix socket can have (`sockaddr_un`).
 const SOCKET_PATH_BYTES_MAX: usize = 107;
@@ -170,8 +170,7 @@ fn socket_path(path: &Path) -> Result<(), String> {
 pub(super) fn third_party_files(settings: &Settings) -> TlsFiles {
     let door = &settings.doors.third_party;
     TlsFiles {
-        certificate: door.certificate.clone(),
-        key: door.key.clone(),
+        identities: identities((&door.certificate, &door.key), (&door.second_certificate, &door.second_key)),
         client_ca: door.client_ca.clone(),
         client_crl: door.client_crl.clone(),
     }
@@ -181,11 +180,19 @@ pub(super) fn third_party_files(settings: &Settings) -> TlsFiles {
 pub(super) fn handset_files(settings: &Settings) -> TlsFiles {
     let door = &settings.doors.handset;
     TlsFiles {
-        certificate: door.certificate.clone(),
-        key: door.key.clone(),
+        identities: identities((&door.certificate, &door.key), (&door.second_certificate, &door.second_key)),
         client_ca: door.client_ca.clone(),
         client_crl: door.client_crl.clone(),
     }
+}
+
+fn identities(
+    (certificate, key): (&Path, &Path),
+    (second_certificate, second_key): (&Option<PathBuf>, &Option<PathBuf>),
+) -> Vec<IdentityFiles> {
+    let files = |certificate: &Path, key: &Path| IdentityFiles { certificate: certificate.into(), key: key.into() };
+    let second = second_certificate.as_ref().zip(second_key.as_ref());
+    std::iter::once(files(certificate, key)).chain(second.map(|(certificate, key)| files(certificate, key))).collect()
 }
 
 /// The identity of a verified certificate; none if its key cannot be read, which closes the

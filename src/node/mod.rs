@@ -6,8 +6,11 @@
 
 mod admin;
 mod callback_desk;
+mod door_desk;
 mod doors;
+mod expiry;
 mod materials;
+mod reload;
 mod watch;
 
 pub use doors::{Addresses, Listeners};
@@ -19,6 +22,10 @@ use std::time::Duration;
 
 use tokio::sync::watch as signal;
 use tokio::task::JoinHandle;
+
+use door_desk::DoorDesk;
+use expiry::Expiries;
+use reload::{DoorTls, Reloader, Watched};
 
 use crate::access::{self, Access, AccessError};
 use crate::broker::{Broker, BrokerLimits, Parts, Resumed, SoapWire, WhitelistedHosts};
@@ -84,6 +91,7 @@ pub struct Node {
     addresses: Addresses,
     watchers: Vec<JoinHandle<()>>,
     reload: signal::Sender<()>,
+    access: Arc<Access>,
     resumed: Resumed,
 }
 
@@ -135,7 +143,7 @@ impl Node {
             clock: Arc::clone(&seams.clock),
             entropy: seams.entropy,
             metrics: Arc::clone(&metrics),
-            zone,
+            zone: zone.clone(),
             limits: limits(&settings),
         });
         let resumed = broker.resume().await?;
@@ -143,16 +151,44 @@ impl Node {
         let drain_time_max = Duration::from_secs(settings.limits.drain_seconds_max);
         let doors = Arc::new(Doors::new(Arc::clone(&seams.clock), Arc::clone(&metrics), drain_time_max));
         let doors_tls = vec![
-            (tls.third_party.clone(), materials::third_party_files(&settings)),
-            (tls.handset.clone(), materials::handset_files(&settings)),
+            DoorTls {
+                door: "third_party",
+                tls: tls.third_party.clone(),
+                files: materials::third_party_files(&settings),
+            },
+            DoorTls { door: "handset", tls: tls.handset.clone(), files: materials::handset_files(&settings) },
         ];
+        let expiries = Expiries::new(
+            &doors_tls,
+            settings.callbacks.clone(),
+            Arc::clone(&access),
+            (Arc::clone(&seams.clock), zone.clone()),
+            Arc::clone(&metrics),
+        );
         let addresses = parts.open(&doors, listeners, tls)?;
+        let reloader = Reloader::new(Watched {
+            whitelist: settings.node.whitelist.clone(),
+            doors_tls,
+            access: Arc::clone(&access),
+            transport: Arc::clone(&transport),
+            metrics,
+            audit: Arc::clone(&audit),
+            doors: Arc::clone(&doors),
+            zone,
+        });
+        reload::tell_of_overlaps(&access);
         let status = admin::NodeAdmin {
             store: Arc::clone(&store),
             callbacks: Arc::clone(&callbacks),
             broker: Arc::clone(&broker),
             access: Arc::clone(&access),
             addresses: addresses.clone(),
+            door_desk: DoorDesk {
+                reloader: Arc::clone(&reloader),
+                expiries: Arc::clone(&expiries),
+                audit: Arc::clone(&audit),
+                clock: Arc::clone(&seams.clock),
+            },
             clock: Arc::clone(&seams.clock),
             started: seams.clock.now(),
             desk: callback_desk::CallbackDesk {
@@ -163,22 +199,30 @@ impl Node {
             },
         };
         doors.open_admin(&settings.doors.admin.socket, Arc::new(status))?;
-        let watched = watch::Watched {
-            whitelist: settings.node.whitelist.clone(),
-            doors_tls,
-            access,
-            transport,
-            metrics,
-            doors: Arc::clone(&doors),
-        };
         let (reload, told) = signal::channel(());
+        let clock = || Arc::clone(&seams.clock);
         let watchers = vec![
             tokio::spawn(Arc::clone(&broker).watch_reservations()),
             tokio::spawn(Arc::clone(&broker).watch_trace()),
             tokio::spawn(watch::audit(Arc::clone(&audit))),
-            tokio::spawn(watch::files(watched, told)),
+            tokio::spawn(watch::files(reloader, told)),
+            tokio::spawn(watch::rights(Arc::clone(&access), Arc::clone(&doors), clock())),
+            tokio::spawn(watch::expiries(expiries, Arc::clone(&access), clock())),
         ];
-        Ok(Self { store, core, broker, callbacks, audit, drain_time_max, doors, addresses, watchers, reload, resumed })
+        Ok(Self {
+            store,
+            core,
+            broker,
+            callbacks,
+            audit,
+            drain_time_max,
+            doors,
+            addresses,
+            watchers,
+            reload,
+            access,
+            resumed,
+        })
     }
 
     /// Where its doors are.
@@ -190,6 +234,11 @@ impl Node {
     /// allowed stays open.
     pub fn reload(&self) {
         self.reload.send_replace(());
+    }
+
+    /// Who may come in, to be looked at and changed.
+    pub fn access(&self) -> &Access {
+        &self.access
     }
 
     /// What an earlier run had left and this one took up.

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
 
+use super::attendants;
 use super::signal::Listener;
 use super::socket::OwnedSocket;
 
@@ -29,9 +29,6 @@ const CONNECTIONS_MAX: usize = 32;
 const QUIET_TIME_MAX: Duration = Duration::from_secs(60);
 /// How long a peer may take to accept an outcome.
 const TAKING_TIME_MAX: Duration = Duration::from_secs(30);
-/// The pause after a failed accept.
-const PAUSE: Duration = Duration::from_millis(200);
-
 const ROOT: u32 = 0;
 
 /// What carries commands out.
@@ -102,35 +99,19 @@ pub(super) fn bind(path: &Path) -> Result<(OwnedSocket, UnixListener), SocketErr
 }
 
 /// Serves until told to end; then the socket's file is removed.
-pub(super) async fn run(admin: Arc<dyn Admin>, socket: OwnedSocket, listener: UnixListener, mut signal: Listener) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = signal.draining() => return,
-            accepted = listener.accept() => accepted,
-        };
-        let Ok((stream, _)) = accepted else {
-            tokio::time::sleep(PAUSE).await;
-            continue;
-        };
+pub(super) async fn run(admin: Arc<dyn Admin>, socket: OwnedSocket, listener: UnixListener, signal: Listener) {
+    let serve_owner = |stream: UnixStream| {
         if !is_allowed(&stream, socket.owner()) {
             tracing::warn!("a user other than the owner was refused at the admin socket");
-            continue;
+            return None;
         }
-        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-            let (admin, mut signal) = (Arc::clone(&admin), signal.clone());
-            tokio::spawn(async move {
-                tokio::select! {
-                    biased;
-                    () = signal.draining() => {}
-                    // An operator who goes away in the middle is no event.
-                    _ = serve(&*admin, stream) => {}
-                }
-                drop(place);
-            });
-        }
-    }
+        let admin = Arc::clone(&admin);
+        Some(async move {
+            // An operator who goes away in the middle is no event.
+            let _ = serve(&*admin, stream).await;
+        })
+    };
+    attendants::run(&listener, CONNECTIONS_MAX, signal, serve_owner).await;
 }
 
 /// The permissions of the file say the same; this holds even if somebody loosened them.

@@ -2,7 +2,6 @@
 //! to the end in a task of its own, whether or not the caller still waits: what it changes must not
 //! depend on the caller's patience.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -16,6 +15,7 @@ use crate::broker::{Answer, Peer, Request};
 use super::body::{self, BodyRefusal};
 use super::connection::Ending;
 use super::door::Inside;
+use super::pace::Pace;
 use super::signal::Listener;
 use super::tls::Proof;
 use super::wire::Linger;
@@ -27,7 +27,7 @@ pub(super) struct Conversation {
     peer: Peer,
     /// What its certificate was; none on a door without TLS.
     proof: Option<Proof>,
-    requests: AtomicU64,
+    pace: Arc<Pace>,
     unflushed: Arc<Unflushed>,
     linger: Arc<Linger>,
     /// Why the connection ends, where we know better than hyper.
@@ -48,7 +48,7 @@ impl Conversation {
             inside,
             peer,
             proof,
-            requests: AtomicU64::new(0),
+            pace: Arc::default(),
             unflushed: Arc::default(),
             linger: Arc::default(),
             ending: OnceLock::new(),
@@ -66,9 +66,14 @@ impl Conversation {
         Arc::clone(&self.linger)
     }
 
-    /// Why the connection ends, if it was decided here.
+    /// Which request is under way, and what was waited for in vain.
+    pub(super) fn pace(&self) -> Arc<Pace> {
+        Arc::clone(&self.pace)
+    }
+
+    /// Why the connection ends, if it was decided on our side.
     pub(super) fn ending(&self) -> Option<Ending> {
-        self.ending.get().copied()
+        self.ending.get().copied().or_else(|| self.pace.over())
     }
 
     /// Whether the peer may still be here.
@@ -87,11 +92,11 @@ impl Conversation {
         request: hyper::Request<Incoming>,
     ) -> Result<Response<AnswerBody>, Unanswered> {
         let started = Instant::now();
+        let count = self.pace.ask();
         if !self.allowed() {
             self.withdraw();
             return Err(Unanswered);
         }
-        let count = self.requests.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         let limits = &self.inside.limits;
         let (head, body) = request.into_parts();
         let mut reply = match body::read(body, limits.body_bytes_max, limits.body_time_max).await {

@@ -27,8 +27,13 @@ pub struct House {
 
 impl House {
     pub async fn built() -> Self {
+        Self::built_with(seams()).await
+    }
+
+    /// With a clock of the test's own, perhaps.
+    pub async fn built_with(seams: Seams) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let stage = Stage::set(folder.path(), seams()).await.unwrap();
+        let stage = Stage::set(folder.path(), seams).await.unwrap();
         Self { stage, teller: Teller::new(false), folder }
     }
 
@@ -65,6 +70,11 @@ pub struct Deployed {
 
 impl Deployed {
     pub async fn with_demonstration() -> Self {
+        Self::made_with(&seams()).await
+    }
+
+    /// Made when it was another time, perhaps.
+    pub async fn made_with(seams: &Seams) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let ports = Ports {
             third_party: free_address(),
@@ -73,7 +83,7 @@ impl Deployed {
             receiver: free_address().port(),
         };
         let dir = folder.path().join("lango");
-        let demonstration = deployment::write_demonstration(&dir, Some(ports), &seams()).await.unwrap();
+        let demonstration = deployment::write_demonstration(&dir, Some(ports), seams).await.unwrap();
         Self { folder, demonstration }
     }
 
@@ -105,6 +115,13 @@ impl Deployed {
             std::thread::sleep(Duration::from_millis(20));
         }
         served
+    }
+
+    /// Changes the settings; what is to be replaced must be there.
+    pub fn set(&self, from: &str, to: &str) {
+        let settings = std::fs::read_to_string(self.config()).unwrap();
+        assert!(settings.contains(from), "{from}");
+        std::fs::write(self.config(), settings.replacen(from, to, 1)).unwrap();
     }
 
     pub fn status(&self) -> std::process::Output {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::teller::Teller;
+use crate::access::Access;
 use crate::cli::deployment::{
     self, BULK, HANDSET_GATEWAY, NEIGHBOUR, PAYBILL, Ports, ReadDemonstration, STRANGER, SUBSCRIBERS, THIRD_PARTY,
 };
@@ -88,6 +89,11 @@ impl Stage {
     /// Where the doors are.
     pub fn addresses(&self) -> &Addresses {
         self.node.addresses()
+    }
+
+    /// Who may come in.
+    pub fn access(&self) -> &Access {
+        self.node.access()
     }
 
     /// What the node has committed.
