@@ -167,6 +167,11 @@ impl Access {
         credential::set_password(&*self.store, operator, password, cost, self.clock.now(), &*self.entropy)
     }
 
+    /// Days after which a password must be set anew.
+    pub fn password_days_max(&self) -> u32 {
+        self.verifier.settings.password_days_max
+    }
+
     /// The whitelist in force.
     pub fn whitelist(&self) -> Arc<Whitelist> {
         self.whitelist.load_full()

@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 
 use super::Addresses;
 use super::callback_desk::CallbackDesk;
+use super::desks::Desks;
 use crate::access::Access;
 use crate::broker::Broker;
 use crate::callbacks::Callbacks;
 use crate::clock::{Clock, Timestamp};
-use crate::server::admin::Admin;
+use crate::server::admin::{Admin, Caller};
 use crate::store::Store;
 use crate::store::embedded::EmbeddedStore;
 
@@ -26,18 +27,24 @@ pub(super) struct NodeAdmin {
     pub clock: Arc<dyn Clock>,
     pub started: Timestamp,
     pub desk: CallbackDesk,
+    pub desks: Desks,
 }
 
 impl Admin for NodeAdmin {
-    fn command<'a>(&'a self, name: &'a str, arguments: Value) -> BoxFuture<'a, Result<Value, String>> {
+    fn command<'a>(
+        &'a self,
+        caller: Caller,
+        name: &'a str,
+        arguments: Value,
+    ) -> BoxFuture<'a, Result<Value, String>> {
         Box::pin(async move {
-            match name {
-                "status" => Ok(self.status()),
-                _ => match self.callback_command(name, arguments).await {
-                    Some(outcome) => outcome,
-                    None => Err(unknown(name)),
-                },
+            if name == "status" {
+                return Ok(self.status());
             }
+            if let Some(outcome) = self.callback_command(name, arguments.clone()).await {
+                return outcome;
+            }
+            self.desk_command(caller, name, arguments).await.unwrap_or_else(|| Err(unknown(name)))
         })
     }
 }

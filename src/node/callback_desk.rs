@@ -234,14 +234,14 @@ fn told(story: &Story) -> Value {
 }
 
 /// A moment for programs: RFC 3339.
-fn time(at: Timestamp) -> String {
+pub(super) fn time(at: Timestamp) -> String {
     jiff::Timestamp::from_microsecond(at.micros()).unwrap_or(jiff::Timestamp::MAX).to_string()
 }
 
-fn read<T: DeserializeOwned>(arguments: Value) -> Result<T, String> {
+pub(super) fn read<T: DeserializeOwned>(arguments: Value) -> Result<T, String> {
     serde_json::from_value(arguments).map_err(|error| format!("the command's arguments cannot be read: {error}"))
 }
 
-fn in_words(error: impl std::fmt::Display) -> String {
+pub(super) fn in_words(error: impl std::fmt::Display) -> String {
     error.to_string()
 }

@@ -6,6 +6,7 @@
 
 mod admin;
 mod callback_desk;
+mod desks;
 mod doors;
 mod materials;
 mod watch;
@@ -133,7 +134,7 @@ impl Node {
             hosts: Arc::clone(&hosts),
             special_networks: settings.callbacks.special_networks.clone(),
             clock: Arc::clone(&seams.clock),
-            entropy: seams.entropy,
+            entropy: Arc::clone(&seams.entropy),
             metrics: Arc::clone(&metrics),
             zone,
             limits: limits(&settings),
@@ -161,6 +162,7 @@ impl Node {
                 transport: Arc::clone(&transport),
                 audit: Arc::clone(&audit),
             },
+            desks: desks::Desks { core: Arc::clone(&core), entropy: seams.entropy },
         };
         doors.open_admin(&settings.doors.admin.socket, Arc::new(status))?;
         let watched = watch::Watched {

@@ -93,6 +93,13 @@ impl Catalogue {
         self.roles.get(name)
     }
 
+    /// All roles, in the order of their names.
+    pub fn roles(&self) -> Vec<&Role> {
+        let mut roles: Vec<_> = self.roles.values().collect();
+        roles.sort_by(|one, other| one.name.cmp(&other.name));
+        roles
+    }
+
     /// The tariff with this name.
     pub fn tariff(&self, name: &str) -> Option<&Tariff> {
         self.tariffs.get(name)

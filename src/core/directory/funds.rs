@@ -11,7 +11,7 @@ use crate::core::ledger::{Entry, Leg, Purpose, Stage, Unbalanced};
 use crate::core::money::Amount;
 use crate::core::receipt::Receipt;
 use crate::core::transaction::{Origin, Side, State, Transaction};
-use crate::store::{Read, WriteSet, encode};
+use crate::store::{Read, ReadError, WriteSet, encode};
 
 /// What the provider's own commands are called in transactions.
 const FUND: &str = "Fund";
@@ -98,4 +98,10 @@ pub fn freeze(facts: &dyn Read, account: &Account, frozen: bool) -> Result<Write
     let mut write_set = evidence.write_set();
     write_set.put(account.record(), encode(&OpenAccount { frozen, ..open }));
     Ok(write_set)
+}
+
+/// Whether an account is frozen; one that is not open is not.
+pub fn frozen(facts: &dyn Read, account: &Account) -> Result<bool, ReadError> {
+    let open: Option<OpenAccount> = Evidence::new(facts).load(account.record())?;
+    Ok(open.is_some_and(|open| open.frozen))
 }

@@ -12,7 +12,7 @@ mod subscribers;
 mod tests;
 
 pub use admin::AdminError;
-pub use funds::{freeze, fund};
+pub use funds::{freeze, frozen, fund};
 pub use operators::{Granted, NewOperator, create_operator, grant_roles, revoke_role, set_status};
 pub use organizations::{Changed, NewOrganization, OrganizationChange, change_organization, create_organization};
 pub use subscribers::{SubscriberChange, change_subscriber, create_subscriber};
