@@ -133,6 +133,13 @@ impl Zone {
         Day { year: zoned.year(), month: zoned.month(), day: zoned.day() }
     }
 
+    /// The first moment of a day written as `yyyy-MM-dd`; none if there is no such day.
+    pub fn first_moment(&self, day: &str) -> Option<Timestamp> {
+        let date: jiff::civil::Date = day.parse().ok()?;
+        let first = date.to_zoned_datetime(self.0.clone()).ok()?;
+        Some(Timestamp(first.timestamp().as_microsecond()))
+    }
+
     /// `yyyyMMdd`, as in conversation ids (protocol.md 2).
     pub fn date(&self, at: Timestamp) -> String {
         self.zoned(at).strftime("%Y%m%d").to_string()
@@ -170,6 +177,14 @@ mod tests {
         assert_eq!(nairobi.compact(before), "20231121235959");
         assert_eq!(nairobi.date(before.plus(Duration::from_secs(1))), "20231122");
         assert_eq!(nairobi.dotted(before), "21.11.2023 23:59:59");
+    }
+
+    #[test]
+    fn a_days_first_moment_is_the_zones_midnight() {
+        let nairobi = Zone::named("Africa/Nairobi").unwrap();
+        assert_eq!(nairobi.first_moment("2023-11-22"), Some(Timestamp::from_seconds(1_700_600_400)));
+        assert_eq!(nairobi.first_moment("2023-02-30"), None);
+        assert_eq!(nairobi.first_moment("tomorrow"), None);
     }
 
     #[test]

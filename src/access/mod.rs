@@ -25,7 +25,7 @@ pub use credential::{
     CredentialKeys, CredentialRefusal, CredentialSettings, CredentialVerdict, HashCost, PasswordRule, SetPasswordError,
     security_credential,
 };
-pub use identity::{IdentityError, KeyFingerprint, fingerprint};
+pub use identity::{IdentityError, KeyFingerprint, fingerprint, valid_until};
 pub use refusal::Refusal;
 pub use sp_password::sp_password;
 pub use third_party::{AuthenticationMode, ClientKey, ThirdParty, ThirdPartyError, ToleranceSwitches};

@@ -11,13 +11,20 @@ pub mod demo;
 pub mod deployment;
 mod desk;
 mod files;
+mod ledger;
+mod operator;
+mod organization;
+mod party;
 mod pay;
 mod receive;
 pub mod receiver;
+mod role;
+mod secret;
 mod serve;
 pub mod soap_client;
 mod status;
 mod store;
+mod subscriber;
 mod trace;
 mod url;
 mod whitelist;
@@ -56,6 +63,18 @@ enum Command {
     Status(status::Arguments),
     /// Show, test and edit who may come in
     Whitelist(whitelist::Arguments),
+    /// Third parties: list, show, add, change; their passwords and keys
+    Party(party::Arguments),
+    /// Organizations: list, show, add, change
+    Org(organization::Arguments),
+    /// Operators: list, show, add, change; passwords and locks
+    Operator(operator::Arguments),
+    /// Roles: list, show, grant, revoke
+    Role(role::Arguments),
+    /// Subscribers: list, show, add, change
+    Subscriber(subscriber::Arguments),
+    /// Balances, statements and the check of all books; money that was paid in; frozen accounts
+    Ledger(ledger::Arguments),
     /// Make a private CA, sign certificates with it and revoke them
     Cert(certificates::Arguments),
     /// Check that the audit log is as it was written
@@ -108,6 +127,12 @@ impl Cli {
             Command::Receive(arguments) => receive::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),
             Command::Whitelist(arguments) => whitelist::run(arguments),
+            Command::Party(arguments) => party::run(arguments),
+            Command::Org(arguments) => organization::run(arguments),
+            Command::Operator(arguments) => operator::run(arguments),
+            Command::Role(arguments) => role::run(arguments),
+            Command::Subscriber(arguments) => subscriber::run(arguments),
+            Command::Ledger(arguments) => ledger::run(arguments),
             Command::Cert(arguments) => certificates::run(arguments),
             Command::Audit(arguments) => audit::run(arguments),
             Command::Callback(arguments) => callback::run(arguments),

@@ -40,7 +40,7 @@ pub use commands::{Flaw, SettleError};
 pub use decision::Decision;
 pub use ids::{ConversationId, Draw, IdError, Msisdn, OperatorId, Shortcode};
 pub use money::Amount;
-pub use order::{CancelReason, Credential, CustomerPayment, Initiator, Order, Party};
+pub use order::{CancelReason, Credential, CustomerPayment, HandsetParty, Initiator, Order, Party};
 pub use receipt::Receipt;
 pub use report::{Report, ReportValue};
 pub use transaction::{Outcome, State, Transaction};
