@@ -11,8 +11,8 @@ use futures_util::FutureExt as _;
 use lango::clock::{Timestamp, Zone};
 use lango::core::directory::{self, NewOrganization, PersonName};
 use lango::core::{
-    Account, AccountKind, Amount, Catalogue, ConversationId, Core, CoreSettings, CustomerPayment, Draw, HandsetParty, Holder,
-    Msisdn, Shortcode,
+    Account, AccountKind, Amount, Catalogue, ConversationId, Core, CoreSettings, CustomerPayment, Draw, HandsetParty,
+    Holder, Msisdn, Shortcode,
 };
 use lango::store::memory::MemoryStore;
 use lango::store::{Store, WriteSet};

@@ -131,7 +131,13 @@ fn listed(answer: &Value) -> String {
     let rows: Vec<_> = list(answer, "organizations")
         .iter()
         .map(|one| {
-            [text(one, "shortcode"), text(one, "name"), text(one, "state"), text(one, "parent"), joined(one, "products")]
+            [
+                text(one, "shortcode"),
+                text(one, "name"),
+                text(one, "state"),
+                text(one, "parent"),
+                joined(one, "products"),
+            ]
         })
         .collect();
     table(["SHORTCODE", "NAME", "STATE", "PARENT", "PRODUCTS"], &rows)

@@ -42,14 +42,14 @@ enum Command {
         #[arg(long)]
         sp_id: String,
         #[command(flatten)]
-        change: Box<Change>,
+        change: Box<Wishes>,
     },
     /// Change a third party; what is not named stays
     Change {
         #[command(flatten)]
         which: Which,
         #[command(flatten)]
-        change: Box<Change>,
+        change: Box<Wishes>,
     },
     /// Set a third party's password
     Password {
@@ -78,7 +78,7 @@ struct Which {
 }
 
 #[derive(Debug, Args)]
-struct Change {
+struct Wishes {
     /// Whether it is served
     #[arg(long, value_name = "true|false")]
     enabled: Option<bool>,
@@ -153,9 +153,7 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Add { which, sp_id, change } => {
             ("party.add", json!({ "name": which.name, "sp_id": sp_id, "change": wishes(&change) }))
         }
-        Command::Change { which, change } => {
-            ("party.change", json!({ "name": which.name, "change": wishes(&change) }))
-        }
+        Command::Change { which, change } => ("party.change", json!({ "name": which.name, "change": wishes(&change) })),
         Command::Password { which, password } => {
             ("party.password", json!({ "name": which.name, "password": password.read()?.expose() }))
         }
@@ -175,7 +173,7 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn wishes(change: &Change) -> Value {
+fn wishes(change: &Wishes) -> Value {
     json!({
         "enabled": change.enabled,
         "mode": change.mode,
@@ -223,7 +221,15 @@ fn listed(answer: &Value) -> String {
         .map(|one| {
             let keys = list(one, "keys").len().to_string();
             let of = |key: &str| text(one, key);
-            [of("name"), of("sp_id"), yes_or_no(one, "enabled"), of("mode"), of("password"), keys, joined(one, "shortcodes")]
+            [
+                of("name"),
+                of("sp_id"),
+                yes_or_no(one, "enabled"),
+                of("mode"),
+                of("password"),
+                keys,
+                joined(one, "shortcodes"),
+            ]
         })
         .collect();
     table(["NAME", "SPID", "ENABLED", "MODE", "PASSWORD", "KEYS", "SHORTCODES"], &rows)

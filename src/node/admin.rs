@@ -31,12 +31,7 @@ pub(super) struct NodeAdmin {
 }
 
 impl Admin for NodeAdmin {
-    fn command<'a>(
-        &'a self,
-        caller: Caller,
-        name: &'a str,
-        arguments: Value,
-    ) -> BoxFuture<'a, Result<Value, String>> {
+    fn command<'a>(&'a self, caller: Caller, name: &'a str, arguments: Value) -> BoxFuture<'a, Result<Value, String>> {
         Box::pin(async move {
             if name == "status" {
                 return Ok(self.status());

@@ -52,12 +52,7 @@ impl fmt::Display for Caller {
 /// What carries commands out.
 pub trait Admin: Send + Sync {
     /// Carries out one command; on an error, in words for the operator, nothing has changed.
-    fn command<'a>(
-        &'a self,
-        caller: Caller,
-        name: &'a str,
-        arguments: Value,
-    ) -> BoxFuture<'a, Result<Value, String>>;
+    fn command<'a>(&'a self, caller: Caller, name: &'a str, arguments: Value) -> BoxFuture<'a, Result<Value, String>>;
 }
 
 #[derive(Serialize, Deserialize)]

@@ -12,11 +12,11 @@ mod subscribers;
 mod tests;
 
 pub use admin::AdminError;
+pub(super) use evidenced::{load_operator, load_operator_named, load_organization, load_subscriber};
 pub use funds::{freeze, frozen, fund};
 pub use operators::{Granted, NewOperator, create_operator, grant_roles, revoke_role, set_status};
 pub use organizations::{Changed, NewOrganization, OrganizationChange, change_organization, create_organization};
 pub use subscribers::{SubscriberChange, change_subscriber, create_subscriber};
-pub(super) use evidenced::{load_operator, load_operator_named, load_organization, load_subscriber};
 
 use serde::{Deserialize, Serialize};
 

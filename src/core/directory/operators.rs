@@ -3,8 +3,7 @@
 use super::admin::AdminError;
 use super::organizations::Changed;
 use super::{
-    Operator, Status, USER_NAME_CHARACTERS_MAX, UserName, load_operator, load_organization, operator_key,
-    user_name_key,
+    Operator, Status, USER_NAME_CHARACTERS_MAX, UserName, load_operator, load_organization, operator_key, user_name_key,
 };
 use crate::clock::Timestamp;
 use crate::core::Core;

@@ -122,7 +122,8 @@ fn a_decision_of_an_administrator_rests_on_what_it_read() {
     let mut world = World::new();
     let id = world.operator(BULK, "boss", &[]);
     let manager = grant_roles(&world.core, &world.facts, id, vec![grant("Business Manager")], world.now).unwrap();
-    let administrator = grant_roles(&world.core, &world.facts, id, vec![grant("Business Administrator")], world.now).unwrap();
+    let administrator =
+        grant_roles(&world.core, &world.facts, id, vec![grant("Business Administrator")], world.now).unwrap();
     world.facts.commit(manager.write_set).unwrap();
     assert!(world.facts.commit(administrator.write_set).is_err(), "both roles would be in force");
 }

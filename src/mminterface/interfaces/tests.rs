@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::mminterface::tolerances::TABLE;
 use crate::mminterface::{
-    Caller, CallerHeader, HandsetParty, InitiatorFields, PartyFields, ResponseType, UrlRegistration, write_handset_payment,
-    write_request_document, write_request_envelope,
+    Caller, CallerHeader, HandsetParty, InitiatorFields, PartyFields, ResponseType, UrlRegistration,
+    write_handset_payment, write_request_document, write_request_envelope,
 };
 
 const AS_THE_SCHEMA_SAYS: &str = include_str!("../samples/as_the_schema_says.xml");
@@ -473,10 +473,8 @@ fn a_handset_payment_is_read_as_it_was_written() {
         timestamp: Some("20261123184401".into()),
         ..payment()
     };
-    let [agent, customer] =
-        [HandsetParty::ShortCode("600004".into()), HandsetParty::Msisdn("254733000000".into())];
-    let sent =
-        HandsetPayment { transaction_type: "SendMoney".into(), payee: customer.clone(), ..payment() };
+    let [agent, customer] = [HandsetParty::ShortCode("600004".into()), HandsetParty::Msisdn("254733000000".into())];
+    let sent = HandsetPayment { transaction_type: "SendMoney".into(), payee: customer.clone(), ..payment() };
     let deposit =
         HandsetPayment { transaction_type: "AgentDeposit".into(), payer: agent, payee: customer, ..payment() };
     for payment in [payment(), till, sent, deposit] {

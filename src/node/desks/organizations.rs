@@ -110,14 +110,12 @@ impl NodeAdmin {
         let (before, after) = self
             .commit_decided(|| {
                 let (core, now) = (&self.desks.core, self.clock.now());
-                let changed =
-                    directory::change_organization(core, &*self.store, &shortcode, change.clone(), now)?;
+                let changed = directory::change_organization(core, &*self.store, &shortcode, change.clone(), now)?;
                 Ok::<_, directory::AdminError>(((changed.before, changed.after), changed.write_set))
             })
             .await?;
         for (what, before, after) in differences(&before, &after) {
-            let fields =
-                [("organization", shortcode.as_str()), ("what", what), ("before", &before), ("after", &after)];
+            let fields = [("organization", shortcode.as_str()), ("what", what), ("before", &before), ("after", &after)];
             self.record("organization-changed", by, &fields);
         }
         Ok(shown(&after))

@@ -83,7 +83,9 @@ struct Password {
 impl NodeAdmin {
     pub(super) async fn party_command(&self, by: &str, verb: &str, arguments: Value) -> Option<Result<Value, String>> {
         Some(match verb {
-            "list" => Ok(json!({ "parties": self.access.third_parties().iter().map(|it| shown(it)).collect::<Vec<_>>() })),
+            "list" => {
+                Ok(json!({ "parties": self.access.third_parties().iter().map(|it| shown(it)).collect::<Vec<_>>() }))
+            }
             "show" => read(arguments).and_then(|Named { name }| Ok(shown(&*self.party(&name)?))),
             "add" => self.add_party(by, arguments).await,
             "change" => self.change_party(by, arguments).await,
@@ -125,8 +127,12 @@ impl NodeAdmin {
         for (what, after) in &other {
             let before = one.get(what).unwrap_or(&Value::Null);
             if before != after {
-                let fields =
-                    [("third_party", &*name), ("what", what), ("before", &*before.to_string()), ("after", &*after.to_string())];
+                let fields = [
+                    ("third_party", &*name),
+                    ("what", what),
+                    ("before", &*before.to_string()),
+                    ("after", &*after.to_string()),
+                ];
                 self.record("party-changed", by, &fields);
             }
         }
@@ -139,9 +145,8 @@ impl NodeAdmin {
         if password.expose().is_empty() {
             return Err("a password of nothing is none".to_owned());
         }
-        let (_, after) = self
-            .edit(&name, |party| self.access.seal_password(party, &password).map_err(in_words))
-            .await?;
+        let (_, after) =
+            self.edit(&name, |party| self.access.seal_password(party, &password).map_err(in_words)).await?;
         self.record("party-password-set", by, &[("third_party", &name)]);
         Ok(shown(&after))
     }
@@ -255,9 +260,7 @@ fn edit_list(list: &mut Vec<String>, add: Vec<String>, remove: &[String]) -> Res
 
 /// A third party without its password.
 fn shown(party: &ThirdParty) -> Value {
-    let key = |key: &ClientKey| {
-        json!({ "fingerprint": key.fingerprint, "from": time(key.not_before), "until": time(key.not_after) })
-    };
+    let key = |key: &ClientKey| json!({ "fingerprint": key.fingerprint, "from": time(key.not_before), "until": time(key.not_after) });
     json!({
         "name": party.name,
         "sp_id": party.sp_id,

@@ -88,8 +88,7 @@ impl NodeAdmin {
                 Ok::<_, AdminError>((granted.warnings, granted.write_set))
             })
             .await?;
-        let [effective, expires] =
-            [grant.effective, grant.expires].map(|at| at.map(time).unwrap_or_default());
+        let [effective, expires] = [grant.effective, grant.expires].map(|at| at.map(time).unwrap_or_default());
         let who = id.to_string();
         let fields =
             [("operator", who.as_str()), ("role", &grant.role), ("effective", &effective), ("expires", &expires)];
