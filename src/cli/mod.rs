@@ -12,6 +12,7 @@ pub mod deployment;
 mod desk;
 mod files;
 mod ledger;
+mod maintenance;
 mod operator;
 mod organization;
 mod party;
@@ -85,6 +86,8 @@ enum Command {
     Trace(trace::Arguments),
     /// An organization's validation and confirmation URLs: show, set, history, ping
     Url(url::Arguments),
+    /// Keep requests instead of deciding them, while the core is worked on
+    Maintenance(maintenance::Arguments),
     /// Check, copy, put back and rebuild what the node has committed
     Store(store::Arguments),
 }
@@ -138,6 +141,7 @@ impl Cli {
             Command::Callback(arguments) => callback::run(arguments),
             Command::Trace(arguments) => trace::run(&arguments),
             Command::Url(arguments) => url::run(arguments),
+            Command::Maintenance(arguments) => maintenance::run(&arguments),
             Command::Store(arguments) => store::run(arguments),
         }
     }

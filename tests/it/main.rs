@@ -17,6 +17,7 @@ mod door_whitelist;
 mod doors;
 mod house;
 mod layers;
+mod maintenance;
 mod office;
 mod payments;
 mod readme;
