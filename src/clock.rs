@@ -121,6 +121,27 @@ pub struct Day {
     pub day: i8,
 }
 
+/// `2027-01-01`.
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+}
+
+/// A text that is no day.
+#[derive(Debug, thiserror::Error)]
+#[error("\"{0}\" is no day; write it like 2027-01-01")]
+pub struct NoDay(String);
+
+impl std::str::FromStr for Day {
+    type Err = NoDay;
+
+    fn from_str(text: &str) -> Result<Self, NoDay> {
+        let date: jiff::civil::Date = text.parse().map_err(|_| NoDay(text.to_owned()))?;
+        Ok(Self { year: date.year(), month: date.month(), day: date.day() })
+    }
+}
+
 impl Zone {
     /// The zone with this IANA name.
     pub fn named(name: &str) -> Result<Self, UnknownZone> {

@@ -60,7 +60,7 @@ impl Broker {
             let Some((accepted, version)) = self.waiting_request(conversation)? else { return Ok(()) };
             let now = self.parts.clock.now();
             let mut verdict = if now > accepted.expires {
-                Verdict::expired(accepted, self.parts.core.no_receipt(now))
+                Verdict::expired(accepted, self.parts.core.at(now).no_receipt(now))
             } else if self.is_away() {
                 self.core_back(accepted.expires.since(now).max(AGAIN_MIN)).await;
                 continue;
@@ -83,7 +83,7 @@ impl Broker {
                 Next::Again => {}
                 Next::Bound(error) => {
                     let decision = verdict.decision.as_ref();
-                    declined = decision.and_then(|decision| self.parts.core.bounded(decision, &error));
+                    declined = decision.and_then(|decision| self.core().bounded(decision, &error));
                 }
             }
         }
@@ -94,7 +94,7 @@ impl Broker {
             None => Credential::Verified,
             Some(reason) => Credential::Refused(reason.clone()),
         };
-        self.parts.core.execute(&*self.parts.store, &accepted.order, credential, now, self.draw())
+        self.parts.core.at(now).execute(&*self.parts.store, &accepted.order, credential, now, self.draw())
     }
 
     /// Tells of a verdict that is committed.

@@ -47,7 +47,7 @@ use tokio::sync::{Mutex, watch};
 use crate::access::{Access, Vault};
 use crate::callbacks::{Callbacks, Hosts};
 use crate::clock::{Clock, Zone};
-use crate::core::{Core, Draw};
+use crate::core::{Core, Cores, Draw};
 use crate::entropy::Entropy;
 use crate::mminterface::Interfaces;
 use crate::store::{ReadError, Store};
@@ -65,8 +65,8 @@ pub struct Parts {
     pub access: Arc<Access>,
     /// Where secrets are sealed.
     pub vault: Arc<Vault>,
-    /// Who decides about money.
-    pub core: Arc<Core>,
+    /// Who decides about money, now and by later editions of the catalogue.
+    pub core: Arc<Cores>,
     /// The compiled interfaces.
     pub interfaces: Arc<Interfaces>,
     /// Who delivers results and asks for validations.
@@ -153,6 +153,11 @@ impl Broker {
         if !self.is_away() {
             self.waiting.settled().await;
         }
+    }
+
+    /// The core that decides now.
+    fn core(&self) -> Arc<Core> {
+        self.parts.core.at(self.parts.clock.now())
     }
 
     fn draw(&self) -> Draw {

@@ -5,6 +5,7 @@
 
 mod audit;
 mod callback;
+mod catalogue;
 mod certificates;
 mod check;
 pub mod demo;
@@ -64,6 +65,8 @@ enum Command {
     Status(status::Arguments),
     /// Show, test and edit who may come in
     Whitelist(whitelist::Arguments),
+    /// The catalogue: check its files, compare them with what runs, put them in force
+    Catalogue(catalogue::Arguments),
     /// Third parties: list, show, add, change; their passwords and keys
     Party(party::Arguments),
     /// Organizations: list, show, add, change
@@ -130,6 +133,7 @@ impl Cli {
             Command::Receive(arguments) => receive::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),
             Command::Whitelist(arguments) => whitelist::run(arguments),
+            Command::Catalogue(arguments) => catalogue::run(&arguments),
             Command::Party(arguments) => party::run(arguments),
             Command::Org(arguments) => organization::run(arguments),
             Command::Operator(arguments) => operator::run(arguments),

@@ -6,11 +6,13 @@
 
 mod admin;
 mod callback_desk;
+mod catalogue_files;
 mod desks;
 mod doors;
 mod materials;
 mod watch;
 
+use catalogue_files::CatalogueFiles;
 pub use doors::{Addresses, Listeners};
 pub use materials::{Materials, Problem, catalogue};
 
@@ -26,7 +28,7 @@ use crate::broker::{Broker, BrokerLimits, Parts, Resumed, SoapWire, WhitelistedH
 use crate::callbacks::{self, Callbacks, Hosts, HttpTransport, SystemNames};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::core::{Core, CoreSettings};
+use crate::core::{Core, CoreSettings, Cores};
 use crate::entropy::Entropy;
 use crate::server::Doors;
 use crate::server::admin::SocketError;
@@ -76,7 +78,8 @@ pub enum StartError {
 /// A node that serves.
 pub struct Node {
     store: Arc<EmbeddedStore>,
-    core: Arc<Core>,
+    core: Arc<Cores>,
+    clock: Arc<dyn Clock>,
     broker: Arc<Broker>,
     callbacks: Arc<Callbacks>,
     audit: Arc<Audit>,
@@ -120,8 +123,8 @@ impl Node {
             entropy: Arc::clone(&seams.entropy),
             metrics: Arc::clone(&metrics),
         })?;
-        let core = Arc::new(Core::new(
-            Arc::new(catalogue),
+        let core = Arc::new(Cores::new(
+            catalogue,
             CoreSettings { zone: zone.clone(), digit: settings.node.digit, currency: settings.node.currency.clone() },
         ));
         let broker = Broker::new(Parts {
@@ -148,6 +151,11 @@ impl Node {
             (tls.handset.clone(), materials::handset_files(&settings)),
         ];
         let addresses = parts.open(&doors, listeners, tls)?;
+        let catalogue_files = CatalogueFiles {
+            folder: settings.node.catalogue.clone(),
+            cores: Arc::clone(&core),
+            audit: Arc::clone(&audit),
+        };
         let status = admin::NodeAdmin {
             store: Arc::clone(&store),
             callbacks: Arc::clone(&callbacks),
@@ -162,17 +170,23 @@ impl Node {
                 transport: Arc::clone(&transport),
                 audit: Arc::clone(&audit),
             },
-            desks: desks::Desks { core: Arc::clone(&core), entropy: seams.entropy },
+            desks: desks::Desks {
+                cores: Arc::clone(&core),
+                catalogue: catalogue_files.clone(),
+                entropy: seams.entropy,
+            },
         };
         doors.open_admin(&settings.doors.admin.socket, Arc::new(status))?;
         let watched = watch::Watched {
             whitelist: settings.node.whitelist.clone(),
+            catalogue: catalogue_files,
             doors_tls,
             access,
             transport,
             metrics,
             doors: Arc::clone(&doors),
         };
+        let clock = seams.clock;
         let (reload, told) = signal::channel(());
         let watchers = vec![
             tokio::spawn(Arc::clone(&broker).watch_reservations()),
@@ -180,7 +194,20 @@ impl Node {
             tokio::spawn(watch::audit(Arc::clone(&audit))),
             tokio::spawn(watch::files(watched, told)),
         ];
-        Ok(Self { store, core, broker, callbacks, audit, drain_time_max, doors, addresses, watchers, reload, resumed })
+        Ok(Self {
+            store,
+            core,
+            clock,
+            broker,
+            callbacks,
+            audit,
+            drain_time_max,
+            doors,
+            addresses,
+            watchers,
+            reload,
+            resumed,
+        })
     }
 
     /// Where its doors are.
@@ -188,7 +215,7 @@ impl Node {
         &self.addresses
     }
 
-    /// Reads the whitelist and the doors' certificates again, changed or not. What is open and still
+    /// Reads the whitelist, the catalogue and the doors' certificates again, changed or not. What is open and still
     /// allowed stays open.
     pub fn reload(&self) {
         self.reload.send_replace(());
@@ -204,9 +231,9 @@ impl Node {
         &*self.store
     }
 
-    /// The core that decides in it.
-    pub fn core(&self) -> &Core {
-        &self.core
+    /// The core that decides in it now.
+    pub fn core(&self) -> Arc<Core> {
+        self.core.at(self.clock.now())
     }
 
     /// Lets what is under way finish, then closes everything. Returns how many connections had to

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 
+use super::CatalogueFiles;
 use crate::access::Access;
 use crate::callbacks::HttpTransport;
 use crate::server::{Doors, Tls, TlsFiles, TlsMaterial};
@@ -20,6 +21,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// The files that may change while a node runs, and who is to know.
 pub(super) struct Watched {
     pub whitelist: PathBuf,
+    pub catalogue: CatalogueFiles,
     /// The HTTPS doors, and where their certificates are.
     pub doors_tls: Vec<(Tls, TlsFiles)>,
     pub access: Arc<Access>,
@@ -42,6 +44,10 @@ pub(super) async fn files(watched: Watched, mut reload: watch::Receiver<()>) {
             },
         };
         let (whitelist_now, doors_now) = (stamp(&watched.whitelist), watched.doors_stamps());
+        // Five files that are saved one after the other are taken up when somebody says so.
+        if told {
+            watched.reload_catalogue();
+        }
         if told || whitelist_now != whitelist_seen {
             watched.reload_whitelist();
         }
@@ -67,6 +73,17 @@ impl Watched {
             Err(error) => {
                 self.metrics.whitelist_refused();
                 tracing::error!(%path, error, "the whitelist has a fault; the one before stays in force");
+            }
+        }
+    }
+
+    fn reload_catalogue(&self) {
+        let path = self.catalogue.folder.display();
+        match self.catalogue.reload("SIGHUP") {
+            Ok(changes) => tracing::info!(%path, changes = changes.len(), "catalogue replaced"),
+            Err(faults) => {
+                let faults = faults.join("; ");
+                tracing::error!(%path, faults, "the catalogue has faults; the one before stays in force");
             }
         }
     }

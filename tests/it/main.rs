@@ -7,6 +7,7 @@ mod callback_commands;
 mod callback_kills;
 mod callback_shop;
 mod callback_trace;
+mod catalogue_commands;
 mod command_line;
 mod demonstration;
 mod descriptions;

@@ -52,6 +52,7 @@ pub struct Office {
 }
 
 /// A request in the making: whose, and about what.
+#[derive(Clone, Copy)]
 pub struct Wish<'a> {
     pub command: &'a str,
     pub home: &'a str,
@@ -167,6 +168,13 @@ impl Office {
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
+    /// A command that must end with a failure; all that it printed.
+    pub fn refuses_with_output(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments, "");
+        assert!(!output.status.success(), "{arguments:?} was done");
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+    }
+
     /// A command that must succeed, with --json.
     pub fn json(&self, arguments: &[&str]) -> Value {
         serde_json::from_str(&self.says(&[arguments, &["--json"]].concat())).unwrap()
@@ -262,6 +270,11 @@ impl Office {
         let log = read(&self.dir().join("data/audit.log"));
         let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         lines.filter(|line| line["event"] == event).map(|line| line["fields"].clone()).collect()
+    }
+
+    /// SIGHUP.
+    pub fn hangs_up(&self) {
+        self.served.as_ref().unwrap().hung_up();
     }
 
     /// Stops the node; the books and the audit log must be right.

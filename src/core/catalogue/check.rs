@@ -283,7 +283,7 @@ impl Checker<'_> {
     }
 
     fn bands(&mut self, name: &str, from: Day, bands: &[Band]) {
-        let version = format!("tariff \"{name}\" of {:04}-{:02}-{:02}", from.year, from.month, from.day);
+        let version = format!("tariff \"{name}\" of {from}");
         let mut reached = Amount::ZERO;
         for band in bands {
             let Band { above, up_to, .. } = *band;

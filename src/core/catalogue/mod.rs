@@ -3,6 +3,8 @@
 //! offers means changing these files, not code.
 
 mod check;
+pub mod differences;
+pub mod editions;
 mod parse;
 mod service;
 #[cfg(test)]

@@ -80,7 +80,7 @@ impl NodeAdmin {
                 "frozen": directory::frozen(&*self.store, &account).map_err(in_words)?,
             }));
         }
-        Ok(json!({ "holder": holder.to_string(), "currency": self.desks.core.currency(), "accounts": shown }))
+        Ok(json!({ "holder": holder.to_string(), "currency": self.core().currency(), "accounts": shown }))
     }
 
     fn statement(&self, arguments: Value) -> Result<Value, String> {
@@ -124,8 +124,8 @@ impl NodeAdmin {
         let amount = Amount::parse(&amount).map_err(in_words)?;
         let receipt = self
             .commit_decided(|| {
-                let (core, draw) = (&self.desks.core, self.draw());
-                directory::fund(core, &*self.store, account.clone(), amount, self.clock.now(), draw)
+                let (core, draw) = (self.core(), self.draw());
+                directory::fund(&core, &*self.store, account.clone(), amount, self.clock.now(), draw)
             })
             .await?;
         let (holder, amount) = (account.holder.to_string(), amount.to_string());

@@ -2,6 +2,7 @@
 //! the running node: one file for each kind of thing. Each change is decided below, committed, and
 //! then put on the audit log with who gave the command.
 
+mod catalogue;
 mod ledger;
 mod operators;
 mod organizations;
@@ -17,8 +18,9 @@ use serde_json::Value;
 
 use super::admin::NodeAdmin;
 use super::callback_desk::in_words;
+use super::catalogue_files::CatalogueFiles;
 use crate::core::directory::{self, Operator, Status};
-use crate::core::{Core, Draw, Msisdn, OperatorId, Shortcode};
+use crate::core::{Core, Cores, Draw, Msisdn, OperatorId, Shortcode};
 use crate::entropy::Entropy;
 use crate::server::admin::Caller;
 use crate::store::{CommitError, Store, WriteSet};
@@ -31,7 +33,8 @@ const PAGE_MAX: usize = 1000;
 /// What the desks work with beside the node's store and door.
 #[derive(Debug)]
 pub(super) struct Desks {
-    pub core: Arc<Core>,
+    pub cores: Arc<Cores>,
+    pub catalogue: CatalogueFiles,
     pub entropy: Arc<dyn Entropy>,
 }
 
@@ -61,6 +64,7 @@ impl NodeAdmin {
         let by = caller.to_string();
         let (subject, verb) = name.split_once('.')?;
         match subject {
+            "catalogue" => self.catalogue_command(&by, verb).await,
             "org" => self.organization_command(&by, verb, arguments).await,
             "operator" => self.operator_command(&by, verb, arguments).await,
             "role" => self.role_command(&by, verb, arguments).await,
@@ -92,12 +96,17 @@ impl NodeAdmin {
         self.desk.audit.record(event, &[&[("by", by)], fields].concat());
     }
 
+    /// The core that decides now.
+    fn core(&self) -> Arc<Core> {
+        self.desks.cores.at(self.clock.now())
+    }
+
     fn draw(&self) -> Draw {
         Draw(self.desks.entropy.u64())
     }
 
     fn msisdn(&self, text: &str) -> Result<Msisdn, String> {
-        Msisdn::parse(text, self.desks.core.catalogue().numbering()).map_err(in_words)
+        Msisdn::parse(text, self.core().catalogue().numbering()).map_err(in_words)
     }
 
     /// The operator that somebody means: an id of 18 digits, `SHORTCODE/NAME`, or `provider/NAME`.

@@ -92,8 +92,8 @@ impl NodeAdmin {
         };
         let (id, warnings) = self
             .commit_decided(|| {
-                let (core, draw) = (&self.desks.core, self.draw());
-                let (id, granted) = directory::create_operator(core, &*self.store, new.clone(), now, draw)?;
+                let (core, draw) = (self.core(), self.draw());
+                let (id, granted) = directory::create_operator(&core, &*self.store, new.clone(), now, draw)?;
                 let mut write_set = granted.write_set;
                 write_set.extend(credential::create(id.value()));
                 Ok::<_, AdminError>(((id, granted.warnings), write_set))
@@ -173,7 +173,8 @@ impl NodeAdmin {
         let now = self.clock.now();
         let credential = credential::read(&*self.store, operator.id.value()).map_err(in_words)?;
         let days = self.access.password_days_max();
-        let roles = operator.roles.iter().map(|grant| role(self.desks.core.catalogue(), grant, now));
+        let core = self.core();
+        let roles = operator.roles.iter().map(|grant| role(core.catalogue(), grant, now));
         Ok(json!({
             "id": operator.id.to_string(),
             "name": full_name(operator),

@@ -81,7 +81,7 @@ impl NodeAdmin {
         };
         let (shortcode, name, products) = (new.shortcode.clone(), new.name.clone(), new.products.join(", "));
         self.commit_decided(|| {
-            directory::create_organization(&self.desks.core, &*self.store, new.clone(), self.clock.now())
+            directory::create_organization(&self.core(), &*self.store, new.clone(), self.clock.now())
                 .map(|write_set| ((), write_set))
         })
         .await?;
@@ -109,8 +109,8 @@ impl NodeAdmin {
         };
         let (before, after) = self
             .commit_decided(|| {
-                let (core, now) = (&self.desks.core, self.clock.now());
-                let changed = directory::change_organization(core, &*self.store, &shortcode, change.clone(), now)?;
+                let (core, now) = (self.core(), self.clock.now());
+                let changed = directory::change_organization(&core, &*self.store, &shortcode, change.clone(), now)?;
                 Ok::<_, directory::AdminError>(((changed.before, changed.after), changed.write_set))
             })
             .await?;

@@ -53,18 +53,21 @@ impl NodeAdmin {
     }
 
     fn roles(&self) -> Value {
-        let roles = self.desks.core.catalogue().roles();
+        let core = self.core();
+        let roles = core.catalogue().roles();
         json!({ "roles": roles.into_iter().map(|role| self.role(role)).collect::<Vec<_>>() })
     }
 
     fn role_shown(&self, arguments: Value) -> Result<Value, String> {
         let Named { role } = read(arguments)?;
-        let found = self.desks.core.catalogue().role(&role);
+        let core = self.core();
+        let found = core.catalogue().role(&role);
         found.map(|role| self.role(role)).ok_or_else(|| format!("the catalogue has no role \"{role}\""))
     }
 
     fn role(&self, role: &Role) -> Value {
-        let catalogue = self.desks.core.catalogue();
+        let core = self.core();
+        let catalogue = core.catalogue();
         let excludes = catalogue.roles().into_iter().filter_map(|other| {
             let exclusion = catalogue.exclusion(&role.name, &other.name)?;
             Some(json!({ "role": other.name, "reason": exclusion.reason }))
@@ -84,7 +87,7 @@ impl NodeAdmin {
         let wanted = grants(vec![grant.clone()], now);
         let warnings = self
             .commit_decided(|| {
-                let granted = directory::grant_roles(&self.desks.core, &*self.store, id, wanted.clone(), now)?;
+                let granted = directory::grant_roles(&self.core(), &*self.store, id, wanted.clone(), now)?;
                 Ok::<_, AdminError>((granted.warnings, granted.write_set))
             })
             .await?;
