@@ -5,6 +5,7 @@
 //! commit that it reports) and D4 (a notified timeout was never executed).
 
 mod accepted;
+mod approval;
 mod describe;
 mod dispatch;
 mod exchange;
@@ -27,6 +28,7 @@ mod validation;
 mod waiting;
 mod wire;
 
+pub use approval::NotDecided;
 pub use exchange::{Answer, Door, Peer, Request, Service};
 pub use handset::HandsetService;
 pub use hosts::WhitelistedHosts;
@@ -130,7 +132,8 @@ impl Broker {
         Ok(Resumed { requests: self.resume_requests()?, payments: self.give_back_overdue().await? })
     }
 
-    /// Gives back reservations whose time has run out, from now on. Ends with the task that runs it.
+    /// Gives back reservations whose time has run out, and ends waiting for approvals that did not
+    /// come, from now on. Ends with the task that runs it.
     pub async fn watch_reservations(self: Arc<Self>) {
         loop {
             tokio::time::sleep(RESERVATIONS_EVERY).await;
@@ -138,6 +141,9 @@ impl Broker {
                 Ok(0) => {}
                 Ok(payments) => tracing::warn!(payments, "reservations that nobody settled were given back"),
                 Err(error) => tracing::error!(%error, "overdue reservations could not be looked up"),
+            }
+            if let Err(error) = self.expire_approvals().await {
+                tracing::error!(%error, "overdue approvals could not be looked up");
             }
         }
     }

@@ -3,6 +3,7 @@
 //!
 //! Exit codes: 0 done, 1 it failed, 64 what was asked for makes no sense (`EX_USAGE`).
 
+mod approval;
 mod audit;
 mod callback;
 mod catalogue;
@@ -65,6 +66,8 @@ enum Command {
     Status(status::Arguments),
     /// Show, test and edit who may come in
     Whitelist(whitelist::Arguments),
+    /// What waits for the provider's approval: list, approve, refuse
+    Approval(approval::Arguments),
     /// The catalogue: check its files, compare them with what runs, put them in force
     Catalogue(catalogue::Arguments),
     /// Third parties: list, show, add, change; their passwords and keys
@@ -133,6 +136,7 @@ impl Cli {
             Command::Receive(arguments) => receive::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),
             Command::Whitelist(arguments) => whitelist::run(arguments),
+            Command::Approval(arguments) => approval::run(arguments),
             Command::Catalogue(arguments) => catalogue::run(&arguments),
             Command::Party(arguments) => party::run(arguments),
             Command::Org(arguments) => organization::run(arguments),

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+mod approvals;
 mod callback_commands;
 mod callback_kills;
 mod callback_shop;

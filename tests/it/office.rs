@@ -168,6 +168,13 @@ impl Office {
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
+    /// A command with something on its standard input that must be refused; why.
+    pub fn refuses_with(&self, arguments: &[&str], input: &str) -> String {
+        let output = self.command(arguments, input);
+        assert!(!output.status.success(), "{arguments:?} was done");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
     /// A command that must end with a failure; all that it printed.
     pub fn refuses_with_output(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments, "");
@@ -233,6 +240,11 @@ impl Office {
         read_result(call.body.as_bytes()).unwrap()
     }
 
+    /// Whether a result has arrived that nobody waited for.
+    pub fn surprised(&mut self) -> bool {
+        self.receiver.arrived().is_some()
+    }
+
     /// Sends a wish, which must be accepted, and waits for its result.
     pub async fn gets(&mut self, wish: &Wish<'_>) -> ResultDocument {
         let document = self.document(wish);
@@ -275,6 +287,13 @@ impl Office {
     /// SIGHUP.
     pub fn hangs_up(&self) {
         self.served.as_ref().unwrap().hung_up();
+    }
+
+    /// Stops the node and starts it again.
+    pub fn restarts(&mut self) {
+        let (code, log) = self.served.take().unwrap().terminated();
+        assert_eq!(code, Some(0), "{log}");
+        self.served = Some(served(&self.dir().join("lango.toml")));
     }
 
     /// Stops the node; the books and the audit log must be right.

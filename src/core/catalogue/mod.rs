@@ -13,8 +13,9 @@ mod tests;
 use std::collections::HashMap;
 
 pub use service::{
-    ChargeRule, CustomerPaymentRules, Customers, Direction, Flow, NetworkNeed, Parameter, ParameterFormat, PartyKind,
-    Product, Relation, ResultStyle, ReversalRules, Service, SettlementRules, SideRule, TransferRules,
+    ApprovalRules, ChargeRule, CustomerPaymentRules, Customers, Direction, Flow, NetworkNeed, Parameter,
+    ParameterFormat, PartyKind, Product, Relation, ResultStyle, ReversalRules, Service, SettlementRules, SideRule,
+    TransferRules,
 };
 
 use super::accounts::{Account, AccountKind, Bounds, Holder};

@@ -2,6 +2,7 @@
 //! the running node: one file for each kind of thing. Each change is decided below, committed, and
 //! then put on the audit log with who gave the command.
 
+mod approvals;
 mod catalogue;
 mod ledger;
 mod operators;
@@ -64,6 +65,7 @@ impl NodeAdmin {
         let by = caller.to_string();
         let (subject, verb) = name.split_once('.')?;
         match subject {
+            "approval" => self.approval_command(&by, verb, arguments).await,
             "catalogue" => self.catalogue_command(&by, verb).await,
             "org" => self.organization_command(&by, verb, arguments).await,
             "operator" => self.operator_command(&by, verb, arguments).await,
