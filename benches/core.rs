@@ -11,8 +11,8 @@ use futures_util::FutureExt as _;
 use lango::clock::{Timestamp, Zone};
 use lango::core::directory::{self, NewOrganization, PersonName};
 use lango::core::{
-    Account, AccountKind, Amount, Catalogue, ConversationId, Core, CoreSettings, CustomerPayment, Draw, Holder, Msisdn,
-    Shortcode,
+    Account, AccountKind, Amount, Catalogue, ConversationId, Core, CoreSettings, CustomerPayment, Draw, HandsetParty,
+    Holder, Msisdn, Shortcode,
 };
 use lango::store::memory::MemoryStore;
 use lango::store::{Store, WriteSet};
@@ -123,8 +123,8 @@ impl House {
             conversation: ConversationId::issue(self.core.zone(), self.now, draw),
             gateway: "ussd".to_owned(),
             session: self.draws.to_string(),
-            payer: msisdn((chance >> 20) % self.subscribers)?.as_str().to_owned(),
-            short_code: paybill(payee)?.as_str().to_owned(),
+            payer: HandsetParty::Msisdn(msisdn((chance >> 20) % self.subscribers)?.as_str().to_owned()),
+            payee: HandsetParty::Shortcode(paybill(payee)?.as_str().to_owned()),
             account_reference: Some("ACC-7".to_owned()),
             amount: format!("{}.00", 10 + chance % 500),
             received: self.now,

@@ -121,6 +121,27 @@ pub struct Day {
     pub day: i8,
 }
 
+/// `2027-01-01`.
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+}
+
+/// A text that is no day.
+#[derive(Debug, thiserror::Error)]
+#[error("\"{0}\" is no day; write it like 2027-01-01")]
+pub struct NoDay(String);
+
+impl std::str::FromStr for Day {
+    type Err = NoDay;
+
+    fn from_str(text: &str) -> Result<Self, NoDay> {
+        let date: jiff::civil::Date = text.parse().map_err(|_| NoDay(text.to_owned()))?;
+        Ok(Self { year: date.year(), month: date.month(), day: date.day() })
+    }
+}
+
 impl Zone {
     /// The zone with this IANA name.
     pub fn named(name: &str) -> Result<Self, UnknownZone> {
@@ -131,6 +152,13 @@ impl Zone {
     pub fn day(&self, at: Timestamp) -> Day {
         let zoned = self.zoned(at);
         Day { year: zoned.year(), month: zoned.month(), day: zoned.day() }
+    }
+
+    /// The first moment of a day written as `yyyy-MM-dd`; none if there is no such day.
+    pub fn first_moment(&self, day: &str) -> Option<Timestamp> {
+        let date: jiff::civil::Date = day.parse().ok()?;
+        let first = date.to_zoned_datetime(self.0.clone()).ok()?;
+        Some(Timestamp(first.timestamp().as_microsecond()))
     }
 
     /// `yyyyMMdd`, as in conversation ids (protocol.md 2).
@@ -170,6 +198,14 @@ mod tests {
         assert_eq!(nairobi.compact(before), "20231121235959");
         assert_eq!(nairobi.date(before.plus(Duration::from_secs(1))), "20231122");
         assert_eq!(nairobi.dotted(before), "21.11.2023 23:59:59");
+    }
+
+    #[test]
+    fn a_days_first_moment_is_the_zones_midnight() {
+        let nairobi = Zone::named("Africa/Nairobi").unwrap();
+        assert_eq!(nairobi.first_moment("2023-11-22"), Some(Timestamp::from_seconds(1_700_600_400)));
+        assert_eq!(nairobi.first_moment("2023-02-30"), None);
+        assert_eq!(nairobi.first_moment("tomorrow"), None);
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub use credential::{
     CredentialKeys, CredentialRefusal, CredentialSettings, CredentialVerdict, HashCost, PasswordRule, SetPasswordError,
     security_credential,
 };
-pub use identity::{IdentityError, KeyFingerprint, fingerprint};
+pub use identity::{IdentityError, KeyFingerprint, fingerprint, valid_until};
 pub use refusal::Refusal;
 pub use sp_password::sp_password;
 pub use third_party::{AuthenticationMode, ClientKey, ThirdParty, ThirdPartyError, ToleranceSwitches};
@@ -185,6 +185,11 @@ impl Access {
     pub fn set_password(&self, operator: u64, password: &str) -> Result<WriteSet, SetPasswordError> {
         let cost = self.verifier.settings.cost;
         credential::set_password(&*self.store, operator, password, cost, self.clock.now(), &*self.entropy)
+    }
+
+    /// Days after which a password must be set anew.
+    pub fn password_days_max(&self) -> u32 {
+        self.verifier.settings.password_days_max
     }
 
     /// The whitelist in force.

@@ -9,8 +9,8 @@ use super::describe::{self, Description};
 use super::payment::{NotPaid, Told};
 use super::third_party::{method_not_allowed, not_found, soap_answer};
 use super::{Answer, Broker, Request, Service};
-use crate::core::{ConversationId, CustomerPayment, ResultCode};
-use crate::mminterface::{HandsetAnswer, HandsetPayment, write_handset_answer};
+use crate::core::{self, ConversationId, CustomerPayment, ResultCode};
+use crate::mminterface::{HandsetAnswer, HandsetParty, HandsetPayment, write_handset_answer};
 
 /// The service behind the handset door.
 #[derive(Debug)]
@@ -52,16 +52,23 @@ impl Broker {
 
     fn customer_payment(&self, request: &Request, gateway: String, submitted: HandsetPayment) -> CustomerPayment {
         CustomerPayment {
-            command: submitted.transaction_type.name().to_owned(),
+            command: submitted.transaction_type,
             conversation: ConversationId::issue(&self.parts.zone, request.received, self.draw()),
             gateway,
             session: submitted.session_id,
-            payer: submitted.msisdn,
-            short_code: submitted.short_code,
+            payer: party(submitted.payer),
+            payee: party(submitted.payee),
             account_reference: submitted.account_reference,
             amount: submitted.amount,
             received: request.received,
         }
+    }
+}
+
+fn party(named: HandsetParty) -> core::HandsetParty {
+    match named {
+        HandsetParty::Msisdn(msisdn) => core::HandsetParty::Msisdn(msisdn),
+        HandsetParty::ShortCode(short_code) => core::HandsetParty::Shortcode(short_code),
     }
 }
 

@@ -5,6 +5,7 @@
 //! commit that it reports) and D4 (a notified timeout was never executed).
 
 mod accepted;
+mod approval;
 mod describe;
 mod dispatch;
 mod exchange;
@@ -28,6 +29,7 @@ mod validation;
 mod waiting;
 mod wire;
 
+pub use approval::NotDecided;
 pub use exchange::{Answer, Door, Peer, Request, Service};
 pub use handset::HandsetService;
 pub use hosts::WhitelistedHosts;
@@ -48,7 +50,7 @@ use tokio::sync::{Mutex, watch};
 use crate::access::{Access, Vault};
 use crate::callbacks::{Callbacks, Hosts};
 use crate::clock::{Clock, Zone};
-use crate::core::{Core, Draw};
+use crate::core::{Core, Cores, Draw};
 use crate::entropy::Entropy;
 use crate::mminterface::Interfaces;
 use crate::store::{ReadError, Store};
@@ -66,8 +68,8 @@ pub struct Parts {
     pub access: Arc<Access>,
     /// Where secrets are sealed.
     pub vault: Arc<Vault>,
-    /// Who decides about money.
-    pub core: Arc<Core>,
+    /// Who decides about money, now and by later editions of the catalogue.
+    pub core: Arc<Cores>,
     /// The compiled interfaces.
     pub interfaces: Arc<Interfaces>,
     /// Who delivers results and asks for validations.
@@ -131,7 +133,8 @@ impl Broker {
         Ok(Resumed { requests: self.resume_requests()?, payments: self.give_back_overdue().await? })
     }
 
-    /// Gives back reservations whose time has run out, from now on. Ends with the task that runs it.
+    /// Gives back reservations whose time has run out, and ends waiting for approvals that did not
+    /// come, from now on. Ends with the task that runs it.
     pub async fn watch_reservations(self: Arc<Self>) {
         loop {
             tokio::time::sleep(RESERVATIONS_EVERY).await;
@@ -139,6 +142,9 @@ impl Broker {
                 Ok(0) => {}
                 Ok(payments) => tracing::warn!(payments, "reservations that nobody settled were given back"),
                 Err(error) => tracing::error!(%error, "overdue reservations could not be looked up"),
+            }
+            if let Err(error) = self.expire_approvals().await {
+                tracing::error!(%error, "overdue approvals could not be looked up");
             }
         }
     }
@@ -154,6 +160,11 @@ impl Broker {
         if !self.is_away() {
             self.waiting.settled().await;
         }
+    }
+
+    /// The core that decides now.
+    fn core(&self) -> Arc<Core> {
+        self.parts.core.at(self.parts.clock.now())
     }
 
     fn draw(&self) -> Draw {

@@ -154,6 +154,7 @@ impl From<Leg> for Told {
 fn state(accepted: Option<&Accepted>, outcome: Option<&Outcome>) -> String {
     match (accepted.map(|accepted| &accepted.state), outcome) {
         (Some(AcceptedState::Waiting), _) => "it waits for the core".into(),
+        (Some(AcceptedState::AwaitingApproval), _) => "it waits for the provider's approval (lango approval)".into(),
         (Some(AcceptedState::Expired), _) => "it expired before the core saw it; nothing was executed".into(),
         (Some(AcceptedState::Decided { reason, .. }), _) if !reason.is_empty() => reason.clone(),
         (_, Some(outcome)) => outcome.description.clone(),

@@ -124,10 +124,10 @@ impl Broker {
 
     async fn accept(self: &Arc<Self>, request: &Request, call: &Call) -> Result<Acknowledged, Refusal> {
         let document = self.document(DocumentKind::Request, call)?;
-        if !self.parts.core.command_known(&document.command_id) {
+        if !self.core().command_known(&document.command_id) {
             return Err(Refusal::Command(document.command_id));
         }
-        if let Some(flaw) = self.parts.core.flaw(&document.command_id, &document.parameters) {
+        if let Some(flaw) = self.core().flaw(&document.command_id, &document.parameters) {
             return Err(Refusal::Parameter(flaw));
         }
         let order = self.order(request, &call.permit, &document);
@@ -211,7 +211,7 @@ impl Broker {
         document: &RequestDocument,
         order: &Order,
     ) -> Result<Result<Option<Shortcode>, String>, Refusal> {
-        let operator = self.parts.core.initiator(&*self.parts.store, order).map_err(unreadable_store)?;
+        let operator = self.core().initiator(&*self.parts.store, order).map_err(unreadable_store)?;
         let own = operator.as_ref().filter(|operator| acts_for(permit, operator));
         let credential = document.initiator.as_ref().map_or("", |initiator| &initiator.security_credential);
         match self.parts.access.verify_credential(own.map(|operator| operator.id.value()), credential).await {
@@ -230,7 +230,8 @@ impl Broker {
     /// How long a request for this command may wait for the core: as its service says, and never
     /// longer than the settings allow.
     fn expiry(&self, command: &str) -> Duration {
-        let service = self.parts.core.catalogue().command(command);
+        let core = self.core();
+        let service = core.catalogue().command(command);
         let of_service = service.and_then(|service| service.request_seconds_max).map(Duration::from_secs);
         of_service.map_or(self.parts.limits.request_expiry, |limit| limit.min(self.parts.limits.request_expiry))
     }

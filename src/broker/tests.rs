@@ -11,6 +11,7 @@ use crate::access::{CredentialKeys, CredentialSettings, Whitelist, testing};
 use crate::callbacks::{self, Call, DeliveryId, Outcome, SendError, Transport};
 use crate::clock::{ManualClock, Timestamp};
 use crate::config::{self, SHIPPED};
+use crate::core::catalogue::editions::Editions;
 use crate::core::{Catalogue, Channel, ConversationId, CoreSettings, Order};
 use crate::entropy::SeededEntropy;
 use crate::store::memory::MemoryStore;
@@ -112,7 +113,7 @@ impl House {
             hosts: Arc::new(WhitelistedHosts(Arc::clone(&access))),
             access,
             vault,
-            core: Arc::new(Core::new(Arc::new(Catalogue::shipped().unwrap()), core_settings)),
+            core: Arc::new(Cores::new(Editions::only(Arc::new(Catalogue::shipped().unwrap())), core_settings)),
             interfaces: Arc::new(Interfaces::bundled().unwrap()),
             callbacks,
             special_networks: Vec::new(),

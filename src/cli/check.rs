@@ -34,7 +34,10 @@ pub(super) fn run(config: &Path) -> Result<ExitCode> {
 fn print_summary(materials: &Materials) {
     let Settings { doors, limits, node, .. } = &materials.settings;
     println!("settings   good");
-    println!("catalogue  {} services, checked as a whole", materials.catalogue.services().len());
+    for edition in materials.catalogue.all() {
+        let since = edition.from.map_or_else(String::new, |day| format!("from {day} on "));
+        println!("catalogue  {since}{} services, checked as a whole", edition.catalogue.services().len());
+    }
     println!("whitelist  {} networks", materials.whitelist.networks().count());
     let overlaps = materials.whitelist.overlaps();
     if overlaps.count > 0 {

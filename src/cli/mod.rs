@@ -3,23 +3,32 @@
 //!
 //! Exit codes: 0 done, 1 it failed, 64 what was asked for makes no sense (`EX_USAGE`).
 
+mod approval;
 mod audit;
 mod callback;
+mod catalogue;
 mod cert;
 mod check;
 pub mod demo;
 pub mod deployment;
 mod desk;
 mod files;
+mod ledger;
 mod maintenance;
+mod operator;
+mod organization;
+mod party;
 mod pay;
 mod receive;
 pub mod receiver;
 mod reload;
+mod role;
+mod secret;
 mod serve;
 pub mod soap_client;
 mod status;
 mod store;
+mod subscriber;
 mod trace;
 mod url;
 mod whitelist;
@@ -60,6 +69,22 @@ enum Command {
     Reload(reload::Arguments),
     /// Show, test and edit who may come in
     Whitelist(whitelist::Arguments),
+    /// What waits for the provider's approval: list, approve, refuse
+    Approval(approval::Arguments),
+    /// The catalogue: check its files, compare them with what runs, put them in force
+    Catalogue(catalogue::Arguments),
+    /// Third parties: list, show, add, change; their passwords and keys
+    Party(party::Arguments),
+    /// Organizations: list, show, add, change
+    Org(organization::Arguments),
+    /// Operators: list, show, add, change; passwords and locks
+    Operator(operator::Arguments),
+    /// Roles: list, show, grant, revoke
+    Role(role::Arguments),
+    /// Subscribers: list, show, add, change
+    Subscriber(subscriber::Arguments),
+    /// Balances, statements and the check of all books; money that was paid in; frozen accounts
+    Ledger(ledger::Arguments),
     /// Make a private CA, sign certificates with it and revoke them
     Cert(cert::Arguments),
     /// Check that the audit log is as it was written
@@ -115,6 +140,14 @@ impl Cli {
             Command::Status(arguments) => status::run(&arguments),
             Command::Reload(arguments) => reload::run(&arguments),
             Command::Whitelist(arguments) => whitelist::run(arguments),
+            Command::Approval(arguments) => approval::run(arguments),
+            Command::Catalogue(arguments) => catalogue::run(&arguments),
+            Command::Party(arguments) => party::run(arguments),
+            Command::Org(arguments) => organization::run(arguments),
+            Command::Operator(arguments) => operator::run(arguments),
+            Command::Role(arguments) => role::run(arguments),
+            Command::Subscriber(arguments) => subscriber::run(arguments),
+            Command::Ledger(arguments) => ledger::run(arguments),
             Command::Cert(arguments) => cert::run(arguments),
             Command::Audit(arguments) => audit::run(arguments),
             Command::Callback(arguments) => callback::run(arguments),

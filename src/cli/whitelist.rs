@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use super::{ConfigArgument, audit, files};
 use crate::access::whitelist::{changes, edit};
 use crate::access::{NamedNetwork, NetworkKind, Whitelist};
-use crate::clock::{Clock, SystemClock, Timestamp};
+use crate::clock::{Clock, SystemClock, Timestamp, Zone};
 use crate::config::{self, Settings};
 use crate::core::catalogue::NetworkNeed;
 use crate::node;
@@ -144,6 +144,8 @@ fn test(settings: &Settings, question: &Question) -> Result<ExitCode> {
 fn need(settings: &Settings, command: &str) -> Result<NetworkKind> {
     let catalogue = node::catalogue(&settings.node.catalogue)
         .map_err(|faults| anyhow!("the catalogue has faults: {}", faults.join("; ")))?;
+    let today = Zone::named(&settings.node.zone)?.day(SystemClock.now());
+    let catalogue = &catalogue.on(Some(today)).catalogue;
     let service = catalogue.command(command).with_context(|| format!("the catalogue has no command \"{command}\""))?;
     match service.network {
         Some(NetworkNeed::Vpn) => Ok(NetworkKind::Vpn),

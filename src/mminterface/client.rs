@@ -4,7 +4,7 @@
 
 use super::acknowledgement::ValidationResult;
 use super::document::{CallerHeader, PartyFields, RequestDocument};
-use super::handset::{HANDSET, HandsetAnswer, HandsetPayment};
+use super::handset::{HANDSET, HandsetAnswer, HandsetParty, HandsetPayment};
 use super::lenient::Elements;
 use super::markup::{
     DECLARATION, ENVELOPE, ENVELOPE_BYTES, REQUEST, RESPONSE, pairs_bytes, push_all, push_cdata, push_element,
@@ -89,9 +89,15 @@ pub fn write_handset_payment(payment: &HandsetPayment) -> String {
     push_all(&mut out, &[r#"<soapenv:Envelope xmlns:soapenv=""#, ENVELOPE, r#""><soapenv:Body>"#]);
     push_all(&mut out, &[r#"<SubmitPayment xmlns=""#, HANDSET, r#"">"#]);
     push_element(&mut out, "SessionID", &payment.session_id);
-    push_element(&mut out, "TransactionType", payment.transaction_type.name());
-    push_element(&mut out, "MSISDN", &payment.msisdn);
-    push_element(&mut out, "ShortCode", &payment.short_code);
+    push_element(&mut out, "TransactionType", &payment.transaction_type);
+    match &payment.payer {
+        HandsetParty::Msisdn(msisdn) => push_element(&mut out, "MSISDN", msisdn),
+        HandsetParty::ShortCode(short_code) => push_element(&mut out, "PayerShortCode", short_code),
+    }
+    match &payment.payee {
+        HandsetParty::Msisdn(msisdn) => push_element(&mut out, "PayeeMSISDN", msisdn),
+        HandsetParty::ShortCode(short_code) => push_element(&mut out, "ShortCode", short_code),
+    }
     push_optional(&mut out, "AccountReference", payment.account_reference.as_deref());
     push_element(&mut out, "Amount", &payment.amount);
     push_optional(&mut out, "Timestamp", payment.timestamp.as_deref());

@@ -1,4 +1,4 @@
-//! The handset side's own service: a subscriber's payment and its answer. `wsdl/Handset.wsdl` is its
+//! The handset side's own service: a payment made on a phone, and its answer. `wsdl/Handset.wsdl` is its
 //! description.
 
 use serde::{Deserialize, Serialize};
@@ -8,28 +8,13 @@ use super::markup::{DECLARATION, ENVELOPE, ENVELOPE_BYTES, push_all, push_elemen
 /// The namespace of the handset side's messages.
 pub(super) const HANDSET: &str = "urn:lango:handset:1";
 
-/// How a subscriber pays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum HandsetPaymentType {
-    /// To a paybill, with an account number.
-    CustomerPayBillOnline,
-    /// To a till.
-    CustomerBuyGoodsOnline,
-}
-
-impl HandsetPaymentType {
-    /// Its name on the wire.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::CustomerPayBillOnline => "CustomerPayBillOnline",
-            Self::CustomerBuyGoodsOnline => "CustomerBuyGoodsOnline",
-        }
-    }
-
-    /// The type with this name on the wire.
-    pub fn named(name: &str) -> Option<Self> {
-        [Self::CustomerPayBillOnline, Self::CustomerBuyGoodsOnline].into_iter().find(|kind| kind.name() == name)
-    }
+/// Who pays or is paid, as the handset side names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HandsetParty {
+    /// A subscriber, by the phone number.
+    Msisdn(String),
+    /// An organization or agent, by the shortcode.
+    ShortCode(String),
 }
 
 /// SubmitPayment.
@@ -37,12 +22,12 @@ impl HandsetPaymentType {
 pub struct HandsetPayment {
     /// The payment's own id on the handset side; duplicates are found by it.
     pub session_id: String,
-    /// How.
-    pub transaction_type: HandsetPaymentType,
+    /// What is done: a command ID of the catalogue's, which says who may pay and be paid.
+    pub transaction_type: String,
     /// The payer.
-    pub msisdn: String,
+    pub payer: HandsetParty,
     /// The payee.
-    pub short_code: String,
+    pub payee: HandsetParty,
     /// What the payer typed as account number.
     pub account_reference: Option<String>,
     /// At most two decimals.
@@ -99,13 +84,5 @@ mod tests {
                 "<TransactionID>UKN519G2QV</TransactionID></SubmitPaymentResponse></soapenv:Body></soapenv:Envelope>",
             )
         );
-    }
-
-    #[test]
-    fn a_type_is_known_by_its_name() {
-        for kind in [HandsetPaymentType::CustomerPayBillOnline, HandsetPaymentType::CustomerBuyGoodsOnline] {
-            assert_eq!(HandsetPaymentType::named(kind.name()), Some(kind));
-        }
-        assert_eq!(HandsetPaymentType::named("customerpaybillonline"), None);
     }
 }

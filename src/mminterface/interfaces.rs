@@ -10,7 +10,7 @@ use crate::soap::{
 
 use super::document::{GenericRequest, RequestDocument};
 use super::failure::{DocumentFailure, ReadFailure};
-use super::handset::{HANDSET, HandsetPayment, HandsetPaymentType};
+use super::handset::{HANDSET, HandsetParty, HandsetPayment};
 use super::markup::REQUEST;
 use super::query::{TransactionQuery, transaction_query};
 use super::register_url::document_by_local_names;
@@ -120,7 +120,7 @@ impl Interfaces {
             .read(body, &normal, &mut (), &mut visitor)
             .map_err(|error| ReadFailure::Fault(error.fault()))?;
         visitor.finish().ok_or_else(|| {
-            let reason = "SubmitPayment/TransactionType is none of those that the gateway knows".to_owned();
+            let reason = "SubmitPayment lacks something, or names two payers or two payees".to_owned();
             ReadFailure::Fault(Fault { version: opened.version, code: FaultCode::Client, reason, detail: None })
         })
     }
@@ -172,8 +172,17 @@ struct HandsetVisitor {
 }
 
 /// The fields of SubmitPayment.
-const HANDSET_FIELDS: [&str; 7] =
-    ["SessionID", "TransactionType", "MSISDN", "ShortCode", "AccountReference", "Amount", "Timestamp"];
+const HANDSET_FIELDS: [&str; 9] = [
+    "SessionID",
+    "TransactionType",
+    "MSISDN",
+    "PayerShortCode",
+    "ShortCode",
+    "PayeeMSISDN",
+    "AccountReference",
+    "Amount",
+    "Timestamp",
+];
 
 impl Visitor for HandsetVisitor {
     fn open(&mut self, _name: &Name<'_>) {}
@@ -192,13 +201,22 @@ impl HandsetVisitor {
         let mut take = |field: &str| self.fields.remove(field).filter(|text| !text.is_empty());
         Some(HandsetPayment {
             session_id: take("SessionID")?,
-            transaction_type: HandsetPaymentType::named(&take("TransactionType")?)?,
-            msisdn: take("MSISDN")?,
-            short_code: take("ShortCode")?,
+            transaction_type: take("TransactionType")?,
+            payer: one_of(take("MSISDN"), take("PayerShortCode"))?,
+            payee: one_of(take("PayeeMSISDN"), take("ShortCode"))?,
             account_reference: take("AccountReference"),
             amount: take("Amount")?,
             timestamp: take("Timestamp"),
         })
+    }
+}
+
+/// The party that is named in one way, and not in both.
+fn one_of(msisdn: Option<String>, short_code: Option<String>) -> Option<HandsetParty> {
+    match (msisdn, short_code) {
+        (Some(msisdn), None) => Some(HandsetParty::Msisdn(msisdn)),
+        (None, Some(short_code)) => Some(HandsetParty::ShortCode(short_code)),
+        (Some(_), Some(_)) | (None, None) => None,
     }
 }
 

@@ -11,6 +11,7 @@ use super::callback_desk::time;
 use super::expiry::{Expiries, Expiring, days_left};
 use super::reload::Reloader;
 use crate::clock::Clock;
+use crate::server::admin::Caller;
 use crate::telemetry::audit::Audit;
 
 /// How the events begin that a command may have recorded.
@@ -34,9 +35,9 @@ struct Recorded {
 
 impl DoorDesk {
     /// Carries out a command of the doors; none if it is another's.
-    pub(super) async fn command(&self, name: &str, arguments: &Value) -> Option<Result<Value, String>> {
+    pub(super) async fn command(&self, caller: Caller, name: &str, arguments: &Value) -> Option<Result<Value, String>> {
         match name {
-            "reload" => Some(Ok(json!({ "taken": self.reloader.look(true).await }))),
+            "reload" => Some(Ok(json!({ "taken": self.reloader.take_all(caller.to_string()).await }))),
             "record" => Some(self.record(arguments)),
             _ => None,
         }

@@ -6,6 +6,8 @@
 
 mod admin;
 mod callback_desk;
+mod catalogue_files;
+mod desks;
 mod door_desk;
 mod doors;
 mod expiry;
@@ -13,6 +15,7 @@ mod materials;
 mod reload;
 mod watch;
 
+use catalogue_files::CatalogueFiles;
 pub use doors::{Addresses, Listeners};
 pub use materials::{Materials, Problem, catalogue};
 
@@ -32,7 +35,7 @@ use crate::broker::{Broker, BrokerLimits, Parts, Resumed, SoapWire, WhitelistedH
 use crate::callbacks::{self, Callbacks, Hosts, HttpTransport, SystemNames};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::core::{Core, CoreSettings};
+use crate::core::{Core, CoreSettings, Cores};
 use crate::entropy::Entropy;
 use crate::server::Doors;
 use crate::server::admin::SocketError;
@@ -82,7 +85,8 @@ pub enum StartError {
 /// A node that serves.
 pub struct Node {
     store: Arc<EmbeddedStore>,
-    core: Arc<Core>,
+    core: Arc<Cores>,
+    clock: Arc<dyn Clock>,
     broker: Arc<Broker>,
     callbacks: Arc<Callbacks>,
     audit: Arc<Audit>,
@@ -127,8 +131,8 @@ impl Node {
             entropy: Arc::clone(&seams.entropy),
             metrics: Arc::clone(&metrics),
         })?;
-        let core = Arc::new(Core::new(
-            Arc::new(catalogue),
+        let core = Arc::new(Cores::new(
+            catalogue,
             CoreSettings { zone: zone.clone(), digit: settings.node.digit, currency: settings.node.currency.clone() },
         ));
         let broker = Broker::new(Parts {
@@ -141,7 +145,7 @@ impl Node {
             hosts: Arc::clone(&hosts),
             special_networks: settings.callbacks.special_networks.clone(),
             clock: Arc::clone(&seams.clock),
-            entropy: seams.entropy,
+            entropy: Arc::clone(&seams.entropy),
             metrics: Arc::clone(&metrics),
             zone: zone.clone(),
             limits: limits(&settings),
@@ -166,8 +170,14 @@ impl Node {
             Arc::clone(&metrics),
         );
         let addresses = parts.open(&doors, listeners, tls)?;
+        let catalogue_files = CatalogueFiles {
+            folder: settings.node.catalogue.clone(),
+            cores: Arc::clone(&core),
+            audit: Arc::clone(&audit),
+        };
         let reloader = Reloader::new(Watched {
             whitelist: settings.node.whitelist.clone(),
+            catalogue: catalogue_files.clone(),
             doors_tls,
             access: Arc::clone(&access),
             transport: Arc::clone(&transport),
@@ -197,6 +207,7 @@ impl Node {
                 transport: Arc::clone(&transport),
                 audit: Arc::clone(&audit),
             },
+            desks: desks::Desks { cores: Arc::clone(&core), catalogue: catalogue_files, entropy: seams.entropy },
         };
         doors.open_admin(&settings.doors.admin.socket, Arc::new(status))?;
         let (reload, told) = signal::channel(());
@@ -212,6 +223,7 @@ impl Node {
         Ok(Self {
             store,
             core,
+            clock: seams.clock,
             broker,
             callbacks,
             audit,
@@ -230,7 +242,7 @@ impl Node {
         &self.addresses
     }
 
-    /// Reads the whitelist and the doors' certificates again, changed or not. What is open and still
+    /// Reads the whitelist, the catalogue and the doors' certificates again, changed or not. What is open and still
     /// allowed stays open.
     pub fn reload(&self) {
         self.reload.send_replace(());
@@ -251,9 +263,9 @@ impl Node {
         &*self.store
     }
 
-    /// The core that decides in it.
-    pub fn core(&self) -> &Core {
-        &self.core
+    /// The core that decides in it now.
+    pub fn core(&self) -> Arc<Core> {
+        self.core.at(self.clock.now())
     }
 
     /// Lets what is under way finish, then closes everything. Returns how many connections had to

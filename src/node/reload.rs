@@ -11,6 +11,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
+use super::CatalogueFiles;
 use crate::access::Access;
 use crate::callbacks::HttpTransport;
 use crate::clock::Zone;
@@ -21,6 +22,8 @@ use crate::telemetry::metrics::Metrics;
 /// Who is to know of changed files.
 pub(super) struct Watched {
     pub whitelist: PathBuf,
+    /// Taken up on request only: its files are saved one after the other, and belong together.
+    pub catalogue: CatalogueFiles,
     /// The HTTPS doors, and where their certificates are.
     pub doors_tls: Vec<DoorTls>,
     pub access: Arc<Access>,
@@ -47,6 +50,9 @@ pub(super) struct Taken {
     /// What is wrong with it, with the place; none if it is in force now.
     pub fault: Option<String>,
 }
+
+/// The catalogue among what is taken up.
+pub(super) const CATALOGUE: &str = "catalogue";
 
 /// Takes files up.
 pub(super) struct Reloader {
@@ -79,12 +85,30 @@ impl Reloader {
         Arc::new(Self { watched, seen: Mutex::new(seen), faults: Mutex::default() })
     }
 
-    /// Looks at the files and takes up those that are others than before; with `all`, every one. Gives
-    /// what became of those that were read.
-    pub(super) async fn look(self: &Arc<Self>, all: bool) -> Vec<Taken> {
+    /// Takes up the files that are others than before. Gives what became of those that were read.
+    pub(super) async fn take_changed(self: &Arc<Self>) -> Vec<Taken> {
+        self.look(|this| this.look_now(false)).await
+    }
+
+    /// Takes every file up, changed or not, since somebody asked for it. Gives what became of them.
+    pub(super) async fn take_all(self: &Arc<Self>, by: String) -> Vec<Taken> {
+        self.look(move |this| {
+            let mut taken = vec![this.take_catalogue(&by)];
+            taken.extend(this.look_now(true));
+            taken
+        })
+        .await
+    }
+
+    async fn look(self: &Arc<Self>, take: impl FnOnce(&Self) -> Vec<Taken> + Send + 'static) -> Vec<Taken> {
         let this = Arc::clone(self);
         // A long list takes its time to be read.
-        match tokio::task::spawn_blocking(move || this.look_now(all)).await {
+        let look = move || {
+            let taken = take(&this);
+            this.keep_faults(&taken);
+            taken
+        };
+        match tokio::task::spawn_blocking(look).await {
             Ok(taken) => taken,
             Err(error) => {
                 tracing::error!(%error, "the files could not be looked at");
@@ -116,14 +140,34 @@ impl Reloader {
                 taken.extend(self.take_certificates(door, seen, may_be_half));
             }
         }
-        for Taken { what, fault } in &taken {
-            let mut faults = lock(&self.faults);
+        taken
+    }
+
+    /// Keeps what is wrong with files, or that nothing is any more.
+    pub(super) fn keep_faults(&self, taken: &[Taken]) {
+        let mut faults = lock(&self.faults);
+        for Taken { what, fault } in taken {
             match fault {
                 Some(fault) => faults.insert(what.clone(), fault.clone()),
                 None => faults.remove(what),
             };
         }
-        taken
+    }
+
+    fn take_catalogue(&self, by: &str) -> Taken {
+        let path = self.watched.catalogue.folder.display();
+        let fault = match self.watched.catalogue.reload(by) {
+            Ok(changes) => {
+                tracing::info!(%path, changes = changes.len(), "catalogue replaced");
+                None
+            }
+            Err(faults) => {
+                let faults = faults.join("; ");
+                tracing::error!(%path, faults, "the catalogue has faults; the one before stays in force");
+                Some(faults)
+            }
+        };
+        Taken { what: CATALOGUE.into(), fault }
     }
 
     fn take_whitelist(&self) -> Taken {

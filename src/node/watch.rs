@@ -19,18 +19,19 @@ const FILES_EVERY: Duration = Duration::from_millis(250);
 const RIGHTS_EVERY: Duration = Duration::from_millis(500);
 const EXPIRIES_EVERY: Duration = Duration::from_secs(60);
 const AUDIT_EVERY: Duration = Duration::from_secs(1);
+/// Who asks for a reload without a command.
+const SIGNAL: &str = "SIGHUP";
 
 /// Takes changed files up, or all of them when `reload` says so.
 pub(super) async fn files(reloader: Arc<Reloader>, mut reload: watch::Receiver<()>) {
     loop {
-        let all = tokio::select! {
-            () = tokio::time::sleep(FILES_EVERY) => false,
+        tokio::select! {
+            () = tokio::time::sleep(FILES_EVERY) => reloader.take_changed().await,
             changed = reload.changed() => match changed {
-                Ok(()) => true,
+                Ok(()) => reloader.take_all(SIGNAL.into()).await,
                 Err(_) => return,
             },
         };
-        reloader.look(all).await;
     }
 }
 

@@ -97,24 +97,7 @@ impl Deployed {
 
     /// Runs `lango serve` and waits until it answers.
     pub fn served(&self) -> Served {
-        let child = lango()
-            .args(["serve", "--config"])
-            .arg(self.config())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut served = Served { child: Some(child) };
-        let begun = Instant::now();
-        while !self.status().status.success() {
-            let child = served.child.as_mut().unwrap();
-            if child.try_wait().unwrap().is_some() || begun.elapsed() > PATIENCE {
-                let output = served.child.take().unwrap().wait_with_output().unwrap();
-                panic!("lango serve does not answer: {}", String::from_utf8_lossy(&output.stderr));
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        served
+        served(&self.config())
     }
 
     /// Changes the settings; what is to be replaced must be there.
@@ -125,8 +108,29 @@ impl Deployed {
     }
 
     pub fn status(&self) -> std::process::Output {
-        lango().args(["status", "--json", "--config"]).arg(self.config()).output().unwrap()
+        status(&self.config())
     }
+}
+
+fn status(config: &Path) -> std::process::Output {
+    lango().args(["status", "--json", "--config"]).arg(config).output().unwrap()
+}
+
+/// Runs `lango serve` with these settings and waits until it answers.
+pub fn served(config: &Path) -> Served {
+    let child =
+        lango().args(["serve", "--config"]).arg(config).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut served = Served { child: Some(child) };
+    let begun = Instant::now();
+    while !status(config).status.success() {
+        let child = served.child.as_mut().unwrap();
+        if child.try_wait().unwrap().is_some() || begun.elapsed() > PATIENCE {
+            let output = served.child.take().unwrap().wait_with_output().unwrap();
+            panic!("lango serve does not answer: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    served
 }
 
 /// A running `lango serve`; killed when the test forgets it.

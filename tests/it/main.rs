@@ -3,13 +3,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+mod approvals;
 mod callback_commands;
 mod callback_kills;
 mod callback_shop;
 mod callback_trace;
+mod catalogue_commands;
 mod command_line;
 mod demonstration;
 mod descriptions;
+mod directory_commands;
 mod door_certificates;
 mod door_expiry;
 mod door_rights;
@@ -21,6 +24,7 @@ mod doors;
 mod house;
 mod layers;
 mod maintenance;
+mod office;
 mod payments;
 mod readme;
 mod store_crash;

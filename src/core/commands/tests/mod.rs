@@ -1,5 +1,6 @@
 //! Tests of the commands, one file per subject.
 
+mod approvals;
 mod customer_payments;
 mod handsets;
 mod limits;
