@@ -3,6 +3,7 @@
 mod customer_payments;
 mod handsets;
 mod limits;
+mod matrix;
 mod model;
 mod queries;
 mod refusals;
