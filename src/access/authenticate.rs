@@ -3,8 +3,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::shares::Share;
 use super::sp_password::{self, SpPasswordFault};
 use super::third_party::Directory;
+use super::throttle::Source;
 use super::{Access, KeyFingerprint, NetworkKind, Refusal, Secret, ThirdParty, Vault, VaultError};
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
@@ -38,6 +40,8 @@ impl std::fmt::Debug for Claim<'_> {
 pub struct Permit {
     third_party: Arc<ThirdParty>,
     network: NetworkKind,
+    /// Its place among the requests under way, once it was counted.
+    _place: Option<Arc<Share>>,
 }
 
 impl Permit {
@@ -49,6 +53,11 @@ impl Permit {
     /// By which kind of network it came.
     pub fn network(&self) -> NetworkKind {
         self.network
+    }
+
+    /// The permit of a request that was counted.
+    pub(super) fn with_place(self, place: Share) -> Self {
+        Self { _place: Some(Arc::new(place)), ..self }
     }
 }
 
@@ -63,18 +72,19 @@ impl Access {
         key: Option<KeyFingerprint>,
         need: NetworkKind,
     ) -> Result<Permit, Refusal> {
-        let verdict = self.judge(claim, address, key, need);
+        let (source, now) = (Source::of(key, address), self.clock.now());
+        let verdict = match self.throttle.may_try(&source, now) {
+            true => self.judge(claim, address, key, need),
+            false => Err(Refusal::RefusalsExceeded),
+        };
         if let Err(refusal) = &verdict {
-            let (code, _) = refusal.public();
-            self.audit.record(
-                "request-refused",
-                &[
-                    ("sp_id", claim.sp_id),
-                    ("address", &address.to_canonical().to_string()),
-                    ("reason", refusal.reason()),
-                    ("code", code),
-                ],
-            );
+            if refusal.is_about_identity() {
+                self.throttle.was_refused(&source, now);
+            }
+            // The spId is whatever the caller likes, so it does not make a line of its own.
+            let address = address.to_canonical().to_string();
+            let same = [("address", address.as_str()), ("reason", refusal.reason()), ("code", refusal.public().0)];
+            self.audit.record_often("request-refused", &same, &[("sp_id", claim.sp_id)]);
         }
         verdict
     }
@@ -108,7 +118,7 @@ impl Access {
             Some(id) if !id.is_empty() && !party.service_ids.iter().any(|own| own == id) => {
                 Err(Refusal::ServiceUnknown)
             }
-            _ => Ok(Permit { third_party: party.clone(), network }),
+            _ => Ok(Permit { third_party: party.clone(), network, _place: None }),
         }
     }
 

@@ -3,8 +3,11 @@
 //!
 //! The order of the gates: the address at accept ([`Access::admits`]), the certificate's key on every
 //! request ([`Access::key_known`]), the header ([`Access::authenticate`], which gives a [`Permit`]),
-//! the rate ([`Access::spend`]), the operator's credential ([`Access::verify_credential`]). Each
-//! refusal has one private reason and one public code.
+//! the rates ([`Access::enter`], [`Access::start`]), the operator's credential
+//! ([`Access::verify_credential`]). Each refusal has one private reason and one public code.
+//!
+//! What third parties share (places, turns at hashing) is shared out among them, so that none of
+//! them can crowd out the others.
 
 pub mod authority;
 pub mod credential;
@@ -17,7 +20,10 @@ mod identity;
 mod networks;
 mod rates;
 mod refusal;
+mod shares;
 mod sp_password;
+mod throttle;
+mod turns;
 mod vault;
 
 pub use authenticate::{Claim, Permit};
@@ -27,6 +33,7 @@ pub use credential::{
 };
 pub use identity::{IdentityError, KeyFingerprint, fingerprint};
 pub use refusal::Refusal;
+pub use shares::{NoShare, Share, Shares};
 pub use sp_password::sp_password;
 pub use third_party::{AuthenticationMode, ClientKey, ThirdParty, ThirdPartyError, ToleranceSwitches};
 pub use vault::{Sealed, Secret, Vault, VaultError};
@@ -38,12 +45,13 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 
 use crate::clock::Clock;
+use crate::config;
 use crate::entropy::Entropy;
 use crate::store::{CommitError, ReadError, Store, WriteSet};
 use crate::telemetry::audit::Audit;
 use credential::{HashError, Verifier};
-use rates::Rates;
 use third_party::Directory;
+use throttle::Throttle;
 
 /// What [`Access`] is made of.
 pub struct Parts {
@@ -57,6 +65,8 @@ pub struct Parts {
     pub credential_keys: CredentialKeys,
     /// The rules of credentials.
     pub credentials: CredentialSettings,
+    /// How often, and how much at a time.
+    pub rates: config::Rates,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -76,7 +86,7 @@ pub struct Access {
     /// One who is nobody, for the same work on unknown spIds.
     nobody: ThirdParty,
     verifier: Arc<Verifier>,
-    rates: Rates,
+    throttle: Throttle,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     audit: Arc<Audit>,
@@ -110,7 +120,7 @@ pub enum ChangeError {
 impl Access {
     /// The door, with the third parties that are in the store.
     pub fn new(parts: Parts) -> Result<Self, AccessError> {
-        let Parts { store, vault, whitelist, credential_keys, credentials, clock, entropy, audit } = parts;
+        let Parts { store, vault, whitelist, credential_keys, credentials, rates, clock, entropy, audit } = parts;
         let directory = Directory::load(&*store)?;
         let nobody = authenticate::nobody(&vault, &*entropy)?;
         let verifier =
@@ -123,7 +133,7 @@ impl Access {
             refreshing: Mutex::default(),
             nobody,
             verifier: Arc::new(verifier),
-            rates: Rates::default(),
+            throttle: Throttle::new(rates),
             clock,
             entropy,
             audit,
@@ -145,19 +155,29 @@ impl Access {
             .is_some_and(|party| party.keys.iter().any(|key| key.fingerprint == *fingerprint && key.in_force(now)))
     }
 
-    /// Takes one request from the third party's rate.
-    pub fn spend(&self, permit: &Permit) -> Result<(), Refusal> {
-        let party = permit.third_party();
-        match party.requests_per_second_max {
-            Some(rate) if !self.rates.take(&party.name, rate, self.clock.now()) => Err(Refusal::RateExceeded),
-            _ => Ok(()),
-        }
+    /// Counts one request that was let in. The permit that comes back holds a place among the requests
+    /// under way, until the last copy of it is dropped.
+    pub fn enter(&self, permit: Permit) -> Result<Permit, Refusal> {
+        let share = self.throttle.enter(permit.third_party(), self.clock.now())?;
+        Ok(permit.with_place(share))
     }
 
-    /// Checks the SecurityCredential of an operator; none is one that does not exist. Failures are
-    /// counted before this returns.
-    pub async fn verify_credential(&self, operator: Option<u64>, security_credential: &str) -> CredentialVerdict {
-        self.verifier.verify(operator, security_credential).await
+    /// Counts one request that a shortcode starts. Only a third party that acts for the shortcode can
+    /// take from its rate: to all others it is a number like any other, which the core refuses.
+    pub fn start(&self, permit: &Permit, shortcode: &str) -> Result<(), Refusal> {
+        let own = permit.third_party().shortcodes.iter().any(|own| own == shortcode);
+        if own { self.throttle.start(shortcode, self.clock.now()) } else { Ok(()) }
+    }
+
+    /// Checks the SecurityCredential of an operator for a third party; no operator is one that does
+    /// not exist. Failures are counted before this returns, for the operator and for the third party.
+    pub async fn verify_credential(
+        &self,
+        permit: &Permit,
+        operator: Option<u64>,
+        security_credential: &str,
+    ) -> CredentialVerdict {
+        self.verifier.verify(&permit.third_party().name, operator, security_credential).await
     }
 
     /// The write set that sets an operator's password. Hashes for some milliseconds: not for an async
@@ -196,10 +216,12 @@ impl Access {
         self.directory.load().with_key(fingerprint).cloned()
     }
 
-    /// Puts a request that was refused at the third parties' door on the audit log.
+    /// Puts a request that was refused at the third parties' door on the audit log. The same again
+    /// within a minute is counted, not written.
     pub fn record_refusal(&self, address: IpAddr, who: &str, code: &str, reason: &str) {
-        let address = address.to_string();
-        self.audit.record("refused", &[("address", &address), ("who", who), ("code", code), ("reason", reason)]);
+        let address = address.to_canonical().to_string();
+        let same = [("address", address.as_str()), ("who", who), ("code", code)];
+        self.audit.record_often("refused", &same, &[("reason", reason)]);
     }
 
     /// The third party with this name.
@@ -241,7 +263,7 @@ impl Access {
         let _one_at_a_time = self.refreshing.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         self.directory.store(Arc::new(Directory::load(&*self.store)?));
         let directory = self.directory.load();
-        self.rates.retain(|party| directory.named(party).is_some());
+        self.throttle.retain(|party| directory.named(party).is_some());
         Ok(())
     }
 }

@@ -7,6 +7,8 @@ use std::fmt;
 struct Public(&'static str, &'static str);
 
 // protocol.md 2.1.
+const OVERLOADED: Public = Public("100000001", "The system is overload");
+const SHARE_SPENT: Public = Public("100000002", "Throttling error");
 const THROTTLED: Public = Public("100000011", "Exceed the limitation of request rate.");
 const INTERNAL: Public = Public("100000004", "Internal Server Error.");
 const PARTY_ABNORMAL: Public = Public("100000006", "SP's status is abnormal.");
@@ -47,13 +49,23 @@ pub enum Refusal {
     ServiceUnknown,
     /// More requests in a second than the third party may make.
     RateExceeded,
+    /// Too many of this source's authentications were refused lately; this one was not looked at.
+    RefusalsExceeded,
+    /// More requests in a second than a shortcode may start.
+    ShortcodeRateExceeded,
+    /// The third party has as many requests under way as are left for all others.
+    ShareSpent,
+    /// All third parties together have as many requests under way as the node takes.
+    PlacesTaken,
+    /// All third parties together make more requests in a second than the node takes.
+    NodeRateExceeded,
     /// The password on record does not open with the node's secret key.
     SecretUnreadable,
 }
 
 impl Refusal {
     /// Every one of them.
-    pub const ALL: [Refusal; 16] = [
+    pub const ALL: [Refusal; 21] = [
         Refusal::SpIdUnknown,
         Refusal::PlainDoorClosed,
         Refusal::KeyUnknown,
@@ -69,8 +81,18 @@ impl Refusal {
         Refusal::Disabled,
         Refusal::ServiceUnknown,
         Refusal::RateExceeded,
+        Refusal::RefusalsExceeded,
+        Refusal::ShortcodeRateExceeded,
+        Refusal::ShareSpent,
+        Refusal::PlacesTaken,
+        Refusal::NodeRateExceeded,
         Refusal::SecretUnreadable,
     ];
+
+    /// Whether it says that the caller is not who it claims to be.
+    pub fn is_about_identity(self) -> bool {
+        self.row().1 == NOT_AUTHENTICATED
+    }
 
     /// The private reason, as logs, metrics and the audit name it.
     pub fn reason(self) -> &'static str {
@@ -101,6 +123,11 @@ impl Refusal {
             Refusal::Disabled => ("disabled", PARTY_ABNORMAL),
             Refusal::ServiceUnknown => ("service-unknown", SERVICE_ABNORMAL),
             Refusal::RateExceeded => ("rate-exceeded", THROTTLED),
+            Refusal::RefusalsExceeded => ("refusals-exceeded", THROTTLED),
+            Refusal::ShortcodeRateExceeded => ("shortcode-rate-exceeded", SHARE_SPENT),
+            Refusal::ShareSpent => ("share-spent", SHARE_SPENT),
+            Refusal::PlacesTaken => ("places-taken", OVERLOADED),
+            Refusal::NodeRateExceeded => ("node-rate-exceeded", OVERLOADED),
             Refusal::SecretUnreadable => ("secret-unreadable", INTERNAL),
         }
     }

@@ -41,7 +41,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tokio::sync::Notify;
 
-use crate::access::{Access, Vault};
+use crate::access::{Access, Shares, Vault};
 use crate::callbacks::{Callbacks, Hosts};
 use crate::clock::{Clock, Zone};
 use crate::core::{Core, Draw};
@@ -100,6 +100,8 @@ pub struct BrokerLimits {
 pub struct Broker {
     parts: Parts,
     waiting: AtomicUsize,
+    /// Who has how many of the places among the waiting.
+    shares: Arc<Shares>,
     /// Told when the last waiting request was decided.
     settled: Notify,
 }
@@ -107,7 +109,8 @@ pub struct Broker {
 impl Broker {
     /// A broker of these parts.
     pub fn new(parts: Parts) -> Arc<Self> {
-        Arc::new(Self { parts, waiting: AtomicUsize::new(0), settled: Notify::new() })
+        let shares = Shares::new(parts.limits.waiting_max);
+        Arc::new(Self { parts, waiting: AtomicUsize::new(0), shares, settled: Notify::new() })
     }
 
     /// Takes up what an earlier run left: requests that wait for the core are dispatched, payments

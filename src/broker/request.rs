@@ -11,7 +11,9 @@ use super::accepted::{Accepted, AcceptedState, Used, accepted_key, original_plac
 use super::third_party::soap_answer;
 use super::trace::{self, LegKind};
 use super::{Answer, Broker, Refusal, Request, fingerprint};
-use crate::access::{Claim, CredentialRefusal, CredentialVerdict, NetworkKind, Permit, Sealed, Secret};
+use crate::access::{
+    self, Claim, CredentialRefusal, CredentialVerdict, NetworkKind, NoShare, Permit, Sealed, Secret, Share,
+};
 use crate::callbacks::DeliveryId;
 use crate::core::directory::Operator;
 use crate::core::{self, Channel, ConversationId, Order};
@@ -23,6 +25,8 @@ use crate::store::{CommitError, ReadError, WriteSet, decode, encode};
 
 /// The reference item with which a request names where its timeout notice goes.
 const QUEUE_TIMEOUT_URL: &str = "QueueTimeoutURL";
+/// The identifier type of an organization's shortcode (protocol.md 1.4).
+const SHORTCODE: u32 = 4;
 
 /// What the answer to an accepted request says, and what waits for it.
 struct Acknowledged {
@@ -100,8 +104,7 @@ impl Broker {
         let access = &self.parts.access;
         let address: IpAddr = request.peer.address.ip();
         let permit = access.authenticate(&claim, address, request.peer.key, need).map_err(Refusal::Access)?;
-        access.spend(&permit).map_err(Refusal::Access)?;
-        Ok(permit)
+        access.enter(permit).map_err(Refusal::Access)
     }
 
     async fn accept(
@@ -117,6 +120,9 @@ impl Broker {
         if let Some(flaw) = self.parts.core.flaw(&document.command_id, &document.parameters) {
             return Err(Refusal::Parameter(flaw));
         }
+        if let Some(shortcode) = starter(&document) {
+            self.parts.access.start(permit, shortcode).map_err(Refusal::Access)?;
+        }
         let order = self.order(request, permit, &document);
         let fingerprint = fingerprint::of_order(&order);
         if let Some(repeat) = self.repeat(&order, &fingerprint)? {
@@ -125,14 +131,17 @@ impl Broker {
         if self.parts.store.health().refusing.is_some() {
             return Err(Refusal::Internal("the store refuses".into()));
         }
-        let slot = self.waiting_slot()?;
+        let slot = self.waiting_slot(&permit.third_party().name)?;
         let accepted = self.accepted(request, permit, &document, generic, order).await?;
         let outcome = self.keep(request, &accepted, fingerprint).await;
         if matches!(&outcome, Ok(acknowledged) if acknowledged.delivery.is_some()) {
-            slot.keep();
+            let share = slot.keep();
             let broker = Arc::clone(self);
             let conversation = accepted.order.conversation.clone();
-            tokio::spawn(async move { broker.dispatch(conversation).await });
+            tokio::spawn(async move {
+                broker.dispatch(conversation).await;
+                drop(share);
+            });
         }
         outcome
     }
@@ -204,8 +213,10 @@ impl Broker {
         let operator = self.parts.core.initiator(&*self.parts.store, order).map_err(unreadable_store)?;
         let own = operator.as_ref().filter(|operator| acts_for(permit, operator));
         let credential = document.initiator.as_ref().map_or("", |initiator| &initiator.security_credential);
-        match self.parts.access.verify_credential(own.map(|operator| operator.id.value()), credential).await {
+        let own_id = own.map(|operator| operator.id.value());
+        match self.parts.access.verify_credential(permit, own_id, credential).await {
             CredentialVerdict::Verified => Ok(None),
+            CredentialVerdict::Refused(CredentialRefusal::Crowded) => Err(Refusal::Access(access::Refusal::ShareSpent)),
             // Not the sender's fault, so it must not be told 2001 and lose its id for it.
             CredentialVerdict::Refused(CredentialRefusal::Unavailable) => {
                 Err(Refusal::Overloaded("credentials cannot be checked"))
@@ -285,13 +296,19 @@ impl Broker {
         answer
     }
 
-    fn waiting_slot(self: &Arc<Self>) -> Result<WaitingSlot, Refusal> {
+    /// A place among the waiting, within the third party's share of them.
+    fn waiting_slot(self: &Arc<Self>, third_party: &str) -> Result<WaitingSlot, Refusal> {
+        let too_many = || Refusal::Overloaded("too many requests wait for the core");
+        let share = self.shares.take(third_party).map_err(|none| match none {
+            NoShare::PartyHasItsShare => Refusal::Access(access::Refusal::ShareSpent),
+            NoShare::AllTaken => too_many(),
+        })?;
         let taken = self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waiting| {
             (waiting < self.parts.limits.waiting_max).then_some(waiting + 1)
         });
         match taken {
-            Ok(_) => Ok(WaitingSlot { broker: Arc::clone(self), kept: false }),
-            Err(_) => Err(Refusal::Overloaded("too many requests wait for the core")),
+            Ok(_) => Ok(WaitingSlot { broker: Arc::clone(self), share: Some(share) }),
+            Err(_) => Err(too_many()),
         }
     }
 }
@@ -299,22 +316,31 @@ impl Broker {
 /// A place among the waiting requests; given back unless the request was accepted.
 struct WaitingSlot {
     broker: Arc<Broker>,
-    kept: bool,
+    /// The third party's share of the places; none once the request was accepted.
+    share: Option<Share>,
 }
 
 impl WaitingSlot {
-    /// The request was accepted: its dispatch gives the place back.
-    fn keep(mut self) {
-        self.kept = true;
+    /// The request was accepted: its dispatch gives the place back, and then the share is to be
+    /// dropped.
+    fn keep(mut self) -> Option<Share> {
+        self.share.take()
     }
 }
 
 impl Drop for WaitingSlot {
     fn drop(&mut self) {
-        if !self.kept {
+        if self.share.is_some() {
             self.broker.no_longer_waiting();
         }
     }
+}
+
+/// The shortcode that starts a request: whose money or balance it is about.
+fn starter(document: &RequestDocument) -> Option<&str> {
+    let party = document.primary_party.as_ref().or(document.receiver_party.as_ref());
+    let party = party.filter(|party| party.identifier_type == SHORTCODE).map(|party| party.identifier.as_str());
+    party.or(document.initiator.as_ref().and_then(|initiator| initiator.short_code.as_deref()))
 }
 
 fn response(acknowledged: &Acknowledged) -> ResponseDocument {

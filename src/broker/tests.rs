@@ -84,6 +84,7 @@ impl House {
                     cost: testing::CHEAP,
                     ..CredentialSettings::from(&settings.credentials)
                 },
+                rates: settings.rates,
                 clock: Arc::clone(&clock),
                 entropy: Arc::clone(&entropy),
                 audit: Arc::new(Audit::off(Arc::clone(&clock))),

@@ -103,6 +103,7 @@ impl Node {
             whitelist,
             credential_keys,
             credentials: (&settings.credentials).into(),
+            rates: settings.rates,
             clock: Arc::clone(&seams.clock),
             entropy: Arc::clone(&seams.entropy),
             audit: Arc::clone(&audit),
