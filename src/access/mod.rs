@@ -15,27 +15,36 @@ pub mod third_party;
 pub mod whitelist;
 
 mod authenticate;
+mod change_password;
 mod hex;
 mod identity;
 mod networks;
+mod new_password;
 mod rates;
 mod refusal;
 mod shares;
 mod sp_password;
 mod throttle;
+mod time_stamps;
 mod turns;
 mod vault;
 
 pub use authenticate::{Claim, Permit};
+pub use change_password::ChangePasswordError;
 pub use credential::{
     CredentialKeys, CredentialRefusal, CredentialSettings, CredentialVerdict, HashCost, PasswordRule, SetPasswordError,
     security_credential,
 };
 pub use identity::{IdentityError, KeyFingerprint, fingerprint};
+pub use new_password::{ChangeKeyError, new_password};
 pub use refusal::Refusal;
 pub use shares::{NoShare, Share, Shares};
 pub use sp_password::sp_password;
-pub use third_party::{AuthenticationMode, ClientKey, ThirdParty, ThirdPartyError, ToleranceSwitches};
+pub use third_party::{
+    AuthenticationMode, ChangeKey, ClientKey, PreviousPassword, SealChangeKeyError, ThirdParty, ThirdPartyError,
+    ToleranceSwitches,
+};
+pub use time_stamps::TimeStampRule;
 pub use vault::{Sealed, Secret, Vault, VaultError};
 pub use whitelist::{CallbackHost, HostRule, NamedNetwork, NetworkKind, Whitelist, WhitelistError};
 
@@ -44,7 +53,7 @@ use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::config;
 use crate::entropy::Entropy;
 use crate::store::{CommitError, ReadError, Store, WriteSet};
@@ -67,6 +76,8 @@ pub struct Parts {
     pub credentials: CredentialSettings,
     /// How often, and how much at a time.
     pub rates: config::Rates,
+    /// Seconds for which a third party's replaced password is valid beside the new one.
+    pub previous_password_seconds: u64,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -87,6 +98,10 @@ pub struct Access {
     nobody: ThirdParty,
     verifier: Arc<Verifier>,
     throttle: Throttle,
+    /// TimeStamps that count once.
+    used: time_stamps::Used,
+    previous_password_seconds: u64,
+    started: Timestamp,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     audit: Arc<Audit>,
@@ -120,7 +135,8 @@ pub enum ChangeError {
 impl Access {
     /// The door, with the third parties that are in the store.
     pub fn new(parts: Parts) -> Result<Self, AccessError> {
-        let Parts { store, vault, whitelist, credential_keys, credentials, rates, clock, entropy, audit } = parts;
+        let Parts { store, vault, whitelist, credential_keys, credentials, rates, .. } = parts;
+        let Parts { previous_password_seconds, clock, entropy, audit, .. } = parts;
         let directory = Directory::load(&*store)?;
         let nobody = authenticate::nobody(&vault, &*entropy)?;
         let verifier =
@@ -134,6 +150,9 @@ impl Access {
             nobody,
             verifier: Arc::new(verifier),
             throttle: Throttle::new(rates),
+            used: time_stamps::Used::default(),
+            previous_password_seconds,
+            started: clock.now(),
             clock,
             entropy,
             audit,
@@ -264,6 +283,7 @@ impl Access {
         self.directory.store(Arc::new(Directory::load(&*self.store)?));
         let directory = self.directory.load();
         self.throttle.retain(|party| directory.named(party).is_some());
+        self.used.retain(|party| directory.named(party).is_some());
         Ok(())
     }
 }

@@ -37,6 +37,14 @@ pub enum Refusal {
     PasswordMalformed,
     /// The spPassword is the digest of something else.
     PasswordWrong,
+    /// The timeStamp is no time in the agreed form.
+    TimeStampUnreadable,
+    /// The timeStamp is too old, or too far ahead.
+    TimeStampStale,
+    /// The timeStamp was used before, and counts once.
+    TimeStampUsed,
+    /// More timeStamps that count once are in use than are remembered.
+    TimeStampsFull,
     /// The mode needs a password, and none is on record.
     PasswordNotSet,
     /// The address is in none of the third party's networks.
@@ -65,7 +73,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every one of them.
-    pub const ALL: [Refusal; 21] = [
+    pub const ALL: [Refusal; 25] = [
         Refusal::SpIdUnknown,
         Refusal::PlainDoorClosed,
         Refusal::KeyUnknown,
@@ -75,6 +83,10 @@ impl Refusal {
         Refusal::TimeStampMissing,
         Refusal::PasswordMalformed,
         Refusal::PasswordWrong,
+        Refusal::TimeStampUnreadable,
+        Refusal::TimeStampStale,
+        Refusal::TimeStampUsed,
+        Refusal::TimeStampsFull,
         Refusal::PasswordNotSet,
         Refusal::AddressForeign,
         Refusal::AddressNotVpn,
@@ -117,6 +129,10 @@ impl Refusal {
             Refusal::TimeStampMissing => ("time-stamp-missing", NOT_AUTHENTICATED),
             Refusal::PasswordMalformed => ("password-malformed", NOT_AUTHENTICATED),
             Refusal::PasswordWrong => ("password-wrong", NOT_AUTHENTICATED),
+            Refusal::TimeStampUnreadable => ("time-stamp-unreadable", NOT_AUTHENTICATED),
+            Refusal::TimeStampStale => ("time-stamp-stale", NOT_AUTHENTICATED),
+            Refusal::TimeStampUsed => ("time-stamp-used", NOT_AUTHENTICATED),
+            Refusal::TimeStampsFull => ("time-stamps-full", SHARE_SPENT),
             Refusal::PasswordNotSet => ("password-not-set", NOT_AUTHENTICATED),
             Refusal::AddressForeign => ("address-foreign", NOT_AUTHENTICATED),
             Refusal::AddressNotVpn => ("address-not-vpn", NOT_AUTHENTICATED),

@@ -191,6 +191,7 @@ pub fn open(
         credential_keys: CredentialKeys::from_pems(&[&CREDENTIAL.key_pem, &OLD_CREDENTIAL.key_pem]).unwrap(),
         credentials,
         rates,
+        previous_password_seconds: 3600,
         clock,
         entropy: Arc::new(SeededEntropy::new(3)),
         audit: Arc::new(audit),

@@ -21,6 +21,9 @@ pub struct Settings {
     /// `[rates]`
     #[serde(default)]
     pub rates: Rates,
+    /// `[third_parties]`
+    #[serde(default)]
+    pub third_parties: ThirdParties,
     /// `[credentials]`
     pub credentials: Credentials,
     /// `[requests]`
@@ -204,6 +207,16 @@ pub struct Rates {
     pub refusals_at_once_max: u32,
 }
 
+/// `[third_parties]`: their own passwords.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ThirdParties {
+    /// Where changePassword is served.
+    pub change_password_path: String,
+    /// Seconds for which the password before is valid beside the new one.
+    pub previous_password_seconds: u64,
+}
+
 /// `[credentials]`: operators' passwords on the wire.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -364,6 +377,15 @@ impl Default for Rates {
             under_way_max: 4096,
             refusals_per_second_max: 5,
             refusals_at_once_max: 50,
+        }
+    }
+}
+
+impl Default for ThirdParties {
+    fn default() -> Self {
+        Self {
+            change_password_path: "/managementService/services/management".into(),
+            previous_password_seconds: 86_400,
         }
     }
 }

@@ -104,6 +104,7 @@ impl Node {
             credential_keys,
             credentials: (&settings.credentials).into(),
             rates: settings.rates,
+            previous_password_seconds: settings.third_parties.previous_password_seconds,
             clock: Arc::clone(&seams.clock),
             entropy: Arc::clone(&seams.entropy),
             audit: Arc::clone(&audit),
