@@ -10,6 +10,7 @@ use super::*;
 use crate::telemetry::audit;
 
 mod fairness;
+mod passwords;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const TIME: &str = "20270115080000";
