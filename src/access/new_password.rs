@@ -68,7 +68,7 @@ pub(super) fn open_new_password(text: &str, key: &Secret, vector: &Secret) -> Re
 /// Printable ASCII without spaces, so that every program can hash it, with a letter of each case, a
 /// digit and something else, as the documents' own example.
 fn is_allowed(password: &str) -> bool {
-    let has = |test: fn(&u8) -> bool| password.as_bytes().iter().any(|byte| test(byte));
+    let has = |test: fn(&u8) -> bool| password.as_bytes().iter().any(test);
     CHARACTERS.contains(&password.len())
         && password.bytes().all(|byte| byte.is_ascii_graphic())
         && has(u8::is_ascii_uppercase)
