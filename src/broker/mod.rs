@@ -47,7 +47,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tokio::sync::{Mutex, watch};
 
-use crate::access::{Access, Vault};
+use crate::access::{Access, Shares, Vault};
 use crate::callbacks::{Callbacks, Hosts};
 use crate::clock::{Clock, Zone};
 use crate::core::{Core, Cores, Draw};
@@ -108,6 +108,8 @@ pub struct BrokerLimits {
 pub struct Broker {
     parts: Parts,
     waiting: Arc<Waiting>,
+    /// Who has how many of the places among the waiting.
+    shares: Arc<Shares>,
     /// Whether the core is away.
     away: watch::Sender<Option<Away>>,
     /// Held while the maintenance switch is set.
@@ -117,9 +119,11 @@ pub struct Broker {
 impl Broker {
     /// A broker of these parts.
     pub fn new(parts: Parts) -> Arc<Self> {
+        let shares = Shares::new(parts.limits.waiting_max);
         Arc::new(Self {
             parts,
             waiting: Arc::new(Waiting::default()),
+            shares,
             away: watch::Sender::new(None),
             switching: Mutex::new(()),
         })

@@ -11,7 +11,9 @@ use super::accepted::{Accepted, AcceptedState, Used, accepted_key, original_plac
 use super::third_party::soap_answer;
 use super::trace::{self, LegKind};
 use super::{Answer, Broker, Refusal, Request, fingerprint};
-use crate::access::{Claim, CredentialRefusal, CredentialVerdict, NetworkKind, Permit, Sealed, Secret};
+use crate::access::{
+    self, Claim, CredentialRefusal, CredentialVerdict, NetworkKind, NoShare, Permit, Sealed, Secret, Share,
+};
 use crate::callbacks::DeliveryId;
 use crate::core::directory::Operator;
 use crate::core::{self, Channel, ConversationId, Order, Shortcode};
@@ -23,6 +25,8 @@ use crate::store::{CommitError, ReadError, WriteSet, decode, encode};
 
 /// The reference item with which a request names where its timeout notice goes.
 const QUEUE_TIMEOUT_URL: &str = "QueueTimeoutURL";
+/// The identifier type of an organization's shortcode (protocol.md 1.4).
+const SHORTCODE: u32 = 4;
 
 /// A message whose sender is known.
 pub(super) struct Call {
@@ -118,8 +122,7 @@ impl Broker {
         let access = &self.parts.access;
         let address: IpAddr = request.peer.address.ip();
         let permit = access.authenticate(&claim, address, request.peer.key, need).map_err(Refusal::Access)?;
-        access.spend(&permit).map_err(Refusal::Access)?;
-        Ok(permit)
+        access.enter(permit).map_err(Refusal::Access)
     }
 
     async fn accept(self: &Arc<Self>, request: &Request, call: &Call) -> Result<Acknowledged, Refusal> {
@@ -130,6 +133,9 @@ impl Broker {
         if let Some(flaw) = self.core().flaw(&document.command_id, &document.parameters) {
             return Err(Refusal::Parameter(flaw));
         }
+        if let Some(shortcode) = starter(&document) {
+            self.parts.access.start(&call.permit, shortcode).map_err(Refusal::Access)?;
+        }
         let order = self.order(request, &call.permit, &document);
         let fingerprint = fingerprint::of_order(&order, document.caller.result_url.as_deref());
         if let Some(repeat) = self.repeat(&order, &fingerprint)? {
@@ -138,7 +144,8 @@ impl Broker {
         if self.parts.store.health().refusing.is_some() {
             return Err(Refusal::Internal("the store refuses".into()));
         }
-        let place = self.waiting.place(self.parts.limits.waiting_max)?;
+        let share = self.share(&call.permit)?;
+        let place = self.waiting.place(self.parts.limits.waiting_max)?.within(share);
         let accepted = self.accepted(request, call, &document, order).await?;
         let acknowledged = self.keep(request, &accepted, fingerprint).await?;
         if acknowledged.delivery.is_some() {
@@ -214,8 +221,10 @@ impl Broker {
         let operator = self.core().initiator(&*self.parts.store, order).map_err(unreadable_store)?;
         let own = operator.as_ref().filter(|operator| acts_for(permit, operator));
         let credential = document.initiator.as_ref().map_or("", |initiator| &initiator.security_credential);
-        match self.parts.access.verify_credential(own.map(|operator| operator.id.value()), credential).await {
+        let own_id = own.map(|operator| operator.id.value());
+        match self.parts.access.verify_credential(&permit.third_party().name, own_id, credential).await {
             CredentialVerdict::Verified => Ok(Ok(own.and_then(|operator| operator.shortcode.clone()))),
+            CredentialVerdict::Refused(CredentialRefusal::Crowded) => Err(Refusal::Access(access::Refusal::ShareSpent)),
             // Not the sender's fault, so it must not be told 2001 and lose its id for it.
             CredentialVerdict::Refused(CredentialRefusal::Unavailable) => {
                 Err(Refusal::Overloaded("credentials cannot be checked"))
@@ -299,6 +308,21 @@ impl Broker {
         }
         answer
     }
+
+    /// The third party's share of the places among the waiting.
+    fn share(&self, permit: &Permit) -> Result<Share, Refusal> {
+        self.shares.take(&permit.third_party().name).map_err(|none| match none {
+            NoShare::PartyHasItsShare => Refusal::Access(access::Refusal::ShareSpent),
+            NoShare::AllTaken => Refusal::Overloaded("too many requests wait for the core"),
+        })
+    }
+}
+
+/// The shortcode that starts a request: whose money or balance it is about.
+fn starter(document: &RequestDocument) -> Option<&str> {
+    let party = document.primary_party.as_ref().or(document.receiver_party.as_ref());
+    let party = party.filter(|party| party.identifier_type == SHORTCODE).map(|party| party.identifier.as_str());
+    party.or(document.initiator.as_ref().and_then(|initiator| initiator.short_code.as_deref()))
 }
 
 fn acts_for(permit: &Permit, operator: &Operator) -> bool {

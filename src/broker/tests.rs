@@ -91,6 +91,8 @@ impl House {
                     cost: testing::CHEAP,
                     ..CredentialSettings::from(&settings.credentials)
                 },
+                rates: settings.rates,
+                previous_password_seconds: settings.third_parties.previous_password_seconds,
                 clock: Arc::clone(&clock),
                 entropy: Arc::clone(&entropy),
                 audit: Arc::new(Audit::off(Arc::clone(&clock))),

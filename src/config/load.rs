@@ -81,6 +81,17 @@ fn check(settings: &Settings) -> Result<(), String> {
         ),
         (!settings.credentials.keys.is_empty(), "credentials.keys: name at least one private key"),
         (settings.credentials.failures_max >= 1, "credentials.failures_max: must be at least 1"),
+        (
+            settings.credentials.source_failures_max >= settings.credentials.failures_max,
+            "credentials.source_failures_max: must not be below credentials.failures_max",
+        ),
+        (
+            settings.third_parties.change_password_path.starts_with('/'),
+            "third_parties.change_password_path: must begin with a slash",
+        ),
+        (settings.rates.under_way_max >= 2, "rates.under_way_max: must be at least 2, so that no one has all"),
+        (settings.rates.refusals_per_second_max >= 1, "rates.refusals_per_second_max: must be at least 1"),
+        (settings.rates.refusals_at_once_max >= 1, "rates.refusals_at_once_max: must be at least 1"),
         (settings.requests.expiry_seconds >= 1, "requests.expiry_seconds: must be at least 1"),
         (settings.requests.waiting_max >= 1, "requests.waiting_max: must be at least 1"),
         (
@@ -105,7 +116,7 @@ fn check(settings: &Settings) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Limits, Requests, SHIPPED, Store};
+    use crate::config::{Limits, Rates, Requests, SHIPPED, Store, ThirdParties};
 
     fn shipped() -> Settings {
         parse(SHIPPED, Path::new("/srv/lango")).unwrap()
@@ -115,11 +126,14 @@ mod tests {
     fn the_shipped_file_says_the_defaults() {
         let settings = shipped();
         assert_eq!(format!("{:?}", settings.limits), format!("{:?}", Limits::default()));
+        assert_eq!(settings.rates, Rates::default());
+        assert_eq!(settings.third_parties, ThirdParties::default());
         assert_eq!(format!("{:?}", settings.requests), format!("{:?}", Requests::default()));
         assert_eq!(format!("{:?}", settings.store), format!("{:?}", Store::default()));
         let bare = SHIPPED
             .lines()
             .filter(|line| !line.contains("schedule_seconds") && !line.contains("_max") && !line.starts_with("breaker"))
+            .filter(|line| !line.starts_with("source_failures_seconds"))
             .collect::<Vec<_>>()
             .join("\n");
         let bare = parse(&bare, Path::new("/srv/lango")).unwrap();

@@ -18,6 +18,12 @@ pub struct Settings {
     /// `[limits]`
     #[serde(default)]
     pub limits: Limits,
+    /// `[rates]`
+    #[serde(default)]
+    pub rates: Rates,
+    /// `[third_parties]`
+    #[serde(default)]
+    pub third_parties: ThirdParties,
     /// `[credentials]`
     pub credentials: Credentials,
     /// `[requests]`
@@ -205,6 +211,32 @@ pub struct Xml {
     pub text_bytes_max: usize,
 }
 
+/// `[rates]`: how often, and how much at a time. A third party's own rate is on its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rates {
+    /// Requests that all third parties together may make in a second; 0: any number.
+    pub node_per_second_max: u32,
+    /// Requests that one shortcode may start in a second; 0: any number.
+    pub shortcode_per_second_max: u32,
+    /// Requests of all third parties under way at a time.
+    pub under_way_max: usize,
+    /// Authentications of one source that may be refused in a second, on the average.
+    pub refusals_per_second_max: u32,
+    /// And at once, after a time of peace.
+    pub refusals_at_once_max: u32,
+}
+
+/// `[third_parties]`: their own passwords.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ThirdParties {
+    /// Where changePassword is served.
+    pub change_password_path: String,
+    /// Seconds for which the password before is valid beside the new one.
+    pub previous_password_seconds: u64,
+}
+
 /// `[credentials]`: operators' passwords on the wire.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -214,6 +246,13 @@ pub struct Credentials {
     /// `failures_max`: wrong passwords in a row that lock an operator.
     #[serde(default = "default_failures_max")]
     pub failures_max: u32,
+    /// `source_failures_max`: wrong passwords of one third party, whoever's they are, after which no
+    /// other is looked at for a while.
+    #[serde(default = "default_source_failures_max")]
+    pub source_failures_max: u32,
+    /// `source_failures_seconds`: for how long they are counted together.
+    #[serde(default = "default_source_failures_seconds")]
+    pub source_failures_seconds: u64,
     /// `password_days_max`
     #[serde(default = "default_password_days_max")]
     pub password_days_max: u32,
@@ -352,6 +391,27 @@ impl Default for Xml {
     }
 }
 
+impl Default for Rates {
+    fn default() -> Self {
+        Self {
+            node_per_second_max: 0,
+            shortcode_per_second_max: 0,
+            under_way_max: 4096,
+            refusals_per_second_max: 5,
+            refusals_at_once_max: 50,
+        }
+    }
+}
+
+impl Default for ThirdParties {
+    fn default() -> Self {
+        Self {
+            change_password_path: "/managementService/services/management".into(),
+            previous_password_seconds: 86_400,
+        }
+    }
+}
+
 impl Default for Requests {
     fn default() -> Self {
         Self { expiry_seconds: 300, waiting_max: 10_000, trace_days: 30 }
@@ -385,6 +445,14 @@ fn default_currency() -> String {
 
 fn default_failures_max() -> u32 {
     5
+}
+
+fn default_source_failures_max() -> u32 {
+    50
+}
+
+fn default_source_failures_seconds() -> u64 {
+    900
 }
 
 fn default_password_days_max() -> u32 {

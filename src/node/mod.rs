@@ -115,6 +115,8 @@ impl Node {
             whitelist,
             credential_keys,
             credentials: (&settings.credentials).into(),
+            rates: settings.rates,
+            previous_password_seconds: settings.third_parties.previous_password_seconds,
             clock: Arc::clone(&seams.clock),
             entropy: Arc::clone(&seams.entropy),
             audit: Arc::clone(&audit),

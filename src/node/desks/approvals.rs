@@ -50,7 +50,7 @@ impl NodeAdmin {
     async fn decide(&self, by: &str, event: &str, arguments: Value) -> Result<Value, String> {
         let wanted: Deciding = read(arguments)?;
         let conversation = ConversationId::parse(&wanted.conversation).map_err(in_words)?;
-        let checker = self.verified(&wanted.operator, &wanted.credential).await?;
+        let checker = self.verified(by, &wanted.operator, &wanted.credential).await?;
         let reason = wanted.reason.unwrap_or_default();
         let report = match event {
             "approval-given" => self.broker.approve(&conversation, checker).await,
@@ -69,10 +69,10 @@ impl NodeAdmin {
     }
 
     /// The operator, if the credential is its own. Whatever is wrong, the answer is the same (S6).
-    async fn verified(&self, name: &str, credential: &str) -> Result<OperatorId, String> {
+    async fn verified(&self, by: &str, name: &str, credential: &str) -> Result<OperatorId, String> {
         let operator = self.operator(name).ok();
         let id = operator.as_ref().map(|operator| operator.id.value());
-        match (self.access.verify_credential(id, credential).await, operator) {
+        match (self.access.verify_credential(by, id, credential).await, operator) {
             (CredentialVerdict::Verified, Some(operator)) => Ok(operator.id),
             _ => Err(format!("{name} is no operator, or that is not its password, or it is locked or expired")),
         }

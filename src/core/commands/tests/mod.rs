@@ -4,6 +4,7 @@ mod approvals;
 mod customer_payments;
 mod handsets;
 mod limits;
+mod matrix;
 mod model;
 mod queries;
 mod refusals;
