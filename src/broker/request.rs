@@ -5,8 +5,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use hyper::StatusCode;
-
 use super::accepted::{Accepted, AcceptedState, Used, accepted_key, original_place, used_key, waiting_key};
 use super::third_party::soap_answer;
 use super::trace::{self, LegKind};
@@ -19,6 +17,7 @@ use crate::mminterface::{
     CallerHeader, DocumentKind, GenericRequest, InitiatorFields, PartyFields, RequestDocument, ResponseDocument,
     Tolerances, write_response,
 };
+use crate::soap::Version;
 use crate::store::{CommitError, ReadError, WriteSet, decode, encode};
 
 /// The reference item with which a request names where its timeout notice goes.
@@ -34,23 +33,29 @@ struct Acknowledged {
 
 impl Broker {
     /// Answers a request to the general path.
-    pub(super) async fn generic_request(self: &Arc<Self>, request: Request) -> Answer {
-        let (permit, generic) = match self.caller(&request, NetworkKind::Vpn) {
+    pub(super) async fn generic_request(self: &Arc<Self>, mut request: Request) -> Answer {
+        let (permit, generic) = match self.caller(&mut request, NetworkKind::Vpn) {
             Ok(caller) => caller,
             Err(answer) => return *answer,
         };
         match self.accept(&request, &permit, &generic).await {
-            Ok(acknowledged) => self.acknowledge(acknowledged),
+            Ok(acknowledged) => self.acknowledge(generic.version, acknowledged),
             Err(refusal) => self.refuse(&request, &permit.third_party().name, &refusal),
         }
     }
 
     /// Steps 4 and 5: the envelope, and who calls; or the answer to one who comes no further.
-    pub(super) fn caller(&self, request: &Request, need: NetworkKind) -> Result<(Permit, GenericRequest), Box<Answer>> {
+    pub(super) fn caller(
+        &self,
+        request: &mut Request,
+        need: NetworkKind,
+    ) -> Result<(Permit, GenericRequest), Box<Answer>> {
+        let tolerances = self.tolerances(request);
+        self.bring_to_utf8(request, tolerances)?;
         let read = self
             .parts
             .interfaces
-            .read_request(&request.body, self.tolerances(request))
+            .read_request(&request.body, tolerances)
             .map_err(|failure| Box::new(self.unreadable(request, "", failure)))?;
         self.count_tolerances(&read.tolerances);
         let header = &read.value.header;
@@ -72,13 +77,8 @@ impl Broker {
     }
 
     /// Step 6: the document inside the request.
-    pub(super) fn document(
-        &self,
-        kind: DocumentKind,
-        request: &Request,
-        generic: &GenericRequest,
-    ) -> Result<RequestDocument, Refusal> {
-        let (tolerances, position) = (self.tolerances(request), generic.document_position);
+    pub(super) fn document(&self, kind: DocumentKind, generic: &GenericRequest) -> Result<RequestDocument, Refusal> {
+        let (tolerances, position) = (generic.tolerances, generic.document_position);
         let read = self.parts.interfaces.read_document(kind, &generic.document, position, tolerances);
         let read = read.map_err(Refusal::Document)?;
         self.count_tolerances(&read.tolerances);
@@ -110,7 +110,7 @@ impl Broker {
         permit: &Permit,
         generic: &GenericRequest,
     ) -> Result<Acknowledged, Refusal> {
-        let document = self.document(DocumentKind::Request, request, generic)?;
+        let document = self.document(DocumentKind::Request, generic)?;
         if !self.parts.core.command_known(&document.command_id) {
             return Err(Refusal::Command(document.command_id));
         }
@@ -127,7 +127,7 @@ impl Broker {
         }
         let slot = self.waiting_slot()?;
         let accepted = self.accepted(request, permit, &document, generic, order).await?;
-        let outcome = self.keep(request, &accepted, fingerprint).await;
+        let outcome = self.keep(request, generic.version, &accepted, fingerprint).await;
         if matches!(&outcome, Ok(acknowledged) if acknowledged.delivery.is_some()) {
             slot.keep();
             let broker = Arc::clone(self);
@@ -230,6 +230,7 @@ impl Broker {
     async fn keep(
         &self,
         request: &Request,
+        version: Version,
         accepted: &Accepted,
         fingerprint: Vec<u8>,
     ) -> Result<Acknowledged, Refusal> {
@@ -249,7 +250,7 @@ impl Broker {
         write_set.put(waiting_key(&order.conversation), Vec::new());
         let id = order.conversation.as_str();
         trace::record(&mut write_set, id, LegKind::Request, request.received, &trace::http_request(request));
-        let answer = soap_answer(StatusCode::OK, write_response(&response(&acknowledged)));
+        let answer = soap_answer(version, write_response(&response(&acknowledged), version));
         let answer = trace::http_answer(answer.status.as_u16(), &answer.headers, &answer.body);
         trace::record(&mut write_set, id, LegKind::Answer, self.parts.clock.now(), &answer);
         self.parts.callbacks.hold(&accepted.delivery);
@@ -274,10 +275,10 @@ impl Broker {
         }
     }
 
-    fn acknowledge(self: &Arc<Self>, acknowledged: Acknowledged) -> Answer {
+    fn acknowledge(self: &Arc<Self>, version: Version, acknowledged: Acknowledged) -> Answer {
         let response = response(&acknowledged);
         self.parts.metrics.answer(&response.response_code);
-        let mut answer = soap_answer(StatusCode::OK, write_response(&response));
+        let mut answer = soap_answer(version, write_response(&response, version));
         if let Some(delivery) = acknowledged.delivery {
             let callbacks = Arc::clone(&self.parts.callbacks);
             answer.written = Some(Box::new(move || callbacks.release(&delivery)));

@@ -110,6 +110,7 @@ impl House {
             interfaces: Arc::new(Interfaces::bundled().unwrap()),
             callbacks,
             special_networks: Vec::new(),
+            link_proxies: Vec::new(),
             clock,
             entropy,
             metrics: Arc::new(Metrics::new()),

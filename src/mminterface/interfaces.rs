@@ -13,7 +13,7 @@ use super::failure::{DocumentFailure, ReadFailure};
 use super::handset::{HANDSET, HandsetPayment, HandsetPaymentType};
 use super::markup::REQUEST;
 use super::query::{TransactionQuery, transaction_query};
-use super::register_url::document_by_local_names;
+use super::register_url::register_url_document;
 use super::request::{Read, generic_request, request_document};
 use super::tolerances::Tolerances;
 
@@ -45,7 +45,7 @@ const BUNDLED: [(&str, &str); 11] = [
 pub enum DocumentKind {
     /// A command, validated against its schema.
     Request,
-    /// RegisterURL, read by local names.
+    /// RegisterURL, read by local names where it does not fit the schema.
     RegisterUrl,
 }
 
@@ -84,7 +84,7 @@ impl Interfaces {
 
     /// Reads the envelope of a request, for either path.
     pub fn read_request(&self, body: &[u8], tolerances: Tolerances) -> Result<Read<GenericRequest>, ReadFailure> {
-        generic_request(&self.request.envelope(&self.limits), body, &tolerances.envelope())
+        generic_request(&self.request.envelope(&self.limits), body, tolerances)
     }
 
     /// Reads the document inside `RequestMsg`, which begins at `base` of the outer message (see
@@ -96,12 +96,15 @@ impl Interfaces {
         base: Position,
         tolerances: Tolerances,
     ) -> Result<Read<RequestDocument>, DocumentFailure> {
-        let normal = tolerances.document();
+        let request = |tolerances: Tolerances| {
+            let normal = tolerances.document();
+            request_document(&self.document, self.document_root, &self.limits, text, base, &normal)
+        };
         match kind {
-            DocumentKind::Request => {
-                request_document(&self.document, self.document_root, &self.limits, text, base, &normal)
+            DocumentKind::Request => request(tolerances),
+            DocumentKind::RegisterUrl => {
+                register_url_document(request(tolerances), &self.limits, text, base, &tolerances.document())
             }
-            DocumentKind::RegisterUrl => document_by_local_names(&self.limits, text, base, &normal),
         }
     }
 
@@ -121,7 +124,7 @@ impl Interfaces {
             .map_err(|error| ReadFailure::Fault(error.fault()))?;
         visitor.finish().ok_or_else(|| {
             let reason = "SubmitPayment/TransactionType is none of those that the gateway knows".to_owned();
-            ReadFailure::Fault(Fault { version: opened.version, code: FaultCode::Client, reason, detail: None })
+            ReadFailure::Fault(Fault::new(opened.version, FaultCode::Client, reason))
         })
     }
 

@@ -17,6 +17,7 @@ mod handset;
 mod interfaces;
 mod lenient;
 mod markup;
+mod media;
 mod query;
 mod queue_timeout;
 mod register_url;
@@ -37,6 +38,7 @@ pub use document::{Caller, CallerHeader, GenericRequest, InitiatorFields, PartyF
 pub use failure::{DocumentFailure, ReadFailure};
 pub use handset::{HandsetAnswer, HandsetPayment, HandsetPaymentType, write_handset_answer};
 pub use interfaces::{DocumentKind, Interfaces};
+pub use media::{MediaFailure, in_utf8};
 pub use query::{TransactionQuery, TransactionTrace, write_query_response};
 pub use queue_timeout::write_queue_timeout;
 pub use register_url::{ResponseType, UrlRegistration};

@@ -10,7 +10,7 @@ use super::collector::Collector;
 use super::document::{CallerHeader, GenericRequest, RequestDocument};
 use super::failure::{DocumentFailure, ReadFailure};
 use super::lenient::is_padding;
-use super::tolerances::{ENVELOPE_WHITESPACE, HEADER_WITHOUT_WRAPPER, INNER_WHITESPACE};
+use super::tolerances::{ENVELOPE_WHITESPACE, HEADER_WITHOUT_WRAPPER, INNER_WHITESPACE, Tolerances};
 
 /// Something read, and the names of the tolerances that it needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +25,9 @@ pub struct Read<T> {
 pub(super) fn generic_request(
     envelope: &EnvelopeReader<'_>,
     body: &[u8],
-    normal: &Normalization<'_>,
+    tolerances: Tolerances,
 ) -> Result<Read<GenericRequest>, ReadFailure> {
+    let normal = &tolerances.envelope();
     let mut header = HeaderVisitor::new(envelope, normal);
     let mut message = MessageVisitor { position: Position::START, document: String::new() };
     let opened =
@@ -36,6 +37,8 @@ pub(super) fn generic_request(
         document: message.document,
         document_position: message.position,
         header_range: opened.header,
+        version: opened.version,
+        tolerances,
     };
     Ok(Read { value, tolerances: normal.used() })
 }

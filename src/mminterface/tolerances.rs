@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use super::markup::REQUEST;
+use super::markup::{ENVELOPE, REQUEST};
 use crate::soap::{Mechanism, Normalization, RuleSet, Rules};
 
 /// One row of the table.
@@ -36,6 +36,14 @@ const HEADER: &str = "http://www.huawei.com.cn/schema/common/v2_1";
 /// The namespace of the request header in most samples.
 const HEADER_OSG: &str = "http://www.huawei.com/schema/osg/common/v2_1";
 
+/// Messages in other clothes than SOAP's; applied by this module before anything is read.
+pub(super) const CONTENT_TYPE: &str = "content-type";
+/// A charset that is not the bytes'; applied by this module before anything is read.
+pub(super) const CHARSET_PARAMETER: &str = "charset-parameter";
+/// RegisterURL that fits no schema; applied by this module.
+pub(super) const REGISTER_URL_FREE_FORM: &str = "register-url-free-form";
+/// Other words for what a RegisterURL wants; applied by this module.
+pub(super) const RESPONSE_TYPE_WORDS: &str = "response-type-words";
 /// White space around the values of an envelope; applied by this module, because the text of
 /// `RequestMsg` must stay as it is.
 pub(super) const ENVELOPE_WHITESPACE: &str = "envelope-whitespace";
@@ -48,6 +56,38 @@ pub(super) const HEADER_WITHOUT_WRAPPER: &str = "header-without-wrapper";
 
 /// The table.
 pub static TABLE: &[Tolerance] = &[
+    Tolerance {
+        name: CONTENT_TYPE,
+        accepts: "Content-Type application/xml, or none",
+        seen: "early Node programs; integration platforms that set no header",
+        on: true,
+        part: Part::Envelope,
+        mechanisms: &[Mechanism::Named],
+    },
+    Tolerance {
+        name: CHARSET_PARAMETER,
+        accepts: "a charset in Content-Type that the bytes are not in; the declaration decides",
+        seen: "a header copied from a sample, before texts that the program writes in an encoding of its own",
+        on: true,
+        part: Part::Envelope,
+        mechanisms: &[Mechanism::Named],
+    },
+    Tolerance {
+        name: "envelope-namespace",
+        accepts: "the envelope's namespace without its last slash",
+        seen: "a test file that was passed from hand to hand",
+        on: true,
+        part: Part::Envelope,
+        mechanisms: &[Mechanism::MapNamespace { from: "http://schemas.xmlsoap.org/soap/envelope", to: ENVELOPE }],
+    },
+    Tolerance {
+        name: "envelope-unqualified",
+        accepts: "Envelope, Header and Body in no namespace",
+        seen: "programs that write the envelope by hand",
+        on: true,
+        part: Part::Envelope,
+        mechanisms: &[Mechanism::MapNamespace { from: "", to: ENVELOPE }],
+    },
     Tolerance {
         name: "header-namespace-osg",
         accepts: "RequestSOAPHeader in http://www.huawei.com/schema/osg/common/v2_1",
@@ -95,6 +135,14 @@ pub static TABLE: &[Tolerance] = &[
         on: true,
         part: Part::Envelope,
         mechanisms: &[Mechanism::AnyNamespace { elements: &["RequestMsg"] }],
+    },
+    Tolerance {
+        name: "message-as-elements",
+        accepts: "the document as elements inside RequestMsg, where its text belongs",
+        seen: "programs that build the whole message with an XML library",
+        on: true,
+        part: Part::Envelope,
+        mechanisms: &[Mechanism::ElementsAsText],
     },
     Tolerance {
         name: "query-transcation",
@@ -209,6 +257,22 @@ pub static TABLE: &[Tolerance] = &[
         on: true,
         part: Part::Document,
         mechanisms: &[Mechanism::TrimValues],
+    },
+    Tolerance {
+        name: REGISTER_URL_FREE_FORM,
+        accepts: "a RegisterURL that lacks what the schema of requests demands; it is read by local names",
+        seen: "every RegisterURL in use: the specification's own sample has no Timestamp and empty numbers",
+        on: true,
+        part: Part::Document,
+        mechanisms: &[Mechanism::Named],
+    },
+    Tolerance {
+        name: RESPONSE_TYPE_WORDS,
+        accepts: "Complete, Cancel and Canceled for Completed and Cancelled, in any case",
+        seen: "\"complete or cancel\" in the specification's prose, and a PHP program made from it",
+        on: true,
+        part: Part::Document,
+        mechanisms: &[Mechanism::Named],
     },
 ];
 

@@ -132,6 +132,7 @@ impl Node {
             callbacks: Arc::clone(&callbacks),
             hosts: Arc::clone(&hosts),
             special_networks: settings.callbacks.special_networks.clone(),
+            link_proxies: settings.doors.link_proxies.clone(),
             clock: Arc::clone(&seams.clock),
             entropy: seams.entropy,
             metrics: Arc::clone(&metrics),

@@ -10,6 +10,7 @@ pub mod admin;
 
 mod accept;
 mod body;
+mod coding;
 mod connection;
 mod conversation;
 mod door;
