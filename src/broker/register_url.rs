@@ -3,15 +3,14 @@
 
 use std::sync::Arc;
 
-use super::request::unreadable_store;
+use super::request::{Call, unreadable_store};
 use super::third_party::soap_answer;
 use super::{Answer, Broker, Refusal, Request};
 use crate::access::{NetworkKind, Permit};
 use crate::callbacks::urls::{self, DefaultAction, Registration};
 use crate::core::{Shortcode, directory};
 use crate::mminterface::{
-    DocumentKind, GenericRequest, RequestDocument, ResponseDocument, ResponseType, Tolerances, UrlRegistration,
-    write_response,
+    DocumentKind, RequestDocument, ResponseDocument, ResponseType, UrlRegistration, write_response,
 };
 use crate::store::CommitError;
 
@@ -19,23 +18,23 @@ impl Broker {
     /// Answers a request to the path of RegisterURL.
     pub(super) async fn register_url(self: &Arc<Self>, mut request: Request) -> Answer {
         // Registering an address moves no money: an internet address of the third party's is enough.
-        let (permit, generic) = match self.caller(&mut request, NetworkKind::Internet) {
-            Ok(caller) => caller,
+        let call = match self.call(&mut request, NetworkKind::Internet) {
+            Ok(call) => call,
             Err(answer) => return *answer,
         };
-        match self.register(&permit, &generic).await {
+        match self.register(&call).await {
             Ok(()) => {
                 let response = ResponseDocument::registered();
                 self.parts.metrics.answer(&response.response_code);
-                soap_answer(generic.version, write_response(&response, generic.version))
+                soap_answer(call.message.version, write_response(&response, call.message.version))
             }
-            Err(refusal) => self.refuse(&request, &permit.third_party().name, &refusal),
+            Err(refusal) => self.refuse(&request, &call.permit.third_party().name, &refusal),
         }
     }
 
-    async fn register(&self, permit: &Permit, generic: &GenericRequest) -> Result<(), Refusal> {
-        let document = self.document(DocumentKind::RegisterUrl, generic)?;
-        let registration = self.registration_of(permit, &document, generic.tolerances)?;
+    async fn register(&self, call: &Call) -> Result<(), Refusal> {
+        let document = self.document(DocumentKind::RegisterUrl, call)?;
+        let registration = self.registration_of(call, &document)?;
         let write_set = urls::register(&*self.parts.hosts, &self.parts.special_networks, &registration)
             .map_err(|error| Refusal::Value { name: "URL", reason: error.to_string() })?;
         match self.commit(write_set).await {
@@ -54,18 +53,13 @@ impl Broker {
         }
     }
 
-    fn registration_of(
-        &self,
-        permit: &Permit,
-        document: &RequestDocument,
-        tolerances: Tolerances,
-    ) -> Result<Registration, Refusal> {
+    fn registration_of(&self, call: &Call, document: &RequestDocument) -> Result<Registration, Refusal> {
         if document.command_id != "RegisterURL" {
             return Err(Refusal::Command(document.command_id.clone()));
         }
-        let read = UrlRegistration::from_document(document, tolerances).map_err(Refusal::Document)?;
+        let read = UrlRegistration::from_document(document, call.tolerances).map_err(Refusal::Document)?;
         self.count_tolerances(&read.tolerances);
-        let wanted = read.value;
+        let (wanted, permit) = (read.value, &call.permit);
         let shortcode = self.own_shortcode(permit, &wanted.short_code)?;
         Ok(Registration {
             shortcode: shortcode.as_str().to_owned(),

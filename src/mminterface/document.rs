@@ -6,7 +6,6 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::tolerances::Tolerances;
 use crate::soap::{Position, Version};
 
 /// RequestSOAPHeader: who says that they call.
@@ -45,8 +44,6 @@ pub struct GenericRequest {
     pub header_range: Option<Range<usize>>,
     /// The version of SOAP that it came in, and that is answered in.
     pub version: Version,
-    /// What it was read with, and its document is to be read with.
-    pub tolerances: Tolerances,
 }
 
 impl GenericRequest {
@@ -184,7 +181,6 @@ mod tests {
             document_position: Position::START,
             header_range,
             version: Version::Soap11,
-            tolerances: Tolerances::default(),
         }
     }
 

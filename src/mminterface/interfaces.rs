@@ -84,7 +84,7 @@ impl Interfaces {
 
     /// Reads the envelope of a request, for either path.
     pub fn read_request(&self, body: &[u8], tolerances: Tolerances) -> Result<Read<GenericRequest>, ReadFailure> {
-        generic_request(&self.request.envelope(&self.limits), body, tolerances)
+        generic_request(&self.request.envelope(&self.limits), body, &tolerances.envelope())
     }
 
     /// Reads the document inside `RequestMsg`, which begins at `base` of the outer message (see

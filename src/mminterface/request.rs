@@ -10,7 +10,7 @@ use super::collector::Collector;
 use super::document::{CallerHeader, GenericRequest, RequestDocument};
 use super::failure::{DocumentFailure, ReadFailure};
 use super::lenient::is_padding;
-use super::tolerances::{ENVELOPE_WHITESPACE, HEADER_WITHOUT_WRAPPER, INNER_WHITESPACE, Tolerances};
+use super::tolerances::{ENVELOPE_WHITESPACE, HEADER_WITHOUT_WRAPPER, INNER_WHITESPACE};
 
 /// Something read, and the names of the tolerances that it needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,9 +25,8 @@ pub struct Read<T> {
 pub(super) fn generic_request(
     envelope: &EnvelopeReader<'_>,
     body: &[u8],
-    tolerances: Tolerances,
+    normal: &Normalization<'_>,
 ) -> Result<Read<GenericRequest>, ReadFailure> {
-    let normal = &tolerances.envelope();
     let mut header = HeaderVisitor::new(envelope, normal);
     let mut message = MessageVisitor { position: Position::START, document: String::new() };
     let opened =
@@ -38,7 +37,6 @@ pub(super) fn generic_request(
         document_position: message.position,
         header_range: opened.header,
         version: opened.version,
-        tolerances,
     };
     Ok(Read { value, tolerances: normal.used() })
 }
