@@ -19,6 +19,7 @@ mod register_url;
 mod request;
 mod retention;
 mod retry;
+mod style;
 #[cfg(test)]
 mod tests;
 mod third_party;

@@ -99,7 +99,7 @@ impl House {
         let callbacks = Callbacks::start(callbacks::Parts {
             store: Arc::clone(&store) as Arc<dyn Store>,
             transport: Arc::new(NoWay),
-            wire: SoapWire::new(Arc::clone(&vault)),
+            wire: SoapWire::new(Arc::clone(&vault), Arc::clone(&store) as Arc<dyn Store>),
             settings: &settings.callbacks,
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
@@ -251,7 +251,7 @@ async fn d4_what_expires_while_the_core_is_away_is_never_executed_and_its_sender
     let [(_, record)] = &house.store.range(&Key::of("callback").subtree(), 9).unwrap()[..] else { panic!() };
     let entry: callbacks::Entry = decode(record).unwrap();
     assert_eq!(entry.callback.kind, callbacks::Kind::Result);
-    let wire = SoapWire::new(Arc::new(Vault::from_hex(&"a5".repeat(32)).unwrap()));
+    let wire = SoapWire::new(Arc::new(Vault::from_hex(&"a5".repeat(32)).unwrap()), Arc::new(MoodyStore::default()));
     let told = callbacks::Wire::render(&*wire, entry.callback.kind, &entry.callback.payload, &[]).unwrap();
     assert!(String::from_utf8(told).unwrap().contains("<ResultCode>19</ResultCode>"));
 }

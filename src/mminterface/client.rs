@@ -183,7 +183,8 @@ mod tests {
     use super::*;
     use crate::mminterface::handset::write_handset_answer;
     use crate::mminterface::response::write_response;
-    use crate::mminterface::result::{ResultStyle, write_result};
+    use crate::mminterface::result::write_result;
+    use crate::mminterface::style::ResultStyle;
     use crate::mminterface::{Acknowledgement, CallbackKind, read_acknowledgement, read_validation_result};
     use crate::soap::Version;
 

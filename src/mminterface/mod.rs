@@ -24,12 +24,15 @@ mod register_url;
 mod request;
 mod response;
 mod result;
+mod style;
+#[cfg(test)]
+mod tests;
 pub mod tolerances;
 
 pub use acknowledgement::{
     Acknowledgement, CallbackKind, ValidationResult, is_success, read_acknowledgement, read_validation_result,
 };
-pub use c2b::{C2bPayment, C2bStyle, write_confirmation, write_validation};
+pub use c2b::{C2bPayment, write_confirmation, write_validation};
 pub use client::{
     read_handset_answer, read_response, read_result, write_acknowledgement, write_confirmation_result,
     write_handset_payment, write_request_document, write_request_envelope, write_validation_result,
@@ -44,5 +47,8 @@ pub use queue_timeout::write_queue_timeout;
 pub use register_url::{ResponseType, UrlRegistration};
 pub use request::Read;
 pub use response::{ResponseDocument, write_response};
-pub use result::{ResultDocument, ResultStyle, write_result};
+pub use result::{ResultDocument, write_result};
+pub use style::{
+    C2bEnvelope, C2bPrefix, C2bStyle, EmptyElements, ReceiverStyle, ResultStyle, StyleError, TypeElement, TypeWords,
+};
 pub use tolerances::Tolerances;

@@ -36,6 +36,8 @@ impl Admin for NodeAdmin {
                 "status" => Ok(self.status()),
                 "maintenance.on" => self.maintenance_on(arguments).await,
                 "maintenance.off" => self.maintenance_off().await,
+                "style.show" => self.style_shown(arguments),
+                "style.set" => self.style_set(arguments).await,
                 _ => match self.callback_command(name, arguments).await {
                     Some(outcome) => outcome,
                     None => Err(unknown(name)),

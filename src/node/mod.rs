@@ -8,6 +8,7 @@ mod admin;
 mod callback_desk;
 mod doors;
 mod materials;
+mod style_desk;
 mod watch;
 
 pub use doors::{Addresses, Listeners};
@@ -113,7 +114,7 @@ impl Node {
         let callbacks = Callbacks::start(callbacks::Parts {
             store: Arc::clone(&store) as Arc<dyn Store>,
             transport: Arc::clone(&transport) as Arc<dyn callbacks::Transport>,
-            wire: SoapWire::new(Arc::clone(&vault)),
+            wire: SoapWire::new(Arc::clone(&vault), Arc::clone(&store) as Arc<dyn Store>),
             settings: &settings.callbacks,
             clock: Arc::clone(&seams.clock),
             entropy: Arc::clone(&seams.entropy),

@@ -48,6 +48,7 @@ class House:
             for door, port in SHIPPED_PORTS.items():
                 text = re.sub(rf"\b{port}\b", str(self.ports[door]), text)
             if name == "lango.toml":
+                text = text.replace("link_proxies = []", 'link_proxies = ["127.0.0.1/32"]')
                 # gSOAP's WSDL reader has no client certificate to show.
                 text = text.replace("[doors.plain]\nenabled = false", "[doors.plain]\nenabled = true")
             path.write_text(text)

@@ -46,6 +46,9 @@ def description(house):
         same("the links", all(link.startswith(f"{address}?xsd=") for link in links) and links != [], True)
         for link in links:
             same(link, b"schema" in house.curl("--fail", link), True)
+    forwarded = ["--header", "X-Forwarded-Host: gate.example", "--header", "X-Forwarded-Port: 8443"]
+    wsdl = house.curl("--fail", *forwarded, house.url(f"{REQUEST_PATH}?wsdl")).decode()
+    same("behind a listed proxy", f'location="https://gate.example:8443{REQUEST_PATH}"' in wsdl, True)
     whole = Reply(house.curl("--include", house.url(f"{REQUEST_PATH}?wsdl")))
     head = Reply(house.curl("--head", house.url(f"{REQUEST_PATH}?wsdl")))
     same("HEAD", (head.status, head.body, head.headers["content-length"]), (200, b"", str(len(whole.body))))

@@ -19,6 +19,7 @@ mod layers;
 mod maintenance;
 mod payments;
 mod readme;
+mod soap_door;
 mod store_crash;
 mod store_formats;
 mod store_tools;
