@@ -9,7 +9,9 @@ use super::accepted::{Accepted, AcceptedState, Used, accepted_key, original_plac
 use super::third_party::soap_answer;
 use super::trace::{self, LegKind};
 use super::{Answer, Broker, Refusal, Request, fingerprint};
-use crate::access::{Claim, CredentialRefusal, CredentialVerdict, NetworkKind, Permit, Sealed, Secret};
+use crate::access::{
+    Claim, CredentialRefusal, CredentialVerdict, NetworkKind, Permit, Sealed, Secret, ToleranceSwitches,
+};
 use crate::callbacks::DeliveryId;
 use crate::core::directory::Operator;
 use crate::core::{self, Channel, ConversationId, Order, Shortcode};
@@ -87,11 +89,7 @@ impl Broker {
     /// anything is read.
     pub(super) fn tolerances(&self, request: &Request) -> Tolerances {
         let party = request.peer.key.and_then(|key| self.parts.access.third_party_with_key(&key));
-        let Some(party) = party else { return Tolerances::default() };
-        let switches = &party.tolerances;
-        let from = if switches.strict { Tolerances::strict() } else { Tolerances::default() };
-        let on = switches.on.iter().fold(from, |tolerances, name| tolerances.with(name));
-        switches.off.iter().fold(on, |tolerances, name| tolerances.without(name))
+        party.map_or_else(Tolerances::default, |party| switched(&party.tolerances))
     }
 
     /// Step 6: the document inside the request.
@@ -305,6 +303,13 @@ impl Broker {
         }
         answer
     }
+}
+
+/// The tolerances that are left after a third party's switches.
+pub(super) fn switched(switches: &ToleranceSwitches) -> Tolerances {
+    let from = if switches.strict { Tolerances::strict() } else { Tolerances::default() };
+    let on = switches.on.iter().fold(from, |tolerances, name| tolerances.with(name));
+    switches.off.iter().fold(on, |tolerances, name| tolerances.without(name))
 }
 
 fn acts_for(permit: &Permit, operator: &Operator) -> bool {

@@ -6,15 +6,18 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::accepted::original_place;
+use super::request::switched;
 use super::style;
 use super::trace;
-use crate::access::{Sealed, Vault};
+use crate::access::{Access, Sealed, Vault};
 use crate::callbacks::{Exchange, Kind, Wire};
 use crate::core::{Order, Report};
 use crate::mminterface::{
-    C2bPayment, ReceiverStyle, ResultDocument, write_confirmation, write_queue_timeout, write_result,
+    C2bPayment, Interfaces, ReceiverStyle, ResultDocument, Tolerances, ValidationResult, write_confirmation,
+    write_queue_timeout, write_result,
 };
 use crate::store::{self, Record, Store, Stored, WriteSet, encode};
+use crate::telemetry::metrics::Metrics;
 
 /// The result of a third party's request, as it is kept until it is delivered.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -110,16 +113,19 @@ impl ConfirmationNews {
 /// The wire of callbacks: SOAP in the form of each receiver.
 #[derive(Debug)]
 pub struct SoapWire {
-    vault: Arc<Vault>,
-    store: Arc<dyn Store>,
+    /// Opens what was sealed.
+    pub vault: Arc<Vault>,
+    /// Knows receivers' styles.
+    pub store: Arc<dyn Store>,
+    /// Knows how patiently a third party's answers are read.
+    pub access: Arc<Access>,
+    /// What answers must fit.
+    pub interfaces: Arc<Interfaces>,
+    /// Where uses of tolerances are counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl SoapWire {
-    /// The wire; the vault opens what was sealed, the store knows receivers' styles.
-    pub fn new(vault: Arc<Vault>, store: Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(Self { vault, store })
-    }
-
     fn style<'o>(&self, owners: impl IntoIterator<Item = &'o str>) -> Result<ReceiverStyle, String> {
         style::of_first(&*self.store, owners).map_err(|error| error.to_string())
     }
@@ -162,6 +168,14 @@ impl Wire for SoapWire {
         if let Ok(conversation) = conversation {
             trace::record_exchange(write_set, &conversation, exchange);
         }
+    }
+
+    fn validation_result(&self, third_party: &str, body: &[u8]) -> Option<ValidationResult> {
+        let party = self.access.third_party(third_party);
+        let tolerances = party.map_or_else(Tolerances::default, |party| switched(&party.tolerances));
+        let read = self.interfaces.read_verdict(body, tolerances)?;
+        read.tolerances.iter().for_each(|name| self.metrics.tolerance_used(name));
+        Some(read.value)
     }
 
     fn soap_action(&self, kind: Kind) -> Option<&'static str> {

@@ -8,6 +8,7 @@ use crate::soap::{
     Visitor, Wsdl,
 };
 
+use super::acknowledgement::ValidationResult;
 use super::document::{GenericRequest, RequestDocument};
 use super::failure::{DocumentFailure, ReadFailure};
 use super::handset::{HANDSET, HandsetPayment, HandsetPaymentType};
@@ -16,20 +17,19 @@ use super::query::{TransactionQuery, transaction_query};
 use super::register_url::register_url_document;
 use super::request::{Read, generic_request, request_document};
 use super::tolerances::Tolerances;
+use super::verdict::verdict;
 
 const REQUEST_WSDL: &str = "CBPInterface_Request.wsdl";
 const HANDSET_WSDL: &str = "Handset.wsdl";
 const QUERY_WSDL: &str = "QueryTransaction.wsdl";
+const C2B_WSDL: &str = "CBPInterface_C2BPaymentValidationAndConfirmation.wsdl";
 const REQUEST_XSD: &str = "CPSInterface_Request.xsd";
 
 /// The files of `wsdl/`.
 const BUNDLED: [(&str, &str); 11] = [
     (REQUEST_WSDL, include_str!("../../wsdl/CBPInterface_Request.wsdl")),
     ("CBPInterface_Result.wsdl", include_str!("../../wsdl/CBPInterface_Result.wsdl")),
-    (
-        "CBPInterface_C2BPaymentValidationAndConfirmation.wsdl",
-        include_str!("../../wsdl/CBPInterface_C2BPaymentValidationAndConfirmation.wsdl"),
-    ),
+    (C2B_WSDL, include_str!("../../wsdl/CBPInterface_C2BPaymentValidationAndConfirmation.wsdl")),
     ("parlayx_common_head_types_2_1.xsd", include_str!("../../wsdl/parlayx_common_head_types_2_1.xsd")),
     (REQUEST_XSD, include_str!("../../wsdl/CPSInterface_Request.xsd")),
     ("CPSInterface_Response.xsd", include_str!("../../wsdl/CPSInterface_Response.xsd")),
@@ -57,6 +57,8 @@ pub struct Interfaces {
     request: Description,
     query: Description,
     handset: Description,
+    /// What third parties' servers answer to ValidateC2BPayment.
+    validation: Description,
     document: Schema,
     document_root: ElementId,
 }
@@ -76,10 +78,11 @@ impl Interfaces {
         let request = Description::compile(REQUEST_WSDL, "GenericAPIRequest", &all)?;
         let query = Description::compile(QUERY_WSDL, "queryTransaction", &all)?;
         let handset = Description::compile(HANDSET_WSDL, "SubmitPayment", &all)?;
+        let validation = Description::of_answers(C2B_WSDL, "ValidateC2BPayment", &all)?;
         let document = Schema::compile(&[REQUEST_XSD], &all)?;
         let root = QName::new(REQUEST, "request");
         let document_root = declared(&document, REQUEST_XSD, &root)?;
-        Ok(Self { files: all, limits, request, query, handset, document, document_root })
+        Ok(Self { files: all, limits, request, query, handset, validation, document, document_root })
     }
 
     /// Reads the envelope of a request, for either path.
@@ -128,6 +131,11 @@ impl Interfaces {
         })
     }
 
+    /// Reads what a third party's server answers to ValidateC2BPayment; none if it holds no verdict.
+    pub fn read_verdict(&self, body: &[u8], tolerances: Tolerances) -> Option<Read<ValidationResult>> {
+        verdict(&self.validation.envelope(&self.limits), body, &tolerances.answer())
+    }
+
     /// The text of a description, by its file name.
     pub fn wsdl(&self, file: &str) -> Option<&str> {
         self.files.get(file).map(String::as_str)
@@ -152,6 +160,21 @@ impl Description {
         let headers: Vec<ElementId> =
             served.headers.iter().map(|header| declared(wsdl.schema(), file, header)).collect::<Result<_, _>>()?;
         Ok(Self { headers, body, wsdl })
+    }
+
+    /// The description of what answers the operation.
+    fn of_answers(file: &str, operation: &str, files: &BTreeMap<String, String>) -> Result<Self, Vec<SchemaError>> {
+        let wsdl = Wsdl::compile(file, files)?;
+        let Some(output) = wsdl
+            .operations()
+            .iter()
+            .find(|answered| answered.name == operation)
+            .and_then(|answered| answered.output.as_ref())
+        else {
+            return Err(vec![not_declared(file, operation)]);
+        };
+        let body = declared(wsdl.schema(), file, output)?;
+        Ok(Self { headers: Vec::new(), body, wsdl })
     }
 
     fn envelope<'s>(&'s self, limits: &'s Limits) -> EnvelopeReader<'s> {

@@ -28,6 +28,7 @@ mod style;
 #[cfg(test)]
 mod tests;
 pub mod tolerances;
+mod verdict;
 
 pub use acknowledgement::{
     Acknowledgement, CallbackKind, ValidationResult, is_success, read_acknowledgement, read_validation_result,

@@ -223,6 +223,16 @@ mod tests {
     }
 
     #[test]
+    fn every_setting_and_value_is_documented() {
+        let documentation = include_str!("../../docs/receivers.md");
+        let values = [EMPTIES.map(|(name, _)| name), TYPE_WORDS.map(|(name, _)| name), C2BS.map(|(name, _)| name)];
+        let results = RESULTS.map(|(name, _)| name);
+        for name in NAMES.iter().chain(values.as_flattened()).chain(&results) {
+            assert!(documentation.contains(&format!("`{name}`")), "docs/receivers.md lacks {name}");
+        }
+    }
+
+    #[test]
     fn all_of_c2b_is_set_at_once() {
         let mut style = ReceiverStyle::default();
         style.set("c2b", "document").unwrap();

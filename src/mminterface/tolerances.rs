@@ -29,6 +29,8 @@ enum Part {
     Envelope,
     Document,
     Both,
+    /// A server's answer to a validation.
+    Answer,
 }
 
 /// The namespace of the request header in the WSDL.
@@ -44,6 +46,8 @@ pub(super) const CHARSET_PARAMETER: &str = "charset-parameter";
 pub(super) const REGISTER_URL_FREE_FORM: &str = "register-url-free-form";
 /// Other words for what a RegisterURL wants; applied by this module.
 pub(super) const RESPONSE_TYPE_WORDS: &str = "response-type-words";
+/// A validation's answer that fits no schema; applied by this module.
+pub(super) const ANSWER_FREE_FORM: &str = "answer-free-form";
 /// White space around the values of an envelope; applied by this module, because the text of
 /// `RequestMsg` must stay as it is.
 pub(super) const ENVELOPE_WHITESPACE: &str = "envelope-whitespace";
@@ -274,6 +278,22 @@ pub static TABLE: &[Tolerance] = &[
         part: Part::Document,
         mechanisms: &[Mechanism::Named],
     },
+    Tolerance {
+        name: "answer-misspelled-id",
+        accepts: "ThirdPartyTransactionID for ThirdPartyTransID in the answer to a validation",
+        seen: "a receiver in Go",
+        on: true,
+        part: Part::Answer,
+        mechanisms: &[Mechanism::RenameElement { from: "ThirdPartyTransactionID", to: "ThirdPartyTransID" }],
+    },
+    Tolerance {
+        name: ANSWER_FREE_FORM,
+        accepts: "an answer to a validation that does not fit the schema; it is read by local names",
+        seen: "replies written by hand: in no namespace or a broken one, qualified, after white space, as HTML",
+        on: true,
+        part: Part::Answer,
+        mechanisms: &[Mechanism::Named],
+    },
 ];
 
 /// The tolerances that are on for one third party.
@@ -281,6 +301,7 @@ pub static TABLE: &[Tolerance] = &[
 pub struct Tolerances {
     envelope: RuleSet,
     document: RuleSet,
+    answer: RuleSet,
 }
 
 impl Default for Tolerances {
@@ -292,7 +313,7 @@ impl Default for Tolerances {
 impl Tolerances {
     /// None: only what the schemas allow.
     pub fn strict() -> Self {
-        Self { envelope: RULES.envelope.none(), document: RULES.document.none() }
+        Self { envelope: RULES.envelope.none(), document: RULES.document.none(), answer: RULES.answer.none() }
     }
 
     /// These and the one of this name; a name that the table does not have changes nothing.
@@ -301,6 +322,7 @@ impl Tolerances {
         Self {
             envelope: self.envelope.with(RULES.envelope.set(&[name])),
             document: self.document.with(RULES.document.set(&[name])),
+            answer: self.answer.with(RULES.answer.set(&[name])),
         }
     }
 
@@ -310,6 +332,7 @@ impl Tolerances {
         Self {
             envelope: self.envelope.without(RULES.envelope.set(&[name])),
             document: self.document.without(RULES.document.set(&[name])),
+            answer: self.answer.without(RULES.answer.set(&[name])),
         }
     }
 
@@ -327,20 +350,29 @@ impl Tolerances {
     pub(super) fn document(self) -> Normalization<'static> {
         Normalization::new(&RULES.document, self.document)
     }
+
+    /// For reading one answer to a validation.
+    pub(super) fn answer(self) -> Normalization<'static> {
+        Normalization::new(&RULES.answer, self.answer)
+    }
 }
 
 /// The table as `soap` takes it.
 struct Tables {
     envelope: Rules,
     document: Rules,
+    answer: Rules,
 }
 
-static RULES: LazyLock<Tables> =
-    LazyLock::new(|| Tables { envelope: rules(Part::Envelope), document: rules(Part::Document) });
+static RULES: LazyLock<Tables> = LazyLock::new(|| Tables {
+    envelope: rules(&[Part::Envelope, Part::Both]),
+    document: rules(&[Part::Document, Part::Both]),
+    answer: rules(&[Part::Answer]),
+});
 
-fn rules(part: Part) -> Rules {
+fn rules(parts: &[Part]) -> Rules {
     let mut rules = Rules::new();
-    for row in TABLE.iter().filter(|row| row.part == part || row.part == Part::Both) {
+    for row in TABLE.iter().filter(|row| parts.contains(&row.part)) {
         for &mechanism in row.mechanisms {
             let added = rules.add(row.name, mechanism);
             debug_assert!(added, "the table has more rows than fit into a set");

@@ -94,6 +94,7 @@ impl Node {
         let Materials {
             settings, zone, interfaces, catalogue, whitelist, vault, credential_keys, client_tls, tls, ..
         } = materials;
+        let interfaces = Arc::new(interfaces);
         let metrics = Arc::new(Metrics::new());
         let store = open_store(&settings)?;
         let audit = Arc::new(Audit::open(&settings.node.data.join(AUDIT_FILE), Arc::clone(&seams.clock))?);
@@ -114,7 +115,13 @@ impl Node {
         let callbacks = Callbacks::start(callbacks::Parts {
             store: Arc::clone(&store) as Arc<dyn Store>,
             transport: Arc::clone(&transport) as Arc<dyn callbacks::Transport>,
-            wire: SoapWire::new(Arc::clone(&vault), Arc::clone(&store) as Arc<dyn Store>),
+            wire: Arc::new(SoapWire {
+                vault: Arc::clone(&vault),
+                store: Arc::clone(&store) as Arc<dyn Store>,
+                access: Arc::clone(&access),
+                interfaces: Arc::clone(&interfaces),
+                metrics: Arc::clone(&metrics),
+            }),
             settings: &settings.callbacks,
             clock: Arc::clone(&seams.clock),
             entropy: Arc::clone(&seams.entropy),
@@ -129,7 +136,7 @@ impl Node {
             access: Arc::clone(&access),
             vault,
             core: Arc::clone(&core),
-            interfaces: Arc::new(interfaces),
+            interfaces,
             callbacks: Arc::clone(&callbacks),
             hosts: Arc::clone(&hosts),
             special_networks: settings.callbacks.special_networks.clone(),

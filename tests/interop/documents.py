@@ -16,7 +16,10 @@ def business_payment(house, conversation, amount="10.00", remark="November"):
     <ConversationID></ConversationID>
     <Remark>{escape(remark)}</Remark>
     <Parameters><Parameter><Key>Amount</Key><Value>{amount}</Value></Parameter></Parameters>
-    <ReferenceData><ReferenceItem><Key>Occasion</Key><Value>{escape(remark)}</Value></ReferenceItem></ReferenceData>
+    <ReferenceData>
+      <ReferenceItem><Key>Occasion</Key><Value>{escape(remark)}</Value></ReferenceItem>
+      <ReferenceItem><Key>QueueTimeoutURL</Key><Value>{house.demo["receiver"]["url"]}/timeout</Value></ReferenceItem>
+    </ReferenceData>
     <Timestamp>2026-11-23T10:45:12.0000521Z</Timestamp>
   </Transaction>
   <Identity>

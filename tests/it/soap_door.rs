@@ -1,8 +1,14 @@
 //! What SOAP and HTTP demand of a door, whoever comes and whatever it wants.
 
+use std::io::{Read, Write};
+
+use flate2::Compression;
+use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
 use hyper::Method;
-use hyper::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
+use hyper::header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use lango::cli::soap_client::Reply;
+use lango::store::Key;
 
 use crate::house::House;
 
@@ -118,6 +124,57 @@ async fn methods_and_media_types_are_answered_as_http_demands() {
         let reply = shop.ask(Method::POST, PATH, &headers, envelope(SOAP_11, BODY)).await.unwrap();
         assert_eq!(reply.status.as_u16(), status, "{media_type}");
     }
+    house.torn_down().await;
+}
+
+fn packed(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn unpacked(body: &[u8]) -> String {
+    let mut text = String::new();
+    MultiGzDecoder::new(body).read_to_string(&mut text).unwrap();
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_packed_request_is_unpacked_within_the_cap_and_its_answer_packed_for_who_asks() {
+    let house = House::built().await;
+    let shop = &house.stage.shop;
+    let headers = [("content-type", "text/xml"), ("content-encoding", "gzip"), ("accept-encoding", "deflate, gzip")];
+    let request = envelope(SOAP_11, BODY);
+    let reply = shop.ask(Method::POST, PATH, &headers, packed(request.as_bytes())).await.unwrap();
+    assert_eq!((reply.status.as_u16(), &reply.headers[CONTENT_ENCODING]), (200, &HeaderValue::from_static("gzip")));
+    assert!(unpacked(&reply.body).contains("<req:ResponseMsg>"));
+    let reply = shop.ask(Method::POST, PATH, &headers[..2], packed(request.as_bytes())).await.unwrap();
+    assert!(reply.headers.get(CONTENT_ENCODING).is_none() && reply.text().contains("<req:ResponseMsg>"));
+    // A megabyte is the cap: a byte more is too much, however small it was packed.
+    let reply = shop.ask(Method::POST, PATH, &headers, packed(&vec![b' '; (1 << 20) + 1])).await.unwrap();
+    assert_eq!(reply.status, 413);
+    let reply = shop.ask(Method::POST, PATH, &headers, "not packed at all").await.unwrap();
+    assert_eq!(reply.status, 400);
+    let reply = shop.ask(Method::POST, PATH, &[("content-encoding", "br")], "x").await.unwrap();
+    assert_eq!((reply.status.as_u16(), &reply.headers[ACCEPT_ENCODING]), (415, &HeaderValue::from_static("gzip")));
+    house.torn_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s5_a_secret_is_masked_whatever_encoding_it_came_in() {
+    let house = House::built().await;
+    let shop = house.shop();
+    let document = shop.pay_out("utf-16", &shop.salary()).unwrap();
+    let credential = document.initiator.as_ref().unwrap().security_credential.clone();
+    let text = format!("\u{FEFF}{}", shop.envelope(shop.claim(), &document));
+    let body: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let headers = [("content-type", "text/xml"), ("content-encoding", "gzip")];
+    let reply = house.stage.shop.ask(Method::POST, PATH, &headers, packed(&body)).await.unwrap();
+    assert!(reply.text().contains("<ResponseCode>0</ResponseCode>"), "{}", reply.text());
+    let legs = house.stage.store().range(&Key::of("leg").subtree(), 100).unwrap();
+    let kept: String = legs.iter().map(|(_, record)| String::from_utf8_lossy(&record.value).into_owned()).collect();
+    assert!(kept.contains("<SecurityCredential>****</SecurityCredential>"), "{kept}");
+    assert!(!kept.contains(&credential));
     house.torn_down().await;
 }
 

@@ -145,6 +145,8 @@ fn every_tolerance_of_the_table_is_needed_by_some_sample() {
         "document-unqualified",
         "register-url-free-form",
         "response-type-words",
+        "answer-misspelled-id",
+        "answer-free-form",
     ];
     for row in TABLE {
         let is_needed = SAMPLES

@@ -32,9 +32,6 @@ if (in_array($variant, ['soap12', 'must-understand-soap12'], true)) {
 if ($variant === 'gzip') {
     $options['compression'] = SOAP_COMPRESSION_ACCEPT | SOAP_COMPRESSION_GZIP | 6;
 }
-if ($variant === 'latin1') {
-    $options['encoding'] = 'ISO-8859-1';
-}
 
 try {
     $client = new SoapClient(environment('WSDL'), $options);
