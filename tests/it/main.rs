@@ -23,3 +23,4 @@ mod soap_door;
 mod store_crash;
 mod store_formats;
 mod store_tools;
+mod tolerances;
