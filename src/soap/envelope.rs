@@ -250,8 +250,7 @@ impl<'p> Pass<'p> {
         if self.validator.is_open() {
             let visitor = visitors.of(self.stage);
             if self.stage == Stage::Body && self.body_is_text() && self.normal.use_switch(Mechanism::ElementsAsText) {
-                let bytes_max = self.spelled.bytes_max();
-                let markup = self.spelled.start(start).ok_or_else(|| too_long(bytes_max))?;
+                let markup = self.spelled.start(start).map_err(malformed_here)?;
                 return client(self.validator.text(markup, place, visitor));
             }
             return client(self.validator.start(start, visitor));
@@ -383,11 +382,7 @@ impl<'p> Pass<'p> {
     fn text(&mut self, run: &str, place: &Place<'_>, visitors: &mut Visitors<'_>) -> Step {
         if self.validator.is_open() {
             let visitor = visitors.of(self.stage);
-            let bytes_max = self.spelled.bytes_max();
-            let run = match self.spelled.is_open() {
-                true => self.spelled.text(run).ok_or_else(|| too_long(bytes_max))?,
-                false => run,
-            };
+            let run = if self.spelled.is_open() { self.spelled.text(run).map_err(malformed_here)? } else { run };
             return client(self.validator.text(run, place, visitor));
         }
         if is_blank(run) || self.normal.use_switch(Mechanism::IgnoreStrayText) {
@@ -406,8 +401,7 @@ impl<'p> Pass<'p> {
         if self.validator.is_open() {
             let visitor = visitors.of(self.stage);
             if self.spelled.is_open() {
-                let bytes_max = self.spelled.bytes_max();
-                let markup = self.spelled.end(sent).ok_or_else(|| too_long(bytes_max))?;
+                let markup = self.spelled.end(sent).map_err(malformed_here)?;
                 return client(self.validator.text(markup, place, visitor));
             }
             return client(self.validator.end(sent, visitor));
@@ -439,9 +433,7 @@ const ROLES: [&str; 3] = [
     "http://www.w3.org/2003/05/soap-envelope/role/ultimateReceiver",
 ];
 
-/// The elements inside the body are more than the text may be.
-fn too_long(bytes_max: usize) -> (FaultCode, Problem) {
-    let reason = XmlReason::TooMuch { what: "bytes of text in an element", max: bytes_max };
+fn malformed_here(reason: XmlReason) -> (FaultCode, Problem) {
     let (expected, found) = ("well-formed XML within the limits", reason.to_string());
     (FaultCode::Client, Problem::here(ViolationKind::Malformed(reason), expected, &found))
 }

@@ -3,7 +3,7 @@
 
     tests/interop/run.py [--lango BINARY] [--tools FOLDER] [NAME ...]
 
-Prints a line for each check and ends with 1 at the first difference. With names, only those checks run.
+Prints a line for each check and ends with 1 if one differs. With names, only those checks run.
 """
 
 import argparse
@@ -33,6 +33,8 @@ FAULT = 3
 
 
 class Suite:
+    """The checks, each a method without arguments."""
+
     def __init__(self, house, tools):
         self.house, self.tools, self.number, self.results = house, Path(tools).resolve(), 0, 0
 
@@ -188,17 +190,18 @@ class Suite:
         same("the receiver's answer", "C2B00012" in refused["answer"], True)
         same("the refused payment", said.startswith("0 "), False)
 
-
     def styled(self, pay):
         """SoapServer takes payments in the specification's form, too, and without what it cannot read."""
         paybill = self.house.demo["organizations"][0]["shortcode"]
-        self.house.run_lango("style", "set", paybill, "c2b=document", "c2b.type-element=TransType", "c2b.empty-kyc=left-out")
+        settings = ["c2b=document", "c2b.type-element=TransType", "c2b.empty-kyc=left-out"]
+        self.house.run_lango("style", "set", paybill, *settings)
         receipt = re.search(r"receipt (\S+)", self.house.run_lango(*pay[:-1], "13.50", "--account", "INV 7"))[1]
         for path in ["/validation", "/confirmation"]:
             call = self.house.call(path, lambda call: call.get("TransID") == receipt and call["path"] == path)
             same("the prefix", "<c2b:C2BPayment" in call["body"] and "<soapenv:Header/>" in call["body"], True)
             same("TransType", (call["TransType"], call["status"]), ("PayBill", 200))
             same("empty elements", "<InvoiceNumber/>" in call["body"] and "<KYCValue/>" not in call["body"], True)
+
 
 def run(command, folder):
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
@@ -223,7 +226,8 @@ def main():
     parser.add_argument("names", nargs="*", help="checks to run; all without")
     arguments = parser.parse_args()
     names = arguments.names or ["curl_client", "php_client", "php_client_gzip", "php_client_soap12", "php_faults",
-                                "zeep_query", "zeep_handset", "node_client", "perl_client", "gsoap_client", "payments", "timeouts"]
+                                "zeep_query", "zeep_handset", "node_client", "perl_client", "gsoap_client", "payments",
+                                "timeouts"]
     folder = Path(tempfile.mkdtemp(prefix="lango-interop-"))
     failed = False
     try:

@@ -6,6 +6,7 @@
 
 use std::fmt::Write;
 
+use crate::soap::XmlReason;
 use crate::soap::escape::{escape_attribute, escape_text};
 use crate::soap::names::Name;
 use crate::soap::reader::Start;
@@ -27,18 +28,13 @@ impl Spelled {
         Self { open: Vec::new(), markup: String::new(), bytes: 0, bytes_max }
     }
 
-    /// The most bytes that it may become.
-    pub fn bytes_max(&self) -> usize {
-        self.bytes_max
-    }
-
     /// Whether an element is open.
     pub fn is_open(&self) -> bool {
         !self.open.is_empty()
     }
 
-    /// The start tag of an element; none if all of it gets too long.
-    pub fn start(&mut self, start: &Start<'_>) -> Option<&str> {
+    /// The start tag of an element; an error if all of it gets too long, as for what follows.
+    pub fn start(&mut self, start: &Start<'_>) -> Result<&str, XmlReason> {
         let Name { namespace, local } = start.name;
         self.markup.clear();
         // Writing to a String cannot fail.
@@ -63,22 +59,25 @@ impl Spelled {
     }
 
     /// Text inside an element.
-    pub fn text(&mut self, run: &str) -> Option<&str> {
+    pub fn text(&mut self, run: &str) -> Result<&str, XmlReason> {
         self.markup.clear();
         self.markup.push_str(&escape_text(run));
         self.counted()
     }
 
     /// The end tag of the innermost element.
-    pub fn end(&mut self, name: Name<'_>) -> Option<&str> {
+    pub fn end(&mut self, name: Name<'_>) -> Result<&str, XmlReason> {
         self.open.pop();
         self.markup.clear();
         let _ = write!(self.markup, "</{}>", name.local);
         self.counted()
     }
 
-    fn counted(&mut self) -> Option<&str> {
+    fn counted(&mut self) -> Result<&str, XmlReason> {
         self.bytes = self.bytes.saturating_add(self.markup.len());
-        (self.bytes <= self.bytes_max).then_some(self.markup.as_str())
+        if self.bytes > self.bytes_max {
+            return Err(XmlReason::TooMuch { what: "bytes of text in an element", max: self.bytes_max });
+        }
+        Ok(&self.markup)
     }
 }
