@@ -151,7 +151,7 @@ impl Verdict {
             kind: Kind::Result,
             owner: owner(&accepted),
             url,
-            payload: ResultNews::of(&accepted.order, report.clone()).to_bytes(),
+            payload: ResultNews::of(&accepted.order, report.clone(), owners(&accepted)).to_bytes(),
             captures: decision.captures.clone(),
         });
         Self { accepted, decision: Some(decision), code, reason, news }
@@ -190,7 +190,7 @@ impl Verdict {
             kind: Kind::Result,
             owner: owner(accepted),
             url: accepted.result_url.clone()?,
-            payload: ResultNews::of(&accepted.order, report).to_bytes(),
+            payload: ResultNews::of(&accepted.order, report, owners(accepted)).to_bytes(),
             captures: Vec::new(),
         })
     }
@@ -239,6 +239,13 @@ fn owner(accepted: &Accepted) -> String {
         Some(organization) => organization.as_str().to_owned(),
         None => party_log(&accepted.order.third_party),
     }
+}
+
+/// Whose style a result is sent in: the organization's if it has one, else the third party's, whose
+/// server it is.
+fn owners(accepted: &Accepted) -> Vec<String> {
+    let organization = accepted.organization.iter().map(|organization| organization.as_str().to_owned());
+    organization.chain([party_log(&accepted.order.third_party)]).collect()
 }
 
 /// A third party's own log; no shortcode looks like it.

@@ -21,6 +21,7 @@ mod register_url;
 mod request;
 mod retention;
 mod retry;
+mod style;
 #[cfg(test)]
 mod tests;
 mod third_party;
@@ -78,6 +79,8 @@ pub struct Parts {
     pub hosts: Arc<dyn Hosts>,
     /// Loopback and the like, to which callbacks may go all the same.
     pub special_networks: Vec<IpNet>,
+    /// Proxies that are believed about the address that a client used, for links in descriptions.
+    pub link_proxies: Vec<IpNet>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.

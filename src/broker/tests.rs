@@ -99,10 +99,17 @@ impl House {
             })
             .unwrap(),
         );
+        let interfaces = Arc::new(Interfaces::bundled().unwrap());
         let callbacks = Callbacks::start(callbacks::Parts {
             store: Arc::clone(&store) as Arc<dyn Store>,
             transport: Arc::new(NoWay),
-            wire: SoapWire::new(Arc::clone(&vault)),
+            wire: Arc::new(SoapWire {
+                vault: Arc::clone(&vault),
+                store: Arc::clone(&store) as Arc<dyn Store>,
+                access: Arc::clone(&access),
+                interfaces: Arc::clone(&interfaces),
+                metrics: Arc::new(Metrics::new()),
+            }),
             settings: &settings.callbacks,
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
@@ -116,9 +123,10 @@ impl House {
             access,
             vault,
             core: Arc::new(Cores::new(Editions::only(Arc::new(Catalogue::shipped().unwrap())), core_settings)),
-            interfaces: Arc::new(Interfaces::bundled().unwrap()),
+            interfaces,
             callbacks,
             special_networks: Vec::new(),
+            link_proxies: Vec::new(),
             clock,
             entropy,
             metrics: Arc::new(Metrics::new()),
@@ -253,8 +261,15 @@ async fn d4_what_expires_while_the_core_is_away_is_never_executed_and_its_sender
     let [(_, record)] = &house.store.range(&Key::of("callback").subtree(), 9).unwrap()[..] else { panic!() };
     let entry: callbacks::Entry = decode(record).unwrap();
     assert_eq!(entry.callback.kind, callbacks::Kind::Result);
-    let wire = SoapWire::new(Arc::new(Vault::from_hex(&"a5".repeat(32)).unwrap()));
-    let told = callbacks::Wire::render(&*wire, entry.callback.kind, &entry.callback.payload, &[]).unwrap();
+    let parts = &house.broker.parts;
+    let wire = SoapWire {
+        vault: Arc::clone(&parts.vault),
+        store: Arc::clone(&parts.store),
+        access: Arc::clone(&parts.access),
+        interfaces: Arc::clone(&parts.interfaces),
+        metrics: Arc::clone(&parts.metrics),
+    };
+    let told = callbacks::Wire::render(&wire, entry.callback.kind, &entry.callback.payload, &[]).unwrap();
     assert!(String::from_utf8(told).unwrap().contains("<ResultCode>19</ResultCode>"));
 }
 

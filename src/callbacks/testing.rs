@@ -85,7 +85,7 @@ impl Wire for LineWire {
         }
     }
 
-    fn validation_result(&self, body: &[u8]) -> Option<ValidationResult> {
+    fn validation_result(&self, _third_party: &str, body: &[u8]) -> Option<ValidationResult> {
         let result_code = String::from_utf8_lossy(body).strip_prefix("result ")?.to_owned();
         Some(ValidationResult { result_code, result_desc: None, third_party_trans_id: None })
     }

@@ -28,6 +28,7 @@ mod serve;
 pub mod soap_client;
 mod status;
 mod store;
+mod style;
 mod subscriber;
 mod trace;
 mod url;
@@ -95,6 +96,8 @@ enum Command {
     Trace(trace::Arguments),
     /// An organization's validation and confirmation URLs: show, set, history, ping
     Url(url::Arguments),
+    /// In which form an organization or third party gets results and payments: show, set
+    Style(style::Arguments),
     /// Keep requests instead of deciding them, while the core is worked on
     Maintenance(maintenance::Arguments),
     /// Check, copy, put back and rebuild what the node has committed
@@ -153,6 +156,7 @@ impl Cli {
             Command::Callback(arguments) => callback::run(arguments),
             Command::Trace(arguments) => trace::run(&arguments),
             Command::Url(arguments) => url::run(arguments),
+            Command::Style(arguments) => style::run(&arguments),
             Command::Maintenance(arguments) => maintenance::run(&arguments),
             Command::Store(arguments) => store::run(arguments),
         }

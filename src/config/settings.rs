@@ -68,6 +68,9 @@ pub struct Node {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Doors {
+    /// `link_proxies`: proxies whose X-Forwarded-Proto, -Host and -Port are believed, for links alone.
+    #[serde(default)]
+    pub link_proxies: Vec<IpNet>,
     /// `[doors.third_party]`
     pub third_party: ThirdPartyDoor,
     /// `[doors.handset]`

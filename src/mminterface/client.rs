@@ -189,8 +189,10 @@ mod tests {
     use super::*;
     use crate::mminterface::handset::write_handset_answer;
     use crate::mminterface::response::write_response;
-    use crate::mminterface::result::{ResultStyle, write_result};
+    use crate::mminterface::result::write_result;
+    use crate::mminterface::style::ResultStyle;
     use crate::mminterface::{Acknowledgement, CallbackKind, read_acknowledgement, read_validation_result};
+    use crate::soap::Version;
 
     #[test]
     fn a_client_reads_what_the_broker_answers() {
@@ -198,7 +200,7 @@ mod tests {
         let accepted = ResponseDocument::accepted("AG_20261123_0000626ec4aeb2ca2256", "a & b ]]> c");
         let refused = ResponseDocument::error("1002", "The CommandID is invalid.");
         for response in [registered, accepted, refused] {
-            assert_eq!(read_response(write_response(&response).as_bytes()), Some(response));
+            assert_eq!(read_response(write_response(&response, Version::Soap11).as_bytes()), Some(response));
         }
         assert_eq!(read_response(b"<html/>"), None);
     }
@@ -228,7 +230,7 @@ mod tests {
             transaction_id: Some("UKN519G2QV".into()),
             balance: Some("10.00".into()),
         };
-        assert_eq!(read_handset_answer(write_handset_answer(&answer).as_bytes()), Some(answer));
+        assert_eq!(read_handset_answer(write_handset_answer(&answer, Version::Soap11).as_bytes()), Some(answer));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::markup::{DECLARATION, ENVELOPE, ENVELOPE_BYTES, push_all, push_element, push_optional};
+use super::markup::{DECLARATION, ENVELOPE_BYTES, push_all, push_element, push_optional};
+use crate::soap::Version;
 
 /// The namespace of the handset side's messages.
 pub(super) const HANDSET: &str = "urn:lango:handset:1";
@@ -49,10 +50,11 @@ pub struct HandsetAnswer {
     pub balance: Option<String>,
 }
 
-/// Writes the whole envelope.
-pub fn write_handset_answer(answer: &HandsetAnswer) -> String {
+/// Writes the whole envelope, in the version of SOAP of the request.
+pub fn write_handset_answer(answer: &HandsetAnswer, version: Version) -> String {
+    let envelope = version.namespace();
     let mut out = String::with_capacity(ENVELOPE_BYTES + 128 + answer.result_desc.len());
-    push_all(&mut out, &[DECLARATION, r#"<soapenv:Envelope xmlns:soapenv=""#, ENVELOPE, r#""><soapenv:Body>"#]);
+    push_all(&mut out, &[DECLARATION, r#"<soapenv:Envelope xmlns:soapenv=""#, envelope, r#""><soapenv:Body>"#]);
     push_all(&mut out, &[r#"<SubmitPaymentResponse xmlns=""#, HANDSET, r#"">"#]);
     push_element(&mut out, "ResultCode", &answer.result_code);
     push_element(&mut out, "ResultDesc", &answer.result_desc);
@@ -75,7 +77,7 @@ mod tests {
             balance: None,
         };
         assert_eq!(
-            write_handset_answer(&answer),
+            write_handset_answer(&answer, Version::Soap11),
             concat!(
                 r#"<?xml version="1.0" encoding="UTF-8"?>"#,
                 r#"<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>"#,

@@ -8,28 +8,28 @@ use crate::soap::{
     Visitor, Wsdl,
 };
 
+use super::acknowledgement::ValidationResult;
 use super::document::{GenericRequest, RequestDocument};
 use super::failure::{DocumentFailure, ReadFailure};
 use super::handset::{HANDSET, HandsetParty, HandsetPayment};
 use super::markup::REQUEST;
 use super::query::{TransactionQuery, transaction_query};
-use super::register_url::document_by_local_names;
+use super::register_url::register_url_document;
 use super::request::{Read, generic_request, request_document};
 use super::tolerances::Tolerances;
+use super::verdict::verdict;
 
 const REQUEST_WSDL: &str = "CBPInterface_Request.wsdl";
 const HANDSET_WSDL: &str = "Handset.wsdl";
 const QUERY_WSDL: &str = "QueryTransaction.wsdl";
+const C2B_WSDL: &str = "CBPInterface_C2BPaymentValidationAndConfirmation.wsdl";
 const REQUEST_XSD: &str = "CPSInterface_Request.xsd";
 
 /// The files of `wsdl/`.
 const BUNDLED: [(&str, &str); 11] = [
     (REQUEST_WSDL, include_str!("../../wsdl/CBPInterface_Request.wsdl")),
     ("CBPInterface_Result.wsdl", include_str!("../../wsdl/CBPInterface_Result.wsdl")),
-    (
-        "CBPInterface_C2BPaymentValidationAndConfirmation.wsdl",
-        include_str!("../../wsdl/CBPInterface_C2BPaymentValidationAndConfirmation.wsdl"),
-    ),
+    (C2B_WSDL, include_str!("../../wsdl/CBPInterface_C2BPaymentValidationAndConfirmation.wsdl")),
     ("parlayx_common_head_types_2_1.xsd", include_str!("../../wsdl/parlayx_common_head_types_2_1.xsd")),
     (REQUEST_XSD, include_str!("../../wsdl/CPSInterface_Request.xsd")),
     ("CPSInterface_Response.xsd", include_str!("../../wsdl/CPSInterface_Response.xsd")),
@@ -45,7 +45,7 @@ const BUNDLED: [(&str, &str); 11] = [
 pub enum DocumentKind {
     /// A command, validated against its schema.
     Request,
-    /// RegisterURL, read by local names.
+    /// RegisterURL, read by local names where it does not fit the schema.
     RegisterUrl,
 }
 
@@ -57,6 +57,8 @@ pub struct Interfaces {
     request: Description,
     query: Description,
     handset: Description,
+    /// What third parties' servers answer to ValidateC2BPayment.
+    validation: Description,
     document: Schema,
     document_root: ElementId,
 }
@@ -76,10 +78,11 @@ impl Interfaces {
         let request = Description::compile(REQUEST_WSDL, "GenericAPIRequest", &all)?;
         let query = Description::compile(QUERY_WSDL, "queryTransaction", &all)?;
         let handset = Description::compile(HANDSET_WSDL, "SubmitPayment", &all)?;
+        let validation = Description::of_answers(C2B_WSDL, "ValidateC2BPayment", &all)?;
         let document = Schema::compile(&[REQUEST_XSD], &all)?;
         let root = QName::new(REQUEST, "request");
         let document_root = declared(&document, REQUEST_XSD, &root)?;
-        Ok(Self { files: all, limits, request, query, handset, document, document_root })
+        Ok(Self { files: all, limits, request, query, handset, validation, document, document_root })
     }
 
     /// Reads the envelope of a request, for either path.
@@ -96,12 +99,15 @@ impl Interfaces {
         base: Position,
         tolerances: Tolerances,
     ) -> Result<Read<RequestDocument>, DocumentFailure> {
-        let normal = tolerances.document();
+        let request = |tolerances: Tolerances| {
+            let normal = tolerances.document();
+            request_document(&self.document, self.document_root, &self.limits, text, base, &normal)
+        };
         match kind {
-            DocumentKind::Request => {
-                request_document(&self.document, self.document_root, &self.limits, text, base, &normal)
+            DocumentKind::Request => request(tolerances),
+            DocumentKind::RegisterUrl => {
+                register_url_document(request(tolerances), &self.limits, text, base, &tolerances.document())
             }
-            DocumentKind::RegisterUrl => document_by_local_names(&self.limits, text, base, &normal),
         }
     }
 
@@ -121,8 +127,13 @@ impl Interfaces {
             .map_err(|error| ReadFailure::Fault(error.fault()))?;
         visitor.finish().ok_or_else(|| {
             let reason = "SubmitPayment lacks something, or names two payers or two payees".to_owned();
-            ReadFailure::Fault(Fault { version: opened.version, code: FaultCode::Client, reason, detail: None })
+            ReadFailure::Fault(Fault::new(opened.version, FaultCode::Client, reason))
         })
+    }
+
+    /// Reads what a third party's server answers to ValidateC2BPayment; none if it holds no verdict.
+    pub fn read_verdict(&self, body: &[u8], tolerances: Tolerances) -> Option<Read<ValidationResult>> {
+        verdict(&self.validation.envelope(&self.limits), body, &tolerances.answer())
     }
 
     /// The text of a description, by its file name.
@@ -149,6 +160,21 @@ impl Description {
         let headers: Vec<ElementId> =
             served.headers.iter().map(|header| declared(wsdl.schema(), file, header)).collect::<Result<_, _>>()?;
         Ok(Self { headers, body, wsdl })
+    }
+
+    /// The description of what answers the operation.
+    fn of_answers(file: &str, operation: &str, files: &BTreeMap<String, String>) -> Result<Self, Vec<SchemaError>> {
+        let wsdl = Wsdl::compile(file, files)?;
+        let Some(output) = wsdl
+            .operations()
+            .iter()
+            .find(|answered| answered.name == operation)
+            .and_then(|answered| answered.output.as_ref())
+        else {
+            return Err(vec![not_declared(file, operation)]);
+        };
+        let body = declared(wsdl.schema(), file, output)?;
+        Ok(Self { headers: Vec::new(), body, wsdl })
     }
 
     fn envelope<'s>(&'s self, limits: &'s Limits) -> EnvelopeReader<'s> {

@@ -39,6 +39,8 @@ impl Admin for NodeAdmin {
                 "status" => return Ok(self.status()),
                 "maintenance.on" => return self.maintenance_on(arguments).await,
                 "maintenance.off" => return self.maintenance_off().await,
+                "style.show" => return self.style_shown(arguments),
+                "style.set" => return self.style_set(arguments).await,
                 _ => {}
             }
             if let Some(outcome) = self.door_desk.command(caller, name, &arguments).await {

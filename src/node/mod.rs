@@ -13,6 +13,7 @@ mod doors;
 mod expiry;
 mod materials;
 mod reload;
+mod style_desk;
 mod watch;
 
 use catalogue_files::CatalogueFiles;
@@ -105,6 +106,7 @@ impl Node {
         let Materials {
             settings, zone, interfaces, catalogue, whitelist, vault, credential_keys, client_tls, tls, ..
         } = materials;
+        let interfaces = Arc::new(interfaces);
         let metrics = Arc::new(Metrics::new());
         let store = open_store(&settings)?;
         let audit = Arc::new(Audit::open(&settings.node.data.join(AUDIT_FILE), Arc::clone(&seams.clock))?);
@@ -127,7 +129,13 @@ impl Node {
         let callbacks = Callbacks::start(callbacks::Parts {
             store: Arc::clone(&store) as Arc<dyn Store>,
             transport: Arc::clone(&transport) as Arc<dyn callbacks::Transport>,
-            wire: SoapWire::new(Arc::clone(&vault)),
+            wire: Arc::new(SoapWire {
+                vault: Arc::clone(&vault),
+                store: Arc::clone(&store) as Arc<dyn Store>,
+                access: Arc::clone(&access),
+                interfaces: Arc::clone(&interfaces),
+                metrics: Arc::clone(&metrics),
+            }),
             settings: &settings.callbacks,
             clock: Arc::clone(&seams.clock),
             entropy: Arc::clone(&seams.entropy),
@@ -142,10 +150,11 @@ impl Node {
             access: Arc::clone(&access),
             vault,
             core: Arc::clone(&core),
-            interfaces: Arc::new(interfaces),
+            interfaces,
             callbacks: Arc::clone(&callbacks),
             hosts: Arc::clone(&hosts),
             special_networks: settings.callbacks.special_networks.clone(),
+            link_proxies: settings.doors.link_proxies.clone(),
             clock: Arc::clone(&seams.clock),
             entropy: Arc::clone(&seams.entropy),
             metrics: Arc::clone(&metrics),

@@ -7,12 +7,13 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
+use hyper::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
 use hyper::{HeaderMap, Response, StatusCode};
 
 use crate::broker::{Answer, Peer, Request};
 
 use super::body::{self, BodyRefusal};
+use super::coding;
 use super::connection::Ending;
 use super::door::Inside;
 use super::pace::Pace;
@@ -98,11 +99,17 @@ impl Conversation {
             return Err(Unanswered);
         }
         let limits = &self.inside.limits;
-        let (head, body) = request.into_parts();
-        let mut reply = match body::read(body, limits.body_bytes_max, limits.body_time_max).await {
+        let (mut head, body) = request.into_parts();
+        let gzip = coding::gzip_wanted(&head.headers);
+        let body = body::read(body, limits.body_bytes_max, limits.body_time_max).await;
+        let body = body.and_then(|body| coding::unpacked(&mut head.headers, body, limits.body_bytes_max));
+        let mut reply = match body {
             Ok(body) => self.ask(self.request(head, body)).await,
             Err(refusal) => self.refuse(refusal),
         };
+        if gzip {
+            reply.body = coding::packed(&mut reply.headers, reply.body);
+        }
         reply.close |= count >= limits.requests_per_connection_max;
         self.inside.metrics.request(self.inside.name(), reply.status.as_u16(), started.elapsed());
         Ok(reply.into_response(&self.unflushed))
@@ -142,7 +149,12 @@ impl Conversation {
         self.linger.ask();
         let (status, text) = refusal.answer();
         tracing::debug!(door = self.inside.name(), peer = %self.peer.address, ?refusal, "a body was refused");
-        Reply::text(status, text)
+        let mut reply = Reply::text(status, text);
+        if refusal == BodyRefusal::UnknownCoding {
+            // RFC 7694: so that the caller knows what would do.
+            reply.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        reply
     }
 }
 

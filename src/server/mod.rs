@@ -12,6 +12,7 @@ mod accept;
 mod arrival;
 mod attendants;
 mod body;
+mod coding;
 mod connection;
 mod conversation;
 mod door;

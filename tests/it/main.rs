@@ -27,6 +27,8 @@ mod maintenance;
 mod office;
 mod payments;
 mod readme;
+mod soap_door;
 mod store_crash;
 mod store_formats;
 mod store_tools;
+mod tolerances;

@@ -134,7 +134,20 @@ fn a_tolerance_that_is_switched_off_lets_nothing_through() {
 #[test]
 fn every_tolerance_of_the_table_is_needed_by_some_sample() {
     // These have tests of their own.
-    let elsewhere = ["document-unqualified", "query-transcation", "query-namespaces"];
+    let elsewhere = [
+        "content-type",
+        "charset-parameter",
+        "envelope-namespace",
+        "envelope-unqualified",
+        "message-as-elements",
+        "query-transcation",
+        "query-namespaces",
+        "document-unqualified",
+        "register-url-free-form",
+        "response-type-words",
+        "answer-misspelled-id",
+        "answer-free-form",
+    ];
     for row in TABLE {
         let is_needed = SAMPLES
             .iter()
@@ -397,7 +410,7 @@ fn registrations_are_read_in_every_form() {
         assert_eq!(request.value.header.service_id.as_deref(), Some("107031001"));
         assert_eq!(document.value.initiator, None);
         assert_eq!(
-            UrlRegistration::from_document(&document.value),
+            UrlRegistration::from_document(&document.value, Tolerances::default()).map(|read| read.value),
             Ok(UrlRegistration {
                 short_code: "600000".into(),
                 validation_url: Some(validation_url.into()),
@@ -427,7 +440,7 @@ fn a_registration_is_refused_with_what_it_lacks() {
     for (from, to, code, description) in rows {
         assert!(REGISTER_URL.contains(from));
         let failure = read(&REGISTER_URL.replace(from, to), DocumentKind::RegisterUrl, Tolerances::default())
-            .and_then(|(_, document)| Ok(UrlRegistration::from_document(&document.value)?))
+            .and_then(|(_, document)| Ok(UrlRegistration::from_document(&document.value, Tolerances::default())?))
             .unwrap_err();
         match failure {
             ReadFailure::Refused { code: actual, description: words, .. } => {
@@ -440,16 +453,20 @@ fn a_registration_is_refused_with_what_it_lacks() {
 
 #[test]
 fn every_form_of_the_response_type_is_understood() {
-    for (sent, expected) in [
-        ("Completed", ResponseType::Completed),
-        ("complete", ResponseType::Completed),
-        ("CANCELLED", ResponseType::Cancelled),
-        ("cancel", ResponseType::Cancelled),
-        ("Cancel", ResponseType::Cancelled),
+    for (sent, expected, tolerances) in [
+        ("Completed", ResponseType::Completed, vec![]),
+        ("Cancelled", ResponseType::Cancelled, vec![]),
+        ("complete", ResponseType::Completed, vec!["response-type-words"]),
+        ("CANCELLED", ResponseType::Cancelled, vec!["response-type-words"]),
+        ("cancel", ResponseType::Cancelled, vec!["response-type-words"]),
+        ("Cancel", ResponseType::Cancelled, vec!["response-type-words"]),
     ] {
         let message = REGISTER_URL.replace("<Value>Completed</Value>", &format!("<Value>{sent}</Value>"));
         let (_, document) = read(&message, DocumentKind::RegisterUrl, Tolerances::default()).unwrap();
-        assert_eq!(UrlRegistration::from_document(&document.value).map(|url| url.response_type), Ok(expected));
+        let registration = UrlRegistration::from_document(&document.value, Tolerances::default()).unwrap();
+        assert_eq!((registration.value.response_type, registration.tolerances.clone()), (expected, tolerances));
+        let strict = UrlRegistration::from_document(&document.value, Tolerances::strict());
+        assert_eq!(strict.is_ok(), registration.tolerances.is_empty(), "{sent}");
     }
 }
 
