@@ -19,8 +19,10 @@ mod http;
 mod lane;
 pub mod listing;
 pub mod outbox;
+mod pace;
 mod ping;
 mod schedule;
+pub mod signing;
 mod transport;
 pub mod urls;
 mod validation;
@@ -46,11 +48,12 @@ pub use validation::{Unreachable, Validation, ValidationOutcome};
 pub use wire::{Acknowledgement, Exchange, ValidationResult, Wire};
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::access::Vault;
 use crate::clock::Clock;
 use crate::config;
 use crate::entropy::Entropy;
@@ -61,6 +64,7 @@ use attempt::{Counts, Courier};
 use dispatcher::Dispatcher;
 use endpoint::Endpoints;
 use schedule::Schedule;
+use signing::Signers;
 
 /// What callbacks are made of.
 #[derive(Debug)]
@@ -71,6 +75,8 @@ pub struct Parts<'a> {
     pub transport: Arc<dyn Transport>,
     /// What the documents look like.
     pub wire: Arc<dyn Wire>,
+    /// What opens the keys that sign.
+    pub vault: Arc<Vault>,
     /// `[callbacks]`
     pub settings: &'a config::Callbacks,
     /// The time.
@@ -94,7 +100,7 @@ pub struct EndpointStatus {
     pub waiting: usize,
     /// Whether more wait in the store.
     pub more: bool,
-    /// Deliveries under way.
+    /// Calls under way.
     pub in_flight: usize,
     /// Whether its breaker holds calls back.
     pub breaker_open: bool,
@@ -124,13 +130,20 @@ impl Callbacks {
             wire: parts.wire,
             clock: parts.clock,
             entropy: parts.entropy,
-            schedule: Schedule::new(&settings.schedule_seconds, settings.jitter_percent),
+            schedule: Schedule::new(
+                &settings.schedule_seconds,
+                settings.jitter_percent,
+                Duration::from_secs(settings.age_seconds_max),
+            ),
+            signers: Signers::new(parts.vault),
+            unwritten: AtomicUsize::new(0),
             answer_deadline: Duration::from_secs(settings.connect_seconds_max + settings.answer_seconds_max),
             counts: Counts::default(),
             metrics: parts.metrics,
         };
         let endpoints = Endpoints::new(settings.breaker_failures, Duration::from_secs(settings.breaker_seconds));
-        let dispatcher = Dispatcher::new(courier, endpoints, settings.endpoint_concurrency_max);
+        let dispatcher =
+            Dispatcher::new(courier, endpoints, settings.endpoint_concurrency_max, settings.endpoint_per_second_max);
         dispatcher.take_up_pending()?;
         Ok(Arc::new(Self(dispatcher)))
     }

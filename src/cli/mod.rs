@@ -20,6 +20,7 @@ mod status;
 mod store;
 mod trace;
 mod url;
+mod url_key;
 mod whitelist;
 
 use std::path::PathBuf;

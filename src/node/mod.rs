@@ -8,6 +8,7 @@ mod admin;
 mod callback_desk;
 mod doors;
 mod materials;
+mod url_desk;
 mod watch;
 
 pub use doors::{Addresses, Listeners};
@@ -114,6 +115,7 @@ impl Node {
             store: Arc::clone(&store) as Arc<dyn Store>,
             transport: Arc::clone(&transport) as Arc<dyn callbacks::Transport>,
             wire: SoapWire::new(Arc::clone(&vault)),
+            vault: Arc::clone(&vault),
             settings: &settings.callbacks,
             clock: Arc::clone(&seams.clock),
             entropy: Arc::clone(&seams.entropy),
@@ -126,14 +128,14 @@ impl Node {
         let broker = Broker::new(Parts {
             store: Arc::clone(&store) as Arc<dyn Store>,
             access: Arc::clone(&access),
-            vault,
+            vault: Arc::clone(&vault),
             core: Arc::clone(&core),
             interfaces: Arc::new(interfaces),
             callbacks: Arc::clone(&callbacks),
             hosts: Arc::clone(&hosts),
             special_networks: settings.callbacks.special_networks.clone(),
             clock: Arc::clone(&seams.clock),
-            entropy: seams.entropy,
+            entropy: Arc::clone(&seams.entropy),
             metrics: Arc::clone(&metrics),
             zone,
             limits: limits(&settings),
@@ -160,6 +162,8 @@ impl Node {
                 special_networks: settings.callbacks.special_networks.clone(),
                 transport: Arc::clone(&transport),
                 audit: Arc::clone(&audit),
+                vault: Arc::clone(&vault),
+                entropy: Arc::clone(&seams.entropy),
             },
         };
         doors.open_admin(&settings.doors.admin.socket, Arc::new(status))?;
