@@ -139,6 +139,7 @@ pub(super) fn time(at: Timestamp) -> String {
     jiff::Timestamp::from_microsecond(at.micros()).unwrap_or(jiff::Timestamp::MAX).to_string()
 }
 
+/// What a command of ours was given.
 pub(super) fn read<T: DeserializeOwned>(arguments: Value) -> Result<T, String> {
     serde_json::from_value(arguments).map_err(|error| format!("the command's arguments cannot be read: {error}"))
 }
