@@ -236,7 +236,7 @@ fn owner(accepted: &Accepted) -> String {
 }
 
 /// A third party's own log; no shortcode looks like it.
-fn party_log(third_party: &str) -> String {
+pub(super) fn party_log(third_party: &str) -> String {
     format!("party/{third_party}")
 }
 

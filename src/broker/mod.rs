@@ -8,6 +8,7 @@ mod accepted;
 mod describe;
 mod dispatch;
 mod exchange;
+mod feed;
 mod fingerprint;
 mod handset;
 mod hosts;

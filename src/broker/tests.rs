@@ -26,29 +26,20 @@ impl Transport for NoWay {
 }
 
 struct House {
-<<<<<<< HEAD
     store: Arc<FailingStore>,
-=======
-    store: Arc<MoodyStore>,
     clock: Arc<ManualClock>,
->>>>>>> main
     broker: Arc<Broker>,
 }
 
 impl House {
     fn built() -> Self {
-<<<<<<< HEAD
-        let store = Arc::new(FailingStore::default());
-        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(testing::NOW));
-=======
-        Self::on(Arc::new(MoodyStore::default()))
+        Self::on(Arc::new(FailingStore::default()))
     }
 
     /// A house on a store that another one has left.
-    fn on(store: Arc<MoodyStore>) -> Self {
+    fn on(store: Arc<FailingStore>) -> Self {
         let manual = Arc::new(ManualClock::at(testing::NOW));
         let clock: Arc<dyn Clock> = Arc::clone(&manual) as Arc<dyn Clock>;
->>>>>>> main
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
         let vault = Arc::new(Vault::from_hex(&"a5".repeat(32)).unwrap());
         let settings = config::parse(SHIPPED, std::path::Path::new("/srv/lango")).unwrap();

@@ -13,6 +13,7 @@ mod breaker;
 mod delivery;
 mod dispatcher;
 mod endpoint;
+mod feed;
 pub mod guard;
 mod holds;
 mod http;
@@ -36,6 +37,7 @@ mod tests;
 
 pub use delivery::{ATTEMPTS_KEPT_MAX, Attempt, Callback, Delivery, DeliveryId, Entry, Kind, Outcome, State};
 pub use endpoint::Endpoint;
+pub use feed::{FEED_PAGE_MAX, FeedItem, FeedPage};
 pub use guard::{Hosts, Refused};
 pub use holds::HOLD_MAX;
 pub use http::{HttpTransport, Names, SystemNames, TlsError, client_tls};
@@ -176,6 +178,12 @@ impl Callbacks {
         courier.store.commit(write_set).await?;
         self.wake(queued);
         Ok(())
+    }
+
+    /// A page of an owner's callbacks from number `from` on; at most `limit` and [`FEED_PAGE_MAX`].
+    pub fn feed(&self, owner: &str, from: u64, limit: usize) -> Result<FeedPage, ReadError> {
+        let courier = &self.0.courier;
+        feed::page(&*courier.store, &*courier.wire, owner, from, limit)
     }
 
     /// The queues as they are, by endpoint.

@@ -10,6 +10,7 @@ use crate::soap::{
 
 use super::document::{GenericRequest, RequestDocument};
 use super::failure::{DocumentFailure, ReadFailure};
+use super::feed::{FeedQuery, feed_query};
 use super::handset::{HANDSET, HandsetPayment, HandsetPaymentType};
 use super::markup::REQUEST;
 use super::query::{TransactionQuery, transaction_query};
@@ -20,10 +21,11 @@ use super::tolerances::Tolerances;
 const REQUEST_WSDL: &str = "CBPInterface_Request.wsdl";
 const HANDSET_WSDL: &str = "Handset.wsdl";
 const QUERY_WSDL: &str = "QueryTransaction.wsdl";
+const FEED_WSDL: &str = "Feed.wsdl";
 const REQUEST_XSD: &str = "CPSInterface_Request.xsd";
 
 /// The files of `wsdl/`.
-const BUNDLED: [(&str, &str); 11] = [
+const BUNDLED: [(&str, &str); 12] = [
     (REQUEST_WSDL, include_str!("../../wsdl/CBPInterface_Request.wsdl")),
     ("CBPInterface_Result.wsdl", include_str!("../../wsdl/CBPInterface_Result.wsdl")),
     (
@@ -38,6 +40,7 @@ const BUNDLED: [(&str, &str); 11] = [
     ("Management.wsdl", include_str!("../../wsdl/Management.wsdl")),
     ("QueueTimeoutNotification.wsdl", include_str!("../../wsdl/QueueTimeoutNotification.wsdl")),
     (HANDSET_WSDL, include_str!("../../wsdl/Handset.wsdl")),
+    (FEED_WSDL, include_str!("../../wsdl/Feed.wsdl")),
 ];
 
 /// What an inner document is for.
@@ -56,6 +59,7 @@ pub struct Interfaces {
     limits: Limits,
     request: Description,
     query: Description,
+    feed: Description,
     handset: Description,
     document: Schema,
     document_root: ElementId,
@@ -75,11 +79,12 @@ impl Interfaces {
         all.extend(files);
         let request = Description::compile(REQUEST_WSDL, "GenericAPIRequest", &all)?;
         let query = Description::compile(QUERY_WSDL, "queryTransaction", &all)?;
+        let feed = Description::compile(FEED_WSDL, "GetCallbacks", &all)?;
         let handset = Description::compile(HANDSET_WSDL, "SubmitPayment", &all)?;
         let document = Schema::compile(&[REQUEST_XSD], &all)?;
         let root = QName::new(REQUEST, "request");
         let document_root = declared(&document, REQUEST_XSD, &root)?;
-        Ok(Self { files: all, limits, request, query, handset, document, document_root })
+        Ok(Self { files: all, limits, request, query, feed, handset, document, document_root })
     }
 
     /// Reads the envelope of a request, for either path.
@@ -108,6 +113,11 @@ impl Interfaces {
     /// Reads queryTransaction.
     pub fn read_query(&self, body: &[u8], tolerances: Tolerances) -> Result<Read<TransactionQuery>, ReadFailure> {
         transaction_query(&self.query.envelope(&self.limits), body, &tolerances.envelope())
+    }
+
+    /// Reads GetCallbacks.
+    pub fn read_feed(&self, body: &[u8], tolerances: Tolerances) -> Result<Read<FeedQuery>, ReadFailure> {
+        feed_query(&self.feed.envelope(&self.limits), body, &tolerances.envelope())
     }
 
     /// Reads SubmitPayment. It is our own, so nothing is tolerated.

@@ -13,6 +13,7 @@ mod client;
 mod collector;
 mod document;
 mod failure;
+mod feed;
 mod handset;
 mod interfaces;
 mod lenient;
@@ -35,6 +36,7 @@ pub use client::{
 };
 pub use document::{Caller, CallerHeader, GenericRequest, InitiatorFields, PartyFields, RequestDocument};
 pub use failure::{DocumentFailure, ReadFailure};
+pub use feed::{FeedCallback, FeedPage, FeedQuery, write_feed_page};
 pub use handset::{HandsetAnswer, HandsetPayment, HandsetPaymentType, write_handset_answer};
 pub use interfaces::{DocumentKind, Interfaces};
 pub use query::{TransactionQuery, TransactionTrace, write_query_response};

@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod callback_commands;
+mod callback_feed;
 mod callback_kills;
 mod callback_shop;
 mod callback_trace;
+mod callback_validation;
 mod command_line;
 mod demonstration;
 mod descriptions;
