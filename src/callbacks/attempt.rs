@@ -290,6 +290,9 @@ impl Courier {
         };
         counter.fetch_add(1, Ordering::Relaxed);
         self.metrics.callback(after.kind.name(), last.outcome.name());
+        if condition(last.outcome) != Condition::Unknown {
+            self.metrics.endpoint_called(after.endpoint.as_str(), last.outcome.name());
+        }
         if matches!(after.state, State::Dead { .. }) {
             self.metrics.callback_dead(after.kind.name());
         }

@@ -185,7 +185,7 @@ fn hold(rows: Vec<Vec<&'static str>>, names: usize, plays: Vec<(&str, Came)>) {
     }
 }
 
-async fn play_all<'n>(kind: Kind, wire: Arc<dyn Wire>, rows: Vec<(&'n str, Place)>) -> Vec<(&'n str, Came)> {
+async fn play_all(kind: Kind, wire: Arc<dyn Wire>, rows: Vec<(&str, Place)>) -> Vec<(&str, Came)> {
     let pki = Pki::new();
     let plays = rows.into_iter().map(|(name, place)| {
         let (pki, wire) = (&pki, Arc::clone(&wire));
