@@ -250,10 +250,12 @@ impl Courier {
         mut stop: watch::Receiver<bool>,
     ) -> Landing {
         let mut pause = COMMIT_PAUSE_MIN;
-        let mut waiting = None;
+        let (mut waiting, mut with_legs) = (None, true);
         loop {
             let (mut write_set, next) = outbox::settle(&before.delivery, before.version, after);
-            write_set.extend(legs.clone());
+            if with_legs {
+                write_set.extend(legs.clone());
+            }
             match self.store.commit(write_set).await {
                 Ok(_) => {
                     if after.attempts_made > before.delivery.attempts_made {
@@ -269,6 +271,12 @@ impl Courier {
                         id: after.id.clone(),
                         endpoint: after.endpoint.clone(),
                     });
+                }
+                // What went over the wire is worth less than that it did.
+                Err(CommitError::TooLarge { .. }) if with_legs => {
+                    warn!(delivery = %after.id, "the messages of an attempt are too large to be kept");
+                    with_legs = false;
+                    continue;
                 }
                 Err(error) => error!(delivery = %after.id, %error, "an attempt could not be written down"),
             }

@@ -349,6 +349,15 @@ async fn what_cannot_be_recorded_is_not_sent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn messages_too_large_to_be_kept_do_not_hold_up_what_came_of_them() {
+    let node = Node::start(well());
+    let queued = node.commit(A, "paid", node.draw()).await;
+    node.store.will_fail([CommitError::TooLarge { bytes: 9, max: 8 }]);
+    node.callbacks.wake(queued.clone());
+    assert!(matches!(node.attempted(&queued.id, 1).await.state, State::Delivered { .. }));
+}
+
+#[tokio::test(start_paused = true)]
 async fn d2_a_crash_between_the_answer_and_its_record_sends_the_same_id_again() {
     let store = Arc::<FailingStore>::default();
     let script = well();
