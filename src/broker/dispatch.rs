@@ -249,7 +249,7 @@ fn owners(accepted: &Accepted) -> Vec<String> {
 }
 
 /// A third party's own log; no shortcode looks like it.
-fn party_log(third_party: &str) -> String {
+pub(super) fn party_log(third_party: &str) -> String {
     format!("party/{third_party}")
 }
 

@@ -9,7 +9,7 @@ use super::describe::Description;
 use super::payment::{NotPaid, Told};
 use super::third_party::{method_not_allowed, not_found, options, soap_answer};
 use super::{Answer, Broker, Request, Service};
-use crate::core::{self, ConversationId, CustomerPayment, ResultCode};
+use crate::core::{self, ConversationId, CustomerPayment, RECEIVER_CODE, ResultCode};
 use crate::mminterface::{HandsetAnswer, HandsetParty, HandsetPayment, Tolerances, write_handset_answer};
 use crate::soap::Version;
 
@@ -82,11 +82,13 @@ fn party(named: HandsetParty) -> core::HandsetParty {
 
 fn outcome(told: &Told) -> HandsetAnswer {
     let parameters = told.report.rendered(&told.captured);
+    let parameter = |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     HandsetAnswer {
         result_code: told.report.code.to_string(),
         result_desc: told.report.description.clone(),
         transaction_id: Some(told.report.receipt.to_string()),
-        balance: parameters.into_iter().find(|(key, _)| key == "Balance").map(|(_, balance)| balance),
+        balance: parameter("Balance"),
+        receiver_code: parameter(RECEIVER_CODE),
     }
 }
 
@@ -99,5 +101,5 @@ fn no_outcome(error: &NotPaid) -> HandsetAnswer {
             (ResultCode::Internal.as_str(), ResultCode::Internal.text().to_owned())
         }
     };
-    HandsetAnswer { result_code: code.to_owned(), result_desc: text, transaction_id: None, balance: None }
+    HandsetAnswer { result_code: code.to_owned(), result_desc: text, ..HandsetAnswer::default() }
 }

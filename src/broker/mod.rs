@@ -9,6 +9,7 @@ mod approval;
 mod describe;
 mod dispatch;
 mod exchange;
+mod feed;
 mod fingerprint;
 mod handset;
 mod hosts;

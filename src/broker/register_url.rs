@@ -71,6 +71,7 @@ impl Broker {
             },
             third_party: permit.third_party().name.clone(),
             registered_at: self.parts.clock.now(),
+            removed_at: None,
         })
     }
 

@@ -1,7 +1,5 @@
 //! The broker over a store that has bad days: what was accepted is decided all the same.
 
-use std::sync::Mutex;
-
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
@@ -14,43 +12,9 @@ use crate::config::{self, SHIPPED};
 use crate::core::catalogue::editions::Editions;
 use crate::core::{Catalogue, Channel, ConversationId, CoreSettings, Order};
 use crate::entropy::SeededEntropy;
-use crate::store::memory::MemoryStore;
-use crate::store::{CommitError, Health, Key, KeyRange, Pending, Read, Record, WriteSet, decode, encode};
+use crate::store::testing::FailingStore;
+use crate::store::{CommitError, Key, Read, WriteSet, decode, encode};
 use crate::telemetry::audit::Audit;
-
-/// A store in memory whose next commits fail as told, the last first.
-#[derive(Debug, Default)]
-struct MoodyStore {
-    inner: MemoryStore,
-    failures: Mutex<Vec<CommitError>>,
-}
-
-impl Read for MoodyStore {
-    fn record(&self, key: &Key) -> Result<Option<Record>, ReadError> {
-        self.inner.record(key)
-    }
-
-    fn counter(&self, key: &Key) -> Result<i64, ReadError> {
-        self.inner.counter(key)
-    }
-
-    fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, ReadError> {
-        self.inner.range(range, limit)
-    }
-}
-
-impl Store for MoodyStore {
-    fn commit(&self, write_set: WriteSet) -> Pending {
-        match self.failures.lock().unwrap().pop() {
-            Some(error) => async { Err(error) }.boxed(),
-            None => self.inner.commit(write_set),
-        }
-    }
-
-    fn health(&self) -> Health {
-        self.inner.health()
-    }
-}
 
 /// Reaches nobody.
 #[derive(Debug)]
@@ -63,18 +27,18 @@ impl Transport for NoWay {
 }
 
 struct House {
-    store: Arc<MoodyStore>,
+    store: Arc<FailingStore>,
     clock: Arc<ManualClock>,
     broker: Arc<Broker>,
 }
 
 impl House {
     fn built() -> Self {
-        Self::on(Arc::new(MoodyStore::default()))
+        Self::on(Arc::new(FailingStore::default()))
     }
 
     /// A house on a store that another one has left.
-    fn on(store: Arc<MoodyStore>) -> Self {
+    fn on(store: Arc<FailingStore>) -> Self {
         let manual = Arc::new(ManualClock::at(testing::NOW));
         let clock: Arc<dyn Clock> = Arc::clone(&manual) as Arc<dyn Clock>;
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
@@ -110,6 +74,7 @@ impl House {
                 interfaces: Arc::clone(&interfaces),
                 metrics: Arc::new(Metrics::new()),
             }),
+            vault: Arc::clone(&vault),
             settings: &settings.callbacks,
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
@@ -168,7 +133,7 @@ impl House {
     }
 
     fn will_fail(&self, errors: impl IntoIterator<Item = CommitError>) {
-        self.store.failures.lock().unwrap().extend(errors);
+        self.store.will_fail(errors);
     }
 
     fn state(&self, conversation: &ConversationId) -> AcceptedState {

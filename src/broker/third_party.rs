@@ -36,6 +36,7 @@ impl Broker {
             (&Method::POST, Description::Request) => self.generic_request(request).await,
             (&Method::POST, Description::RegisterUrl) => self.register_url(request).await,
             (&Method::POST, Description::QueryTransaction) => self.query_transaction(request),
+            (&Method::POST, Description::Feed) => self.feed(request),
             (&Method::OPTIONS, _) => options(),
             _ => method_not_allowed(),
         }

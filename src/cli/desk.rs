@@ -101,21 +101,24 @@ pub(super) fn since(text: &str) -> Result<Timestamp> {
     if let Ok(moment) = text.parse::<jiff::Timestamp>() {
         return Ok(Timestamp::from_micros(moment.as_microsecond()));
     }
-    let ago = text.char_indices().last().and_then(|(at, unit)| {
-        let count: u64 = text.get(..at)?.parse().ok()?;
-        let seconds = match unit {
-            's' => 1,
-            'm' => 60,
-            'h' => 3600,
-            'd' => 86_400,
-            _ => return None,
-        };
-        count.checked_mul(seconds)
-    });
-    match ago {
+    match seconds(text) {
         Some(seconds) => Ok(SystemClock.now().minus(Duration::from_secs(seconds))),
         None => bail!("\"{text}\" is no time; write 90m, 36h, 7d or 2026-11-23T10:00:00Z"),
     }
+}
+
+/// A span of time as somebody types it, such as `90m`, `36h` or `7d`, in seconds.
+pub(super) fn seconds(text: &str) -> Option<u64> {
+    let (at, unit) = text.char_indices().last()?;
+    let count: u64 = text.get(..at)?.parse().ok()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    count.checked_mul(seconds)
 }
 
 /// Prints an answer for programs.

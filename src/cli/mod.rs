@@ -32,6 +32,7 @@ mod style;
 mod subscriber;
 mod trace;
 mod url;
+mod url_key;
 mod whitelist;
 
 use std::path::PathBuf;

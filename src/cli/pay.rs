@@ -84,6 +84,9 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     if let Some(receipt) = &answer.transaction_id {
         println!("receipt {receipt}");
     }
+    if let Some(code) = &answer.receiver_code {
+        println!("the receiver's code {code}");
+    }
     if let Some(balance) = &answer.balance {
         println!("balance {balance}");
     }

@@ -321,6 +321,12 @@ pub struct Callbacks {
     /// `endpoint_concurrency_max`
     #[serde(default = "default_endpoint_concurrency_max")]
     pub endpoint_concurrency_max: usize,
+    /// `endpoint_per_second_max`
+    #[serde(default = "default_endpoint_per_second_max")]
+    pub endpoint_per_second_max: u32,
+    /// `age_seconds_max`: how long after its commit a callback is still tried again.
+    #[serde(default = "default_age_seconds_max")]
+    pub age_seconds_max: u64,
     /// `breaker_failures`
     #[serde(default = "default_breaker_failures")]
     pub breaker_failures: u32,
@@ -493,6 +499,14 @@ fn default_jitter_percent() -> u8 {
 
 fn default_endpoint_concurrency_max() -> usize {
     8
+}
+
+fn default_endpoint_per_second_max() -> u32 {
+    5000
+}
+
+fn default_age_seconds_max() -> u64 {
+    604_800
 }
 
 fn default_breaker_failures() -> u32 {

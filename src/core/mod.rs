@@ -44,7 +44,7 @@ pub use ids::{ConversationId, Draw, IdError, Msisdn, OperatorId, Shortcode};
 pub use money::Amount;
 pub use order::{CancelReason, Credential, CustomerPayment, HandsetParty, Initiator, Order, Party};
 pub use receipt::Receipt;
-pub use report::{Report, ReportValue};
+pub use report::{RECEIVER_CODE, Report, ReportValue};
 pub use transaction::{Outcome, State, Transaction};
 
 use crate::clock::{Timestamp, Zone};

@@ -181,6 +181,7 @@ pub fn read_handset_answer(body: &[u8]) -> Option<HandsetAnswer> {
         result_desc: owned("ResultDesc").unwrap_or_default(),
         transaction_id: owned("TransactionID"),
         balance: owned("Balance"),
+        receiver_code: owned("ReceiverCode"),
     })
 }
 
@@ -229,6 +230,7 @@ mod tests {
             result_desc: "done".into(),
             transaction_id: Some("UKN519G2QV".into()),
             balance: Some("10.00".into()),
+            receiver_code: Some("-1".into()),
         };
         assert_eq!(read_handset_answer(write_handset_answer(&answer, Version::Soap11).as_bytes()), Some(answer));
     }

@@ -48,6 +48,8 @@ pub struct HandsetAnswer {
     pub transaction_id: Option<String>,
     /// What the payer has left.
     pub balance: Option<String>,
+    /// The payee's own code for why it does not want the payment, such as `C2B00012`.
+    pub receiver_code: Option<String>,
 }
 
 /// Writes the whole envelope, in the version of SOAP of the request.
@@ -60,6 +62,7 @@ pub fn write_handset_answer(answer: &HandsetAnswer, version: Version) -> String 
     push_element(&mut out, "ResultDesc", &answer.result_desc);
     push_optional(&mut out, "TransactionID", answer.transaction_id.as_deref());
     push_optional(&mut out, "Balance", answer.balance.as_deref());
+    push_optional(&mut out, "ReceiverCode", answer.receiver_code.as_deref());
     out.push_str("</SubmitPaymentResponse></soapenv:Body></soapenv:Envelope>");
     out
 }
@@ -75,6 +78,7 @@ mod tests {
             result_desc: "The balance is insufficient for the transaction.".into(),
             transaction_id: Some("UKN519G2QV".into()),
             balance: None,
+            receiver_code: Some("C2B<12".into()),
         };
         assert_eq!(
             write_handset_answer(&answer, Version::Soap11),
@@ -83,7 +87,8 @@ mod tests {
                 r#"<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>"#,
                 r#"<SubmitPaymentResponse xmlns="urn:lango:handset:1"><ResultCode>1</ResultCode>"#,
                 "<ResultDesc>The balance is insufficient for the transaction.</ResultDesc>",
-                "<TransactionID>UKN519G2QV</TransactionID></SubmitPaymentResponse></soapenv:Body></soapenv:Envelope>",
+                "<TransactionID>UKN519G2QV</TransactionID><ReceiverCode>C2B&lt;12</ReceiverCode>",
+                "</SubmitPaymentResponse></soapenv:Body></soapenv:Envelope>",
             )
         );
     }

@@ -11,6 +11,7 @@ use crate::soap::{
 use super::acknowledgement::ValidationResult;
 use super::document::{GenericRequest, RequestDocument};
 use super::failure::{DocumentFailure, ReadFailure};
+use super::feed::{FeedQuery, feed_query};
 use super::handset::{HANDSET, HandsetParty, HandsetPayment};
 use super::markup::REQUEST;
 use super::query::{TransactionQuery, transaction_query};
@@ -23,10 +24,11 @@ const REQUEST_WSDL: &str = "CBPInterface_Request.wsdl";
 const HANDSET_WSDL: &str = "Handset.wsdl";
 const QUERY_WSDL: &str = "QueryTransaction.wsdl";
 const C2B_WSDL: &str = "CBPInterface_C2BPaymentValidationAndConfirmation.wsdl";
+const FEED_WSDL: &str = "Feed.wsdl";
 const REQUEST_XSD: &str = "CPSInterface_Request.xsd";
 
 /// The files of `wsdl/`.
-const BUNDLED: [(&str, &str); 11] = [
+const BUNDLED: [(&str, &str); 12] = [
     (REQUEST_WSDL, include_str!("../../wsdl/CBPInterface_Request.wsdl")),
     ("CBPInterface_Result.wsdl", include_str!("../../wsdl/CBPInterface_Result.wsdl")),
     (C2B_WSDL, include_str!("../../wsdl/CBPInterface_C2BPaymentValidationAndConfirmation.wsdl")),
@@ -38,6 +40,7 @@ const BUNDLED: [(&str, &str); 11] = [
     ("Management.wsdl", include_str!("../../wsdl/Management.wsdl")),
     ("QueueTimeoutNotification.wsdl", include_str!("../../wsdl/QueueTimeoutNotification.wsdl")),
     (HANDSET_WSDL, include_str!("../../wsdl/Handset.wsdl")),
+    (FEED_WSDL, include_str!("../../wsdl/Feed.wsdl")),
 ];
 
 /// What an inner document is for.
@@ -56,6 +59,7 @@ pub struct Interfaces {
     limits: Limits,
     request: Description,
     query: Description,
+    feed: Description,
     handset: Description,
     /// What third parties' servers answer to ValidateC2BPayment.
     validation: Description,
@@ -77,12 +81,13 @@ impl Interfaces {
         all.extend(files);
         let request = Description::compile(REQUEST_WSDL, "GenericAPIRequest", &all)?;
         let query = Description::compile(QUERY_WSDL, "queryTransaction", &all)?;
+        let feed = Description::compile(FEED_WSDL, "GetCallbacks", &all)?;
         let handset = Description::compile(HANDSET_WSDL, "SubmitPayment", &all)?;
         let validation = Description::of_answers(C2B_WSDL, "ValidateC2BPayment", &all)?;
         let document = Schema::compile(&[REQUEST_XSD], &all)?;
         let root = QName::new(REQUEST, "request");
         let document_root = declared(&document, REQUEST_XSD, &root)?;
-        Ok(Self { files: all, limits, request, query, handset, validation, document, document_root })
+        Ok(Self { files: all, limits, request, query, feed, handset, validation, document, document_root })
     }
 
     /// Reads the envelope of a request, for either path.
@@ -114,6 +119,11 @@ impl Interfaces {
     /// Reads queryTransaction.
     pub fn read_query(&self, body: &[u8], tolerances: Tolerances) -> Result<Read<TransactionQuery>, ReadFailure> {
         transaction_query(&self.query.envelope(&self.limits), body, &tolerances.envelope())
+    }
+
+    /// Reads GetCallbacks.
+    pub fn read_feed(&self, body: &[u8], tolerances: Tolerances) -> Result<Read<FeedQuery>, ReadFailure> {
+        feed_query(&self.feed.envelope(&self.limits), body, &tolerances.envelope())
     }
 
     /// Reads SubmitPayment. It is our own, so nothing is tolerated.

@@ -13,6 +13,7 @@ mod client;
 mod collector;
 mod document;
 mod failure;
+mod feed;
 mod handset;
 mod interfaces;
 mod lenient;
@@ -40,6 +41,7 @@ pub use client::{
 };
 pub use document::{Caller, CallerHeader, GenericRequest, InitiatorFields, PartyFields, RequestDocument};
 pub use failure::{DocumentFailure, ReadFailure};
+pub use feed::{FeedCallback, FeedPage, FeedQuery, write_feed_page};
 pub use handset::{HandsetAnswer, HandsetParty, HandsetPayment, write_handset_answer};
 pub use interfaces::{DocumentKind, Interfaces};
 pub use media::{MediaFailure, in_utf8};

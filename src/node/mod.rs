@@ -14,6 +14,7 @@ mod expiry;
 mod materials;
 mod reload;
 mod style_desk;
+mod url_desk;
 mod watch;
 
 use catalogue_files::CatalogueFiles;
@@ -136,6 +137,7 @@ impl Node {
                 interfaces: Arc::clone(&interfaces),
                 metrics: Arc::clone(&metrics),
             }),
+            vault: Arc::clone(&vault),
             settings: &settings.callbacks,
             clock: Arc::clone(&seams.clock),
             entropy: Arc::clone(&seams.entropy),
@@ -148,7 +150,7 @@ impl Node {
         let broker = Broker::new(Parts {
             store: Arc::clone(&store) as Arc<dyn Store>,
             access: Arc::clone(&access),
-            vault,
+            vault: Arc::clone(&vault),
             core: Arc::clone(&core),
             interfaces,
             callbacks: Arc::clone(&callbacks),
@@ -217,6 +219,8 @@ impl Node {
                 special_networks: settings.callbacks.special_networks.clone(),
                 transport: Arc::clone(&transport),
                 audit: Arc::clone(&audit),
+                vault: Arc::clone(&vault),
+                entropy: Arc::clone(&seams.entropy),
             },
             desks: desks::Desks { cores: Arc::clone(&core), catalogue: catalogue_files, entropy: seams.entropy },
         };

@@ -1,8 +1,10 @@
 //! Counters, gauges and histograms, and their text for the metrics door. Other modules call the
 //! methods of [`Metrics`] and never touch the types of the metrics library.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -15,6 +17,9 @@ use prometheus_client::registry::{Registry, Unit};
 
 /// The content type of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Endpoints of third parties that are counted each for itself.
+pub const ENDPOINTS_MAX: usize = 256;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct AtDoor {
@@ -41,6 +46,12 @@ struct AnswerCode {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CallbackAttempt {
     kind: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EndpointAttempt {
+    endpoint: String,
     outcome: &'static str,
 }
 
@@ -111,6 +122,8 @@ pub struct Metrics {
     answers: Family<AnswerCode, Counter>,
     callbacks: Family<CallbackAttempt, Counter>,
     callbacks_dead: Family<CallbackKind, Counter>,
+    endpoint_calls: Family<EndpointAttempt, Counter>,
+    endpoints: Mutex<HashSet<String>>,
     commits: Family<Outcome, Counter>,
     commit_seconds: Histogram,
     tolerances: Family<Tolerance, Counter>,
@@ -142,6 +155,8 @@ impl Metrics {
                 "callbacks_dead",
                 "Callbacks given up, until somebody replays them",
             ),
+            endpoint_calls: counters(&mut registry, "endpoint_calls", "Calls to a third party's endpoint, by outcome"),
+            endpoints: Mutex::default(),
             commits: counters(&mut registry, "commits", "Write sets given to the store, by outcome"),
             commit_seconds: commit_seconds(&mut registry),
             tolerances: counters(&mut registry, "tolerances_used", "Uses of named tolerances"),
@@ -213,6 +228,17 @@ impl Metrics {
     /// An attempt to call a third party: `kind` such as `result`, `outcome` such as `delivered`.
     pub fn callback(&self, kind: &'static str, outcome: &'static str) {
         self.callbacks.get_or_create(&CallbackAttempt { kind, outcome }).inc();
+    }
+
+    /// A call went out to this endpoint (scheme, host and port). The first [`ENDPOINTS_MAX`] are
+    /// counted each for itself, those after them together as `other`: the names are third parties'.
+    pub fn endpoint_called(&self, endpoint: &str, outcome: &'static str) {
+        let mut endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        let own =
+            endpoints.contains(endpoint) || endpoints.len() < ENDPOINTS_MAX && endpoints.insert(endpoint.to_owned());
+        drop(endpoints);
+        let endpoint = if own { endpoint } else { "other" }.to_owned();
+        self.endpoint_calls.get_or_create(&EndpointAttempt { endpoint, outcome }).inc();
     }
 
     /// A callback was given up: a dead letter.
@@ -403,6 +429,23 @@ mod tests {
         metrics.expiries([expiry("d", 365)].into_iter());
         let text = metrics.text();
         assert!(text.contains(r#"lango_expiring{days="30"} 0"#) && !text.contains(r#"name="a""#), "{text}");
+    }
+
+    #[test]
+    fn d6_endpoints_beyond_the_most_are_counted_together() {
+        let metrics = Metrics::new();
+        for at in 0..ENDPOINTS_MAX + 3 {
+            metrics.endpoint_called(&format!("https://{at}.example.com:443"), "delivered");
+        }
+        metrics.endpoint_called("https://0.example.com:443", "delivered");
+        let text = metrics.text();
+        for line in [
+            r#"lango_endpoint_calls_total{endpoint="https://0.example.com:443",outcome="delivered"} 2"#,
+            r#"lango_endpoint_calls_total{endpoint="other",outcome="delivered"} 3"#,
+        ] {
+            assert!(text.contains(line), "{line} is missing");
+        }
+        assert_eq!(text.matches("lango_endpoint_calls_total{").count(), ENDPOINTS_MAX + 1);
     }
 
     #[test]

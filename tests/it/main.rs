@@ -5,9 +5,11 @@
 
 mod approvals;
 mod callback_commands;
+mod callback_feed;
 mod callback_kills;
 mod callback_shop;
 mod callback_trace;
+mod callback_validation;
 mod catalogue_commands;
 mod command_line;
 mod demonstration;

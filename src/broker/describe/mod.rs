@@ -27,17 +27,20 @@ pub(super) enum Description {
     RegisterUrl,
     /// `/queryTransactionService/services/transaction`
     QueryTransaction,
+    /// `/feed/callbacks`
+    Feed,
     /// `/handset/payment`
     Handset,
 }
 
 impl Description {
-    /// What serves this path on the third parties' doors (protocol.md 1.1).
+    /// What serves this path on the third parties' doors (protocol.md 1.1; the feed is ours).
     pub fn of_third_party_path(path: &str) -> Option<Self> {
         match path {
             "/mminterface/request" => Some(Self::Request),
             "/mminterface/registerURL" => Some(Self::RegisterUrl),
             "/queryTransactionService/services/transaction" => Some(Self::QueryTransaction),
+            "/feed/callbacks" => Some(Self::Feed),
             _ => None,
         }
     }
@@ -51,6 +54,7 @@ impl Description {
         match self {
             Self::Request | Self::RegisterUrl => "CBPInterface_Request.wsdl",
             Self::QueryTransaction => "QueryTransaction.wsdl",
+            Self::Feed => "Feed.wsdl",
             Self::Handset => "Handset.wsdl",
         }
     }
@@ -67,7 +71,7 @@ impl Description {
                 "CBPInterface_C2BPaymentValidationAndConfirmation.wsdl",
                 "QueueTimeoutNotification.wsdl",
             ],
-            Self::QueryTransaction | Self::Handset => &[],
+            Self::QueryTransaction | Self::Feed | Self::Handset => &[],
         }
     }
 
