@@ -36,7 +36,7 @@ pub use client::{
 pub use document::{Caller, CallerHeader, GenericRequest, InitiatorFields, PartyFields, RequestDocument};
 pub use failure::{DocumentFailure, ReadFailure};
 pub use handset::{HandsetAnswer, HandsetPayment, HandsetPaymentType, write_handset_answer};
-pub use interfaces::{DocumentKind, Interfaces};
+pub use interfaces::{DocumentKind, Enforced, Interfaces};
 pub use query::{TransactionQuery, TransactionTrace, write_query_response};
 pub use queue_timeout::write_queue_timeout;
 pub use register_url::{ResponseType, UrlRegistration};

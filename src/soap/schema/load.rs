@@ -23,6 +23,11 @@ impl<'f> Loader<'f> {
         Self { files, seen: BTreeSet::new(), schemas: Vec::new(), errors: Vec::new() }
     }
 
+    /// The files that were read so far.
+    pub(super) fn files_read(&self) -> BTreeSet<String> {
+        self.seen.iter().map(|(file, _)| file.clone()).collect()
+    }
+
     /// Reads a file by the name that it was given under; none if it was read already, or cannot be.
     pub(super) fn entry(&mut self, file: &str) -> Option<Node> {
         let missing = || SchemaError {

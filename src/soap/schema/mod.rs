@@ -67,9 +67,10 @@ impl Schema {
     }
 
     fn from_loaded(loader: load::Loader<'_>) -> Result<Self, Vec<SchemaError>> {
+        let files = loader.files_read();
         let mut errors = loader.errors;
         match compile::compile(&loader.schemas) {
-            Ok(schema) if errors.is_empty() => Ok(schema),
+            Ok(schema) if errors.is_empty() => Ok(Self { files, ..schema }),
             Ok(_) => Err(errors),
             Err(more) => {
                 errors.extend(more);

@@ -1,6 +1,6 @@
 //! What a schema is once compiled: tables that the validator walks over.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::simple::SimpleType;
@@ -31,6 +31,7 @@ pub struct Schema {
     pub(super) globals: ByName<ElementId>,
     pub(super) named_types: ByName<TypeId>,
     pub(super) attributes: ByName<Attribute>,
+    pub(super) files: BTreeSet<String>,
 }
 
 /// An element declaration.
@@ -148,6 +149,11 @@ impl Schema {
     /// The name of a declared element.
     pub fn element_name(&self, element: ElementId) -> Name<'_> {
         self.declaration(element).map_or(Name { namespace: "", local: "" }, |element| element.name.as_name())
+    }
+
+    /// The files that it is made of.
+    pub fn files(&self) -> &BTreeSet<String> {
+        &self.files
     }
 
     /// The global attribute of this name.

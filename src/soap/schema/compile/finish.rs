@@ -1,6 +1,8 @@
 //! What can be done only when all components are known: content models, and what is demanded of types
 //! that restrict others and of values that declarations give.
 
+use std::collections::BTreeSet;
+
 use super::{Compiler, Held, elements};
 use crate::soap::names::QName;
 use crate::soap::schema::model::{Content, Element, ElementId, Given, Schema, Type, TypeId};
@@ -29,6 +31,7 @@ impl Compiler<'_> {
                 globals: self.globals,
                 named_types: self.named_types,
                 attributes: self.attributes,
+                files: BTreeSet::new(),
             });
         }
         self.errors.sort_by(|one, other| (&one.file, one.position).cmp(&(&other.file, other.position)));
