@@ -363,3 +363,25 @@ fn what_a_wsdl_says_otherwise_is_refused() {
         assert!(Wsdl::compile("w", &[("w", text.as_str()), ("h.xsd", HEADER)]).is_err(), "{to}");
     }
 }
+
+proptest::proptest! {
+    /// A schema file with pieces of it lost, doubled or exchanged is compiled or refused, never worse.
+    #[test]
+    fn mutated_schemas_never_panic(edits in proptest::collection::vec((0_usize..200, 0_usize..200, 0_u8..3), 1..6)) {
+        let source = include_str!("../../../tests/wsdl/schemas/components.xsd");
+        let shared = include_str!("../../../tests/wsdl/schemas/shared.xsd");
+        let other = include_str!("../../../tests/wsdl/schemas/other.xsd");
+        let mut pieces: Vec<&str> = source.split_inclusive(['>', '"', ' ']).collect();
+        for (at, from, kind) in edits {
+            let (at, from) = (at * 7 % pieces.len(), from * 11 % pieces.len());
+            match kind {
+                0 => { pieces.remove(at); }
+                1 => pieces.insert(at, pieces[from]),
+                _ => pieces.swap(at, from),
+            }
+        }
+        let mutated = pieces.concat();
+        let files = [("c.xsd", mutated.as_str()), ("shared.xsd", shared), ("other.xsd", other)];
+        let _ = Schema::compile(&["c.xsd"], &files);
+    }
+}
