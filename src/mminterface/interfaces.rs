@@ -1,6 +1,8 @@
 //! The service descriptions, compiled: what every message is read with. The bundled ones stand in
 //! `wsdl/`; an operator may replace or add to them.
 
+mod check;
+
 use std::collections::BTreeMap;
 
 use crate::soap::{
@@ -8,6 +10,8 @@ use crate::soap::{
     Visitor, Wsdl,
 };
 
+pub use self::check::Enforced;
+use self::check::Findings;
 use super::acknowledgement::ValidationResult;
 use super::document::{GenericRequest, RequestDocument};
 use super::failure::{DocumentFailure, ReadFailure};
@@ -74,20 +78,43 @@ impl Interfaces {
     }
 
     /// The bundled descriptions, with the operator's files (name and text) in the place of those of
-    /// the same name; `limits` is what one message may be.
+    /// the same name; `limits` is what one message may be. The errors are all that is wrong with any
+    /// of the files.
     pub fn with_files(files: BTreeMap<String, String>, limits: Limits) -> Result<Self, Vec<SchemaError>> {
         let mut all: BTreeMap<String, String> =
             BUNDLED.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
         all.extend(files);
-        let request = Description::compile(REQUEST_WSDL, "GenericAPIRequest", &all)?;
-        let query = Description::compile(QUERY_WSDL, "queryTransaction", &all)?;
-        let feed = Description::compile(FEED_WSDL, "GetCallbacks", &all)?;
-        let handset = Description::compile(HANDSET_WSDL, "SubmitPayment", &all)?;
-        let validation = Description::of_answers(C2B_WSDL, "ValidateC2BPayment", &all)?;
-        let document = Schema::compile(&[REQUEST_XSD], &all)?;
-        let root = QName::new(REQUEST, "request");
-        let document_root = declared(&document, REQUEST_XSD, &root)?;
-        Ok(Self { files: all, limits, request, query, feed, handset, validation, document, document_root })
+        let mut findings = Findings::of_all(&all);
+        let request = findings.note(Description::compile(REQUEST_WSDL, "GenericAPIRequest", &all));
+        let query = findings.note(Description::compile(QUERY_WSDL, "queryTransaction", &all));
+        let feed = findings.note(Description::compile(FEED_WSDL, "GetCallbacks", &all));
+        let validation = findings.note(Description::of_answers(C2B_WSDL, "ValidateC2BPayment", &all));
+        let handset = findings.note(Description::compile(HANDSET_WSDL, "SubmitPayment", &all));
+        let document = findings.note(document_schema(&all));
+        match (request, query, feed, validation, handset, document) {
+            (
+                Some(request),
+                Some(query),
+                Some(feed),
+                Some(validation),
+                Some(handset),
+                Some((document, document_root)),
+            ) if findings.is_empty() => {
+                Ok(Self { files: all, limits, request, query, feed, handset, validation, document, document_root })
+            }
+            _ => Err(findings.into_errors()),
+        }
+    }
+
+    /// What third parties' messages are validated with.
+    pub fn enforced_on_third_parties(&self) -> Vec<Enforced> {
+        let document = Enforced { what: "the document inside".to_owned(), files: self.document.files().clone() };
+        vec![self.request.enforced(), document, self.query.enforced(), self.feed.enforced(), self.validation.enforced()]
+    }
+
+    /// What the handset side's messages are validated with.
+    pub fn enforced_on_handsets(&self) -> Vec<Enforced> {
+        vec![self.handset.enforced()]
     }
 
     /// Reads the envelope of a request, for either path.
@@ -187,6 +214,11 @@ impl Description {
         Ok(Self { headers: Vec::new(), body, wsdl })
     }
 
+    fn enforced(&self) -> Enforced {
+        let schema = self.wsdl.schema();
+        Enforced { what: schema.element_name(self.body).local.to_owned(), files: schema.files().clone() }
+    }
+
     fn envelope<'s>(&'s self, limits: &'s Limits) -> EnvelopeReader<'s> {
         EnvelopeReader {
             schema: self.wsdl.schema(),
@@ -195,6 +227,12 @@ impl Description {
             bodies: std::slice::from_ref(&self.body),
         }
     }
+}
+
+fn document_schema(files: &BTreeMap<String, String>) -> Result<(Schema, ElementId), Vec<SchemaError>> {
+    let schema = Schema::compile(&[REQUEST_XSD], files)?;
+    let root = declared(&schema, REQUEST_XSD, &QName::new(REQUEST, "request"))?;
+    Ok((schema, root))
 }
 
 fn declared(schema: &Schema, file: &str, name: &QName) -> Result<ElementId, Vec<SchemaError>> {

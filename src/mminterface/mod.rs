@@ -43,7 +43,7 @@ pub use document::{Caller, CallerHeader, GenericRequest, InitiatorFields, PartyF
 pub use failure::{DocumentFailure, ReadFailure};
 pub use feed::{FeedCallback, FeedPage, FeedQuery, write_feed_page};
 pub use handset::{HandsetAnswer, HandsetParty, HandsetPayment, write_handset_answer};
-pub use interfaces::{DocumentKind, Interfaces};
+pub use interfaces::{DocumentKind, Enforced, Interfaces};
 pub use media::{MediaFailure, in_utf8};
 pub use query::{TransactionQuery, TransactionTrace, write_query_response};
 pub use queue_timeout::write_queue_timeout;
