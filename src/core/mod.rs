@@ -8,6 +8,7 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 pub mod accounts;
+mod ascii;
 pub mod books;
 pub mod catalogue;
 pub mod channel;

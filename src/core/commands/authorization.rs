@@ -110,10 +110,8 @@ impl Authorization<'_> {
         if let Some(organization) = payee.organization() {
             gates::must_receive(self.core.catalogue(), organization, service)?;
         }
-        let [one, other] =
-            [payer.side(rules.debit_account), payee.side(rules.credit_account)].map(|side| side.account.holder);
-        if one == other {
-            return refuse(ResultCode::ReceiverParty, format!("{one} would pay itself"));
+        if payer.holder() == payee.holder() {
+            return refuse(ResultCode::ReceiverParty, format!("{payer} would pay itself"));
         }
         Ok((payer, payee))
     }
