@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::Sealed;
 use crate::callbacks::DeliveryId;
 use crate::clock::Timestamp;
-use crate::core::{ConversationId, Order};
+use crate::core::{ConversationId, Order, Shortcode};
 use crate::store::{Key, KeyRange, Stored};
 
 /// A request that got the answer `0`.
@@ -14,6 +14,10 @@ use crate::store::{Key, KeyRange, Stored};
 pub(super) struct Accepted {
     /// What the core is to do.
     pub order: Order,
+    /// The organization whose operator proved to be the initiator; none if nobody's did, or the
+    /// provider's.
+    #[serde(default)]
+    pub organization: Option<Shortcode>,
     /// Why the initiator's credential was refused; none if it was verified. It is checked before
     /// acceptance, so that no credential is ever written down.
     pub credential_refused: Option<String>,
@@ -62,6 +66,9 @@ pub(super) struct Used {
     /// Of the payload; see [`super::fingerprint`].
     #[serde(with = "serde_bytes")]
     pub fingerprint: Vec<u8>,
+    /// Whether the core was away, and the answer said so.
+    #[serde(default)]
+    pub cached: bool,
 }
 
 impl Stored for Used {

@@ -2,16 +2,16 @@
 //! and the callback that reports it (design.md 2, steps 9 to 11).
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Broker;
 use super::accepted::{Accepted, AcceptedState, accepted_key, waiting_key, waiting_range};
 use super::retry::{Next, Tries, Undecided};
+use super::waiting::Place;
 use super::wire::{ResultNews, TimeoutNews};
 use crate::callbacks::{Callback, Kind, Queued, enqueue};
 use crate::clock::Timestamp;
-use crate::core::{ConversationId, Credential, Decision, ResultCode, Transaction};
+use crate::core::{ConversationId, Credential, Decision, Receipt, Report, ResultCode};
 use crate::store::{Key, Part, ReadError, WriteSet, decode, encode};
 
 /// Marks read at a time when waiting requests are taken up.
@@ -21,8 +21,8 @@ const AGAIN_MIN: Duration = Duration::from_millis(100);
 const AGAIN_MAX: Duration = Duration::from_secs(10);
 
 impl Broker {
-    /// Dispatches a request that waits, and gives back its place among the waiting.
-    pub(super) async fn dispatch(self: Arc<Self>, conversation: ConversationId) {
+    /// Dispatches a request that waits. It has its place among the waiting until it is decided.
+    pub(super) async fn dispatch(self: Arc<Self>, conversation: ConversationId, place: Place) {
         let mut pause = AGAIN_MIN;
         while let Err(error) = self.decide(&conversation).await {
             tracing::error!(conversation = conversation.as_str(), %error, "an accepted request could not be decided");
@@ -34,7 +34,7 @@ impl Broker {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(AGAIN_MAX);
         }
-        self.no_longer_waiting();
+        drop(place);
     }
 
     /// Dispatches everything that an earlier run accepted and did not decide.
@@ -47,10 +47,8 @@ impl Broker {
             range = range.after(last);
             for (key, _) in page {
                 let Some(conversation) = conversation_of(&key.parts()) else { continue };
-                self.waiting.fetch_add(1, Ordering::Relaxed);
                 resumed += 1;
-                let broker = Arc::clone(self);
-                tokio::spawn(async move { broker.dispatch(conversation).await });
+                tokio::spawn(Arc::clone(self).dispatch(conversation, self.waiting.place_again()));
             }
         }
     }
@@ -62,7 +60,10 @@ impl Broker {
             let Some((accepted, version)) = self.waiting_request(conversation)? else { return Ok(()) };
             let now = self.parts.clock.now();
             let mut verdict = if now > accepted.expires {
-                Verdict::expired(accepted)
+                Verdict::expired(accepted, self.parts.core.no_receipt(now))
+            } else if self.is_away() {
+                self.core_back(accepted.expires.since(now).max(AGAIN_MIN)).await;
+                continue;
             } else {
                 let decision = match declined.take() {
                     Some(decision) => decision,
@@ -142,7 +143,7 @@ impl Verdict {
         accepted.original = None;
         let news = accepted.result_url.clone().map(|url| News {
             kind: Kind::Result,
-            owner: owner(&accepted, decision.transaction.as_ref(), report.code),
+            owner: owner(&accepted),
             url,
             payload: ResultNews::of(&accepted.order, report.clone()).to_bytes(),
             captures: decision.captures.clone(),
@@ -150,23 +151,42 @@ impl Verdict {
         Self { accepted, decision: Some(decision), code, reason, news }
     }
 
-    /// It waited too long: cancelled, and the notice in the same commit (D4).
-    fn expired(mut accepted: Accepted) -> Self {
+    /// It waited too long: cancelled, and its sender told in the same commit (D4).
+    fn expired(mut accepted: Accepted, receipt: Receipt) -> Self {
+        let news = Self::notice(&mut accepted).or_else(|| Self::late_result(&accepted, receipt));
+        accepted.original = None;
+        accepted.state = AcceptedState::Expired;
+        let reason = "it waited for the core until it expired".to_owned();
+        Self { accepted, decision: None, code: ResultCode::Expired.to_string(), reason, news }
+    }
+
+    /// The notice to the sender's QueueTimeoutURL, if it has one.
+    fn notice(accepted: &mut Accepted) -> Option<News> {
+        let url = accepted.timeout_url.clone()?;
         let payload = TimeoutNews {
             originator_conversation: accepted.order.originator_conversation.clone(),
             original: accepted.original.take(),
             conversation: accepted.order.conversation.as_str().to_owned(),
         };
-        accepted.state = AcceptedState::Expired;
-        let news = accepted.timeout_url.clone().map(|url| News {
+        Some(News {
             kind: Kind::Timeout,
-            owner: party_log(&accepted.order.third_party),
+            owner: owner(accepted),
             url,
             payload: payload.to_bytes(),
             captures: Vec::new(),
-        });
-        let reason = "it waited for the core until it expired".to_owned();
-        Self { accepted, decision: None, code: "expired".into(), reason, news }
+        })
+    }
+
+    /// For a sender that has no QueueTimeoutURL: a result that says the same.
+    fn late_result(accepted: &Accepted, receipt: Receipt) -> Option<News> {
+        let report = Report::new(ResultCode::Expired, receipt);
+        Some(News {
+            kind: Kind::Result,
+            owner: owner(accepted),
+            url: accepted.result_url.clone()?,
+            payload: ResultNews::of(&accepted.order, report).to_bytes(),
+            captures: Vec::new(),
+        })
     }
 
     /// Everything in one write set: the changes of the core, the request's end, the callback.
@@ -206,16 +226,13 @@ impl Verdict {
     }
 }
 
-/// Whose log of callbacks a result goes into: the organization's only if the initiator proved to be
-/// of it (S1), the third party's own otherwise.
-fn owner(accepted: &Accepted, transaction: Option<&Transaction>, code: ResultCode) -> String {
-    let order = &accepted.order;
-    let organization = match transaction {
-        Some(transaction) => transaction.initiator_shortcode.as_ref().map(|shortcode| shortcode.as_str().to_owned()),
-        None if code.is_success() => order.initiator.as_ref().and_then(|initiator| initiator.short_code.clone()),
-        None => None,
-    };
-    organization.unwrap_or_else(|| party_log(&order.third_party))
+/// Whose log of callbacks a result goes into: the organization's only if its operator proved to be
+/// the initiator (S1), the third party's own otherwise.
+fn owner(accepted: &Accepted) -> String {
+    match &accepted.organization {
+        Some(organization) => organization.as_str().to_owned(),
+        None => party_log(&accepted.order.third_party),
+    }
 }
 
 /// A third party's own log; no shortcode looks like it.

@@ -8,18 +8,20 @@ use aws_lc_rs::digest::{Context, SHA256};
 
 use crate::core::{CustomerPayment, Order, Party};
 
-/// The digest of what an order asks for.
-pub(super) fn of_order(order: &Order) -> Vec<u8> {
+/// The digest of what an order asks for, and of where the sender wants its result.
+pub(super) fn of_order(order: &Order, result_url: Option<&str>) -> Vec<u8> {
     let mut digest = Fields::new();
     digest.field(&order.command);
     digest.field(order.remark.as_deref().unwrap_or_default());
     let initiator = order.initiator.as_ref();
+    digest.number(initiator.map_or(u32::MAX, |initiator| initiator.identifier_type));
     digest.field(initiator.map_or("", |initiator| &initiator.identifier));
     digest.field(initiator.and_then(|initiator| initiator.short_code.as_deref()).unwrap_or_default());
     digest.party(order.primary.as_ref());
     digest.party(order.receiver.as_ref());
     digest.pairs(&order.parameters);
     digest.pairs(&order.reference);
+    digest.field(result_url.unwrap_or_default());
     digest.finish()
 }
 
@@ -42,6 +44,10 @@ impl Fields {
         Self(Context::new(&SHA256))
     }
 
+    fn number(&mut self, number: u32) {
+        self.0.update(&number.to_be_bytes());
+    }
+
     fn field(&mut self, text: &str) {
         self.0.update(&(text.len() as u64).to_be_bytes());
         self.0.update(text.as_bytes());
@@ -58,10 +64,10 @@ impl Fields {
     fn party(&mut self, party: Option<&Party>) {
         match party {
             Some(party) => {
-                self.0.update(&party.identifier_type.to_be_bytes());
+                self.number(party.identifier_type);
                 self.field(&party.identifier);
             }
-            None => self.0.update(&u32::MAX.to_be_bytes()),
+            None => self.number(u32::MAX),
         }
     }
 

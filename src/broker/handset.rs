@@ -79,7 +79,10 @@ fn no_outcome(error: &NotPaid) -> HandsetAnswer {
     let (code, text) = match error {
         NotPaid::OtherPayment => ("15", "The SessionID was used before for another payment.".to_owned()),
         NotPaid::UnderWay => ("100000000", "The payment is under way; ask again with the same SessionID.".to_owned()),
-        NotPaid::Undecided(_) => (ResultCode::Internal.as_str(), ResultCode::Internal.text().to_owned()),
+        NotPaid::Away => ("26", "System busy. The service request is rejected.".to_owned()),
+        NotPaid::NoHandset | NotPaid::Undecided(_) => {
+            (ResultCode::Internal.as_str(), ResultCode::Internal.text().to_owned())
+        }
     };
     HandsetAnswer { result_code: code.to_owned(), result_desc: text, transaction_id: None, balance: None }
 }

@@ -11,35 +11,38 @@ mod exchange;
 mod fingerprint;
 mod handset;
 mod hosts;
+mod maintenance;
 mod payment;
 mod query;
 mod refusal;
 mod register_url;
 mod request;
+mod retention;
 mod retry;
 #[cfg(test)]
 mod tests;
 mod third_party;
 mod trace;
 mod validation;
+mod waiting;
 mod wire;
 
 pub use exchange::{Answer, Door, Peer, Request, Service};
 pub use handset::HandsetService;
 pub use hosts::WhitelistedHosts;
+pub use maintenance::{Away, SwitchError};
 pub use query::{Story, Told};
 pub use third_party::ThirdPartyService;
 pub use wire::SoapWire;
 
 pub(crate) use refusal::Refusal;
+use waiting::Waiting;
 
-use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, watch};
 
 use crate::access::{Access, Vault};
 use crate::callbacks::{Callbacks, Hosts};
@@ -93,26 +96,37 @@ pub struct BrokerLimits {
     pub waiting_max: usize,
     /// The payer's whole window for the validation of a payment.
     pub validation_window: Duration,
+    /// Days that the legs of a conversation are kept.
+    pub trace_days: u32,
 }
 
 /// The broker.
 #[derive(Debug)]
 pub struct Broker {
     parts: Parts,
-    waiting: AtomicUsize,
-    /// Told when the last waiting request was decided.
-    settled: Notify,
+    waiting: Arc<Waiting>,
+    /// Whether the core is away.
+    away: watch::Sender<Option<Away>>,
+    /// Held while the maintenance switch is set.
+    switching: Mutex<()>,
 }
 
 impl Broker {
     /// A broker of these parts.
     pub fn new(parts: Parts) -> Arc<Self> {
-        Arc::new(Self { parts, waiting: AtomicUsize::new(0), settled: Notify::new() })
+        Arc::new(Self {
+            parts,
+            waiting: Arc::new(Waiting::default()),
+            away: watch::Sender::new(None),
+            switching: Mutex::new(()),
+        })
     }
 
-    /// Takes up what an earlier run left: requests that wait for the core are dispatched, payments
-    /// whose time ran out unsettled are given back. Call it once, before the doors open.
+    /// Takes up what an earlier run left: the maintenance switch stands as it did, requests that wait
+    /// for the core are dispatched, payments whose time ran out unsettled are given back. Call it once,
+    /// before the doors open.
     pub async fn resume(self: &Arc<Self>) -> Result<Resumed, ReadError> {
+        self.resume_maintenance()?;
         Ok(Resumed { requests: self.resume_requests()?, payments: self.give_back_overdue().await? })
     }
 
@@ -130,27 +144,14 @@ impl Broker {
 
     /// Requests that wait for the core now.
     pub fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        self.waiting.count()
     }
 
-    /// Waits until every accepted request is decided. Closing the store before that would lose
-    /// nothing, but leave them to the next start.
+    /// Waits until every accepted request is decided, unless the core is away. Closing the store
+    /// before that would lose nothing, but leave them to the next start.
     pub async fn settled(&self) {
-        loop {
-            let mut settled = pin!(self.settled.notified());
-            // Listening before looking, so that the last one is not missed in between.
-            settled.as_mut().enable();
-            if self.waiting() == 0 {
-                return;
-            }
-            settled.await;
-        }
-    }
-
-    /// A waiting request waits no more.
-    fn no_longer_waiting(&self) {
-        if self.waiting.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.settled.notify_waiters();
+        if !self.is_away() {
+            self.waiting.settled().await;
         }
     }
 

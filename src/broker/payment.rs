@@ -5,6 +5,8 @@
 //! commit with the confirmation (L3, D1). An answer of the organization's that comes after the
 //! payer's window finds nobody waiting (D5).
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::Broker;
@@ -54,9 +56,15 @@ pub(super) enum NotPaid {
     /// The session id was used for another payment.
     #[error("the SessionID was used before for another payment")]
     OtherPayment,
+    /// The core is away, and the payer does not wait for it.
+    #[error("the core is away")]
+    Away,
     /// The same payment is under way right now.
     #[error("the payment is under way")]
     UnderWay,
+    /// What is reserved is no payment of a handset.
+    #[error("the reservation is not a handset's")]
+    NoHandset,
     /// It could not be decided.
     #[error(transparent)]
     Undecided(#[from] Undecided),
@@ -91,30 +99,32 @@ impl Broker {
 
     /// Gives back what was reserved and not settled in its time: by a node that stopped in between,
     /// or because settling failed. Nobody was told of a success, and the gateway learns the end when
-    /// it asks again with its session id.
+    /// it asks again with its session id. What cannot be given back does not keep the others.
     pub(super) async fn give_back_overdue(&self) -> Result<usize, ReadError> {
-        let mut given_back = 0;
+        let (mut given_back, mut left) = (0, HashSet::new());
         loop {
             let now = self.parts.clock.now();
-            let overdue = self.parts.core.overdue(&*self.parts.store, now, OVERDUE_PAGE)?;
-            let before = given_back;
+            let mut overdue = self.parts.core.overdue(&*self.parts.store, now, OVERDUE_PAGE + left.len())?;
+            overdue.retain(|receipt| !left.contains(receipt));
+            if overdue.is_empty() {
+                return Ok(given_back);
+            }
             for receipt in overdue {
                 match self.give_back(&receipt).await {
                     Ok(()) => given_back += 1,
                     Err(error) => {
                         tracing::error!(receipt = receipt.as_str(), %error, "an overdue reservation could not be given back");
+                        left.insert(receipt);
                     }
                 }
-            }
-            if given_back == before {
-                return Ok(given_back);
             }
         }
     }
 
     async fn give_back(&self, receipt: &Receipt) -> Result<(), NotPaid> {
-        let Some(record) = self.parts.store.record(&Transaction::key(receipt))? else { return Ok(()) };
-        let Origin::Handset { gateway, session } = decode::<Transaction>(&record)?.origin else { return Ok(()) };
+        let record = self.parts.store.record(&Transaction::key(receipt))?.ok_or(SettleError::Unknown(*receipt));
+        let transaction: Transaction = decode(&record.map_err(Undecided::from)?)?;
+        let Origin::Handset { gateway, session } = transaction.origin else { return Err(NotPaid::NoHandset) };
         self.settle(receipt, &session_key(&gateway, &session), Said::No(CancelReason::Expired)).await.map(drop)
     }
 
@@ -137,6 +147,9 @@ impl Broker {
         loop {
             if let Some(told) = self.told_before(&session, &fingerprint)? {
                 return Ok(Authorized::Ended(told));
+            }
+            if self.is_away() {
+                return Err(NotPaid::Away);
             }
             let mut decision = match declined.take() {
                 Some(decision) => decision,
@@ -235,12 +248,14 @@ impl Broker {
         let (Some(registration), Some(owner)) = (self.registration(transaction)?, payee.holder.shortcode()) else {
             return Ok(None);
         };
+        let conversation = transaction.conversation.as_str().to_owned();
+        let news = ConfirmationNews { conversation, payment: self.c2b(transaction)? };
         let callback = Callback {
             kind: Kind::Confirmation,
             owner: owner.as_str().to_owned(),
             third_party: registration.third_party,
             url: registration.confirmation_url,
-            payload: ConfirmationNews { payment: self.c2b(transaction)? }.to_bytes(),
+            payload: news.to_bytes(),
         };
         let id = DeliveryId::draw(&*self.parts.entropy);
         Ok(Some(enqueue(write_set, callback, id, self.parts.clock.now(), vec![payee.available()])))

@@ -128,10 +128,6 @@ impl Broker {
         let outcome: Option<Outcome> = store.record(&Outcome::key(conversation))?.as_ref().map(decode).transpose()?;
         let accepted: Option<Accepted> = store.record(&accepted_key(conversation))?.as_ref().map(decode).transpose()?;
         let mut legs = trace::legs(store, conversation.as_str())?;
-        // What customers' payments are known by to the organization is the receipt.
-        if let Some(outcome) = &outcome {
-            legs.extend(trace::legs(store, outcome.receipt.as_str())?);
-        }
         legs.sort_by_key(|leg| leg.at);
         let order = accepted.as_ref().map(|accepted| &accepted.order);
         let commands = [order.map(|order| order.command.clone()), outcome.as_ref().map(|one| one.command.clone())];

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 
-use super::request::unreadable_store;
+use super::request::{Call, unreadable_store};
 use super::third_party::soap_answer;
 use super::{Answer, Broker, Refusal, Request};
 use crate::access::{NetworkKind, Permit};
 use crate::callbacks::urls::{self, DefaultAction, Registration};
 use crate::core::{Shortcode, directory};
 use crate::mminterface::{
-    DocumentKind, GenericRequest, RequestDocument, ResponseDocument, ResponseType, UrlRegistration, write_response,
+    DocumentKind, RequestDocument, ResponseDocument, ResponseType, UrlRegistration, write_response,
 };
 use crate::store::CommitError;
 
@@ -20,23 +20,23 @@ impl Broker {
     /// Answers a request to the path of RegisterURL.
     pub(super) async fn register_url(self: &Arc<Self>, request: Request) -> Answer {
         // Registering an address moves no money: an internet address of the third party's is enough.
-        let (permit, generic) = match self.caller(&request, NetworkKind::Internet) {
-            Ok(caller) => caller,
+        let call = match self.call(&request, NetworkKind::Internet) {
+            Ok(call) => call,
             Err(answer) => return *answer,
         };
-        match self.register(&request, &permit, &generic).await {
+        match self.register(&call).await {
             Ok(()) => {
                 let response = ResponseDocument::registered();
                 self.parts.metrics.answer(&response.response_code);
                 soap_answer(StatusCode::OK, write_response(&response))
             }
-            Err(refusal) => self.refuse(&request, &permit.third_party().name, &refusal),
+            Err(refusal) => self.refuse(&request, &call.permit.third_party().name, &refusal),
         }
     }
 
-    async fn register(&self, request: &Request, permit: &Permit, generic: &GenericRequest) -> Result<(), Refusal> {
-        let document = self.document(DocumentKind::RegisterUrl, request, generic)?;
-        let registration = self.registration_of(permit, &document)?;
+    async fn register(&self, call: &Call) -> Result<(), Refusal> {
+        let document = self.document(DocumentKind::RegisterUrl, call)?;
+        let registration = self.registration_of(&call.permit, &document)?;
         let write_set = urls::register(&*self.parts.hosts, &self.parts.special_networks, &registration)
             .map_err(|error| Refusal::Value { name: "URL", reason: error.to_string() })?;
         match self.commit(write_set).await {

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use hyper::StatusCode;
 
@@ -14,7 +14,7 @@ use super::{Answer, Broker, Refusal, Request, fingerprint};
 use crate::access::{Claim, CredentialRefusal, CredentialVerdict, NetworkKind, Permit, Sealed, Secret};
 use crate::callbacks::DeliveryId;
 use crate::core::directory::Operator;
-use crate::core::{self, Channel, ConversationId, Order};
+use crate::core::{self, Channel, ConversationId, Order, Shortcode};
 use crate::mminterface::{
     CallerHeader, DocumentKind, GenericRequest, InitiatorFields, PartyFields, RequestDocument, ResponseDocument,
     Tolerances, write_response,
@@ -24,40 +24,63 @@ use crate::store::{CommitError, ReadError, WriteSet, decode, encode};
 /// The reference item with which a request names where its timeout notice goes.
 const QUEUE_TIMEOUT_URL: &str = "QueueTimeoutURL";
 
-/// What the answer to an accepted request says, and what waits for it.
+/// A message whose sender is known.
+pub(super) struct Call {
+    /// Who sent it.
+    pub permit: Permit,
+    /// What was sent.
+    pub message: GenericRequest,
+    /// How patiently it is read.
+    pub tolerances: Tolerances,
+}
+
+/// The answer to an accepted request, and what waits for it.
 struct Acknowledged {
-    conversation: ConversationId,
-    originator_conversation: String,
+    answer: Answer,
+    code: String,
     /// The delivery that may leave once the answer was written; none for a repeat.
     delivery: Option<DeliveryId>,
+}
+
+impl Acknowledged {
+    fn new(used: &Used, originator_conversation: &str, delivery: Option<DeliveryId>) -> Self {
+        let conversation = used.conversation.as_str();
+        let response = match used.cached {
+            true => ResponseDocument::cached(conversation, originator_conversation),
+            false => ResponseDocument::accepted(conversation, originator_conversation),
+        };
+        let answer = soap_answer(StatusCode::OK, write_response(&response));
+        Self { answer, code: response.response_code, delivery }
+    }
 }
 
 impl Broker {
     /// Answers a request to the general path.
     pub(super) async fn generic_request(self: &Arc<Self>, request: Request) -> Answer {
-        let (permit, generic) = match self.caller(&request, NetworkKind::Vpn) {
-            Ok(caller) => caller,
+        let call = match self.call(&request, NetworkKind::Vpn) {
+            Ok(call) => call,
             Err(answer) => return *answer,
         };
-        match self.accept(&request, &permit, &generic).await {
+        match self.accept(&request, &call).await {
             Ok(acknowledged) => self.acknowledge(acknowledged),
-            Err(refusal) => self.refuse(&request, &permit.third_party().name, &refusal),
+            Err(refusal) => self.refuse(&request, &call.permit.third_party().name, &refusal),
         }
     }
 
     /// Steps 4 and 5: the envelope, and who calls; or the answer to one who comes no further.
-    pub(super) fn caller(&self, request: &Request, need: NetworkKind) -> Result<(Permit, GenericRequest), Box<Answer>> {
+    pub(super) fn call(&self, request: &Request, need: NetworkKind) -> Result<Call, Box<Answer>> {
+        let tolerances = self.tolerances(request);
         let read = self
             .parts
             .interfaces
-            .read_request(&request.body, self.tolerances(request))
+            .read_request(&request.body, tolerances)
             .map_err(|failure| Box::new(self.unreadable(request, "", failure)))?;
         self.count_tolerances(&read.tolerances);
         let header = &read.value.header;
         let permit = self
             .admit(request, header, need)
             .map_err(|refusal| Box::new(self.refuse(request, &header.sp_id, &refusal)))?;
-        Ok((permit, read.value))
+        Ok(Call { permit, message: read.value, tolerances })
     }
 
     /// Which tolerances the third party's messages get. Its certificate says who it is before
@@ -72,14 +95,9 @@ impl Broker {
     }
 
     /// Step 6: the document inside the request.
-    pub(super) fn document(
-        &self,
-        kind: DocumentKind,
-        request: &Request,
-        generic: &GenericRequest,
-    ) -> Result<RequestDocument, Refusal> {
-        let (tolerances, position) = (self.tolerances(request), generic.document_position);
-        let read = self.parts.interfaces.read_document(kind, &generic.document, position, tolerances);
+    pub(super) fn document(&self, kind: DocumentKind, call: &Call) -> Result<RequestDocument, Refusal> {
+        let GenericRequest { document, document_position, .. } = &call.message;
+        let read = self.parts.interfaces.read_document(kind, document, *document_position, call.tolerances);
         let read = read.map_err(Refusal::Document)?;
         self.count_tolerances(&read.tolerances);
         Ok(read.value)
@@ -104,37 +122,29 @@ impl Broker {
         Ok(permit)
     }
 
-    async fn accept(
-        self: &Arc<Self>,
-        request: &Request,
-        permit: &Permit,
-        generic: &GenericRequest,
-    ) -> Result<Acknowledged, Refusal> {
-        let document = self.document(DocumentKind::Request, request, generic)?;
+    async fn accept(self: &Arc<Self>, request: &Request, call: &Call) -> Result<Acknowledged, Refusal> {
+        let document = self.document(DocumentKind::Request, call)?;
         if !self.parts.core.command_known(&document.command_id) {
             return Err(Refusal::Command(document.command_id));
         }
         if let Some(flaw) = self.parts.core.flaw(&document.command_id, &document.parameters) {
             return Err(Refusal::Parameter(flaw));
         }
-        let order = self.order(request, permit, &document);
-        let fingerprint = fingerprint::of_order(&order);
+        let order = self.order(request, &call.permit, &document);
+        let fingerprint = fingerprint::of_order(&order, document.caller.result_url.as_deref());
         if let Some(repeat) = self.repeat(&order, &fingerprint)? {
             return Ok(repeat);
         }
         if self.parts.store.health().refusing.is_some() {
             return Err(Refusal::Internal("the store refuses".into()));
         }
-        let slot = self.waiting_slot()?;
-        let accepted = self.accepted(request, permit, &document, generic, order).await?;
-        let outcome = self.keep(request, &accepted, fingerprint).await;
-        if matches!(&outcome, Ok(acknowledged) if acknowledged.delivery.is_some()) {
-            slot.keep();
-            let broker = Arc::clone(self);
-            let conversation = accepted.order.conversation.clone();
-            tokio::spawn(async move { broker.dispatch(conversation).await });
+        let place = self.waiting.place(self.parts.limits.waiting_max)?;
+        let accepted = self.accepted(request, call, &document, order).await?;
+        let acknowledged = self.keep(request, &accepted, fingerprint).await?;
+        if acknowledged.delivery.is_some() {
+            tokio::spawn(Arc::clone(self).dispatch(accepted.order.conversation, place));
         }
-        outcome
+        Ok(acknowledged)
     }
 
     fn order(&self, request: &Request, permit: &Permit, document: &RequestDocument) -> Order {
@@ -162,59 +172,67 @@ impl Broker {
         if used.fingerprint != fingerprint {
             return Err(Refusal::Duplicate(order.originator_conversation.clone()));
         }
-        Ok(Some(Acknowledged {
-            conversation: used.conversation,
-            originator_conversation: order.originator_conversation.clone(),
-            delivery: None,
-        }))
+        Ok(Some(Acknowledged::new(&used, &order.originator_conversation, None)))
     }
 
     async fn accepted(
         &self,
         request: &Request,
-        permit: &Permit,
+        call: &Call,
         document: &RequestDocument,
-        generic: &GenericRequest,
         order: Order,
     ) -> Result<Accepted, Refusal> {
-        let credential_refused = self.credential_refused(permit, document, &order).await?;
-        let third_party = permit.third_party();
+        let (organization, credential_refused) = match self.credential(&call.permit, document, &order).await? {
+            Ok(organization) => (organization, None),
+            Err(reason) => (None, Some(reason)),
+        };
+        let third_party = call.permit.third_party();
         let timeout_url = order.reference.iter().find(|(key, _)| key == QUEUE_TIMEOUT_URL).map(|(_, url)| url.clone());
         Ok(Accepted {
+            organization,
             credential_refused,
             result_url: first_url([document.caller.result_url.as_deref(), third_party.result_url.as_deref()]),
             timeout_url: first_url([timeout_url.as_deref(), third_party.queue_timeout_url.as_deref()]),
-            original: Some(self.seal_original(request, generic, &order)?),
+            original: Some(self.seal_original(request, &call.message, &order)?),
             delivery: DeliveryId::draw(&*self.parts.entropy),
-            expires: order.received.plus(self.parts.limits.request_expiry),
+            expires: order.received.plus(self.expiry(&order.command)),
             state: AcceptedState::Waiting,
             order,
         })
     }
 
-    /// Why the initiator's credential is refused; none if it is verified. A third party speaks for the
-    /// operators of its own organizations only: anybody else's are to it like operators that do not
-    /// exist, in answer and in time (S1, S6), and cannot be locked by its guesses.
-    async fn credential_refused(
+    /// The organization whose operator proved to be the initiator, or why its credential is refused. A
+    /// third party speaks for the operators of its own organizations only: anybody else's are to it
+    /// like operators that do not exist, in answer and in time (S1, S6), and cannot be locked by its
+    /// guesses.
+    async fn credential(
         &self,
         permit: &Permit,
         document: &RequestDocument,
         order: &Order,
-    ) -> Result<Option<String>, Refusal> {
+    ) -> Result<Result<Option<Shortcode>, String>, Refusal> {
         let operator = self.parts.core.initiator(&*self.parts.store, order).map_err(unreadable_store)?;
         let own = operator.as_ref().filter(|operator| acts_for(permit, operator));
         let credential = document.initiator.as_ref().map_or("", |initiator| &initiator.security_credential);
         match self.parts.access.verify_credential(own.map(|operator| operator.id.value()), credential).await {
-            CredentialVerdict::Verified => Ok(None),
+            CredentialVerdict::Verified => Ok(Ok(own.and_then(|operator| operator.shortcode.clone()))),
             // Not the sender's fault, so it must not be told 2001 and lose its id for it.
             CredentialVerdict::Refused(CredentialRefusal::Unavailable) => {
                 Err(Refusal::Overloaded("credentials cannot be checked"))
             }
             CredentialVerdict::Refused(_) if operator.is_some() && own.is_none() => {
-                Ok(Some("the operator is of an organization that the third party does not act for".into()))
+                Ok(Err("the operator is of an organization that the third party does not act for".into()))
             }
-            CredentialVerdict::Refused(refusal) => Ok(Some(refusal.reason().to_owned())),
+            CredentialVerdict::Refused(refusal) => Ok(Err(refusal.reason().to_owned())),
         }
+    }
+
+    /// How long a request for this command may wait for the core: as its service says, and never
+    /// longer than the settings allow.
+    fn expiry(&self, command: &str) -> Duration {
+        let service = self.parts.core.catalogue().command(command);
+        let of_service = service.and_then(|service| service.request_seconds_max).map(Duration::from_secs);
+        of_service.map_or(self.parts.limits.request_expiry, |limit| limit.min(self.parts.limits.request_expiry))
     }
 
     fn seal_original(&self, request: &Request, generic: &GenericRequest, order: &Order) -> Result<Sealed, Refusal> {
@@ -234,12 +252,9 @@ impl Broker {
         fingerprint: Vec<u8>,
     ) -> Result<Acknowledged, Refusal> {
         let order = &accepted.order;
-        let acknowledged = Acknowledged {
-            conversation: order.conversation.clone(),
-            originator_conversation: order.originator_conversation.clone(),
-            delivery: Some(accepted.delivery.clone()),
-        };
-        let used = Used { conversation: order.conversation.clone(), fingerprint };
+        let used = Used { conversation: order.conversation.clone(), fingerprint, cached: self.is_away() };
+        let delivery = Some(accepted.delivery.clone());
+        let acknowledged = Acknowledged::new(&used, &order.originator_conversation, delivery);
         let used_at = used_key(&order.third_party, &order.originator_conversation);
         let mut write_set = WriteSet::new();
         write_set.expect_absent(used_at.clone());
@@ -249,7 +264,7 @@ impl Broker {
         write_set.put(waiting_key(&order.conversation), Vec::new());
         let id = order.conversation.as_str();
         trace::record(&mut write_set, id, LegKind::Request, request.received, &trace::http_request(request));
-        let answer = soap_answer(StatusCode::OK, write_response(&response(&acknowledged)));
+        let answer = &acknowledged.answer;
         let answer = trace::http_answer(answer.status.as_u16(), &answer.headers, &answer.body);
         trace::record(&mut write_set, id, LegKind::Answer, self.parts.clock.now(), &answer);
         self.parts.callbacks.hold(&accepted.delivery);
@@ -274,51 +289,15 @@ impl Broker {
         }
     }
 
-    fn acknowledge(self: &Arc<Self>, acknowledged: Acknowledged) -> Answer {
-        let response = response(&acknowledged);
-        self.parts.metrics.answer(&response.response_code);
-        let mut answer = soap_answer(StatusCode::OK, write_response(&response));
+    fn acknowledge(&self, acknowledged: Acknowledged) -> Answer {
+        self.parts.metrics.answer(&acknowledged.code);
+        let mut answer = acknowledged.answer;
         if let Some(delivery) = acknowledged.delivery {
             let callbacks = Arc::clone(&self.parts.callbacks);
             answer.written = Some(Box::new(move || callbacks.release(&delivery)));
         }
         answer
     }
-
-    fn waiting_slot(self: &Arc<Self>) -> Result<WaitingSlot, Refusal> {
-        let taken = self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waiting| {
-            (waiting < self.parts.limits.waiting_max).then_some(waiting + 1)
-        });
-        match taken {
-            Ok(_) => Ok(WaitingSlot { broker: Arc::clone(self), kept: false }),
-            Err(_) => Err(Refusal::Overloaded("too many requests wait for the core")),
-        }
-    }
-}
-
-/// A place among the waiting requests; given back unless the request was accepted.
-struct WaitingSlot {
-    broker: Arc<Broker>,
-    kept: bool,
-}
-
-impl WaitingSlot {
-    /// The request was accepted: its dispatch gives the place back.
-    fn keep(mut self) {
-        self.kept = true;
-    }
-}
-
-impl Drop for WaitingSlot {
-    fn drop(&mut self) {
-        if !self.kept {
-            self.broker.no_longer_waiting();
-        }
-    }
-}
-
-fn response(acknowledged: &Acknowledged) -> ResponseDocument {
-    ResponseDocument::accepted(acknowledged.conversation.as_str(), &acknowledged.originator_conversation)
 }
 
 fn acts_for(permit: &Permit, operator: &Operator) -> bool {

@@ -63,13 +63,19 @@ impl Transport for NoWay {
 
 struct House {
     store: Arc<MoodyStore>,
+    clock: Arc<ManualClock>,
     broker: Arc<Broker>,
 }
 
 impl House {
     fn built() -> Self {
-        let store = Arc::new(MoodyStore::default());
-        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(testing::NOW));
+        Self::on(Arc::new(MoodyStore::default()))
+    }
+
+    /// A house on a store that another one has left.
+    fn on(store: Arc<MoodyStore>) -> Self {
+        let manual = Arc::new(ManualClock::at(testing::NOW));
+        let clock: Arc<dyn Clock> = Arc::clone(&manual) as Arc<dyn Clock>;
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
         let vault = Arc::new(Vault::from_hex(&"a5".repeat(32)).unwrap());
         let settings = config::parse(SHIPPED, std::path::Path::new("/srv/lango")).unwrap();
@@ -118,18 +124,25 @@ impl House {
                 request_expiry: Duration::from_secs(300),
                 waiting_max: 10,
                 validation_window: Duration::from_secs(8),
+                trace_days: 30,
             },
         });
-        Self { store, broker }
+        Self { store, clock: manual, broker }
     }
 
     /// Leaves a request behind that was accepted and not decided.
     async fn accepts(&self) -> ConversationId {
+        self.accepts_for(None).await
+    }
+
+    /// The same with a place where its result is to go.
+    async fn accepts_for(&self, result_url: Option<&str>) -> ConversationId {
         let conversation = ConversationId::issue(&self.broker.parts.zone, testing::NOW, self.broker.draw());
         let accepted = Accepted {
             order: order(conversation.clone(), testing::NOW),
+            organization: None,
             credential_refused: None,
-            result_url: None,
+            result_url: result_url.map(str::to_owned),
             timeout_url: None,
             original: None,
             delivery: DeliveryId::draw(&*self.broker.parts.entropy),
@@ -202,6 +215,68 @@ async fn d1_an_accepted_request_is_decided_when_the_disk_has_room_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn d4_while_the_core_is_away_nothing_is_decided_and_when_it_is_back_everything_is() {
+    let house = House::built();
+    let away = house.broker.send_away("the ledger is moved").await.unwrap();
+    assert!(house.broker.send_away("again").await.is_err());
+    let conversation = house.accepts().await;
+
+    // A restart does not bring the core back.
+    let house = House::on(Arc::clone(&house.store));
+    house.broker.resume().await.unwrap();
+    assert_eq!(house.broker.away(), Some(away));
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert_eq!(house.state(&conversation), AcceptedState::Waiting);
+
+    house.broker.call_back().await.unwrap();
+    assert!(house.broker.call_back().await.is_err());
+    house.all_decided().await;
+    assert!(matches!(house.state(&conversation), AcceptedState::Decided { .. }), "{:?}", house.state(&conversation));
+}
+
+#[tokio::test(start_paused = true)]
+async fn d4_what_expires_while_the_core_is_away_is_never_executed_and_its_sender_is_told() {
+    let house = House::built();
+    house.broker.send_away("the ledger is moved").await.unwrap();
+    let conversation = house.accepts_for(Some("https://shop.example/result")).await;
+    house.broker.resume().await.unwrap();
+    house.clock.advance(Duration::from_secs(301));
+    house.all_decided().await;
+    assert_eq!(house.state(&conversation), AcceptedState::Expired);
+    house.broker.call_back().await.unwrap();
+    assert_eq!(house.state(&conversation), AcceptedState::Expired);
+
+    // It has no QueueTimeoutURL, so the result says it.
+    let [(_, record)] = &house.store.range(&Key::of("callback").subtree(), 9).unwrap()[..] else { panic!() };
+    let entry: callbacks::Entry = decode(record).unwrap();
+    assert_eq!(entry.callback.kind, callbacks::Kind::Result);
+    let wire = SoapWire::new(Arc::new(Vault::from_hex(&"a5".repeat(32)).unwrap()));
+    let told = callbacks::Wire::render(&*wire, entry.callback.kind, &entry.callback.payload, &[]).unwrap();
+    assert!(String::from_utf8(told).unwrap().contains("<ResultCode>19</ResultCode>"));
+}
+
+#[tokio::test]
+async fn d6_legs_are_forgotten_after_their_days_and_not_before() {
+    let house = House::built();
+    let zone = &house.broker.parts.zone;
+    let days_ago = |days: u64| testing::NOW.minus(Duration::from_secs(86_400 * days));
+    let mut write_set = WriteSet::new();
+    let mut conversations = Vec::new();
+    for days in [0, 29, 30, 31, 400] {
+        let conversation = ConversationId::issue(zone, days_ago(days), house.broker.draw());
+        for kind in [trace::LegKind::Request, trace::LegKind::Answer] {
+            trace::record(&mut write_set, conversation.as_str(), kind, days_ago(days), "a message");
+        }
+        conversations.push(conversation);
+    }
+    house.store.commit(write_set).await.unwrap();
+    assert_eq!(house.broker.forget_legs().await.unwrap(), 4);
+    let left = conversations.iter().map(|id| trace::legs(&*house.store, id.as_str()).unwrap().len());
+    assert_eq!(left.collect::<Vec<_>>(), [2, 2, 2, 0, 0]);
+    assert_eq!(house.broker.forget_legs().await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_refuses_for_good_is_left_alone_until_the_next_start() {
     let house = House::built();
     let conversation = house.accepts().await;
@@ -209,4 +284,26 @@ async fn a_store_that_refuses_for_good_is_left_alone_until_the_next_start() {
     house.broker.resume().await.unwrap();
     house.all_decided().await;
     assert_eq!(house.state(&conversation), AcceptedState::Waiting);
+}
+
+#[tokio::test(start_paused = true)]
+async fn l3_a_reservation_that_cannot_be_given_back_does_not_keep_the_others_nor_the_start() {
+    /// As the core files it.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Reservation {
+        receipt: crate::core::Receipt,
+    }
+    impl crate::store::Stored for Reservation {
+        const NAME: &'static str = "an open reservation";
+    }
+    let house = House::built();
+    let mut write_set = WriteSet::new();
+    for _ in 0..250 {
+        let receipt = crate::core::Receipt::issue(house.broker.parts.zone.day(testing::NOW), 0, house.broker.draw());
+        let key = Key::of("reservation").number(1).text(receipt.as_str());
+        write_set.put(key, encode(&Reservation { receipt }));
+    }
+    house.store.commit(write_set).await.unwrap();
+    // None of them has a transaction: damage, or a mistake of ours.
+    assert_eq!(house.broker.resume().await.unwrap().payments, 0);
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Request;
 use crate::callbacks::{Exchange, Kind};
 use crate::clock::Timestamp;
-use crate::store::{Key, Read, ReadError, Stored, WriteSet, decode, encode};
+use crate::store::{Key, KeyRange, Read, ReadError, Stored, WriteSet, decode, encode};
 
 /// Elements whose text never reaches the store.
 const SECRET_ELEMENTS: [&str; 6] =
@@ -80,24 +80,30 @@ impl From<Kind> for LegKind {
     }
 }
 
-/// Adds a leg to the log of a conversation, or of a receipt for what has none.
-pub(super) fn record(write_set: &mut WriteSet, id: &str, kind: LegKind, at: Timestamp, message: &str) {
-    write_set.append(log_key(id), encode(&Leg { kind, at, message: masked(message) }), Vec::new());
+/// Adds a leg to the log of a conversation.
+pub(super) fn record(write_set: &mut WriteSet, conversation: &str, kind: LegKind, at: Timestamp, message: &str) {
+    write_set.append(log_key(conversation), encode(&Leg { kind, at, message: masked(message) }), Vec::new());
 }
 
-/// The legs of a conversation or receipt, in the order in which they were written down.
-pub(super) fn legs(facts: &dyn Read, id: &str) -> Result<Vec<Leg>, ReadError> {
-    let rows = facts.range(&log_key(id).subtree(), LEGS_MAX)?;
+/// The legs of a conversation, in the order in which they were written down.
+pub(super) fn legs(facts: &dyn Read, conversation: &str) -> Result<Vec<Leg>, ReadError> {
+    let rows = facts.range(&log_key(conversation).subtree(), LEGS_MAX)?;
     rows.iter().map(|(_, record)| decode(record)).collect()
 }
 
-fn log_key(id: &str) -> Key {
-    Key::of("leg").text(id)
+/// The legs of all conversations that began before this date, written like 20261123: their ids begin
+/// with it.
+pub(super) fn legs_before(date: &str) -> KeyRange {
+    KeyRange { from: Key::of("leg"), to: log_key(&format!("AG_{date}")) }
+}
+
+fn log_key(conversation: &str) -> Key {
+    Key::of("leg").text(conversation)
 }
 
 /// The legs of one attempt to deliver a callback. A message that was sent before and got no answer
 /// again is not written down once more: attempts are many, and the message is the same (D6).
-pub(super) fn record_exchange(write_set: &mut WriteSet, id: &str, exchange: &Exchange<'_>) {
+pub(super) fn record_exchange(write_set: &mut WriteSet, conversation: &str, exchange: &Exchange<'_>) {
     if exchange.attempt == 1 || exchange.answer.is_ok() {
         let path = Uri::try_from(exchange.url).map_or_else(
             |_| exchange.url.to_owned(),
@@ -108,14 +114,14 @@ pub(super) fn record_exchange(write_set: &mut WriteSet, id: &str, exchange: &Exc
         let fixed = [("host", host), ("content-length", &length)];
         let headers = exchange.headers.iter().map(|(name, value)| (*name, value.as_str())).chain(fixed);
         let message = http_message(&format!("POST {path} HTTP/1.1"), headers, exchange.body);
-        record(write_set, id, exchange.kind.into(), exchange.started, &message);
+        record(write_set, conversation, exchange.kind.into(), exchange.started, &message);
     }
     match exchange.answer {
         Ok(answer) => {
             let message = http_answer(answer.status, &answer.headers, &answer.body);
-            record(write_set, id, LegKind::Acknowledgement, exchange.ended, &message);
+            record(write_set, conversation, LegKind::Acknowledgement, exchange.ended, &message);
         }
-        Err(why) => record(write_set, id, LegKind::NoAnswer, exchange.ended, why),
+        Err(why) => record(write_set, conversation, LegKind::NoAnswer, exchange.ended, why),
     }
 }
 

@@ -85,6 +85,8 @@ impl TimeoutNews {
 /// organization's balance after it is captured at its commit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct ConfirmationNews {
+    /// Our name for the conversation.
+    pub conversation: String,
     /// What is confirmed.
     pub payment: C2bPayment,
 }
@@ -136,15 +138,14 @@ impl Wire for SoapWire {
     }
 
     fn trace(&self, write_set: &mut WriteSet, exchange: &Exchange<'_>) {
-        let id = match exchange.kind {
+        let conversation = match exchange.kind {
             Kind::Result => decoded::<ResultNews>(exchange.payload).map(|news| news.conversation),
             Kind::Timeout => decoded::<TimeoutNews>(exchange.payload).map(|news| news.conversation),
-            // The organization knows a customer's payment by its receipt.
-            Kind::Confirmation => decoded::<ConfirmationNews>(exchange.payload).map(|news| news.payment.trans_id),
+            Kind::Confirmation => decoded::<ConfirmationNews>(exchange.payload).map(|news| news.conversation),
         };
         // What cannot be decoded could not be rendered, so there was no exchange.
-        if let Ok(id) = id {
-            trace::record_exchange(write_set, &id, exchange);
+        if let Ok(conversation) = conversation {
+            trace::record_exchange(write_set, &conversation, exchange);
         }
     }
 

@@ -11,6 +11,7 @@ pub mod demo;
 pub mod deployment;
 mod desk;
 mod files;
+mod maintenance;
 mod pay;
 mod receive;
 pub mod receiver;
@@ -66,6 +67,8 @@ enum Command {
     Trace(trace::Arguments),
     /// An organization's validation and confirmation URLs: show, set, history, ping
     Url(url::Arguments),
+    /// Keep requests instead of deciding them, while the core is worked on
+    Maintenance(maintenance::Arguments),
     /// Check, copy, put back and rebuild what the node has committed
     Store(store::Arguments),
 }
@@ -113,6 +116,7 @@ impl Cli {
             Command::Callback(arguments) => callback::run(arguments),
             Command::Trace(arguments) => trace::run(&arguments),
             Command::Url(arguments) => url::run(arguments),
+            Command::Maintenance(arguments) => maintenance::run(&arguments),
             Command::Store(arguments) => store::run(arguments),
         }
     }

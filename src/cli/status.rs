@@ -45,6 +45,10 @@ fn table(status: &Value) -> String {
         Some(Value::String(reason)) => format!("REFUSING: {reason}"),
         _ => "taking commits".to_owned(),
     };
+    let away = match status.pointer("/away/reason").and_then(Value::as_str) {
+        Some(reason) => format!(", which is AWAY since {}: {reason}", show("/away/since")),
+        None => String::new(),
+    };
     let mut lines = vec![
         format!("lango      {}, up {} s", show("/version"), show("/up_seconds")),
         format!("doors      third parties {}, handset {}", show("/doors/third_party"), show("/doors/handset")),
@@ -55,7 +59,7 @@ fn table(status: &Value) -> String {
             show("/store/sequence"),
             show("/store/checkpoint")
         ),
-        format!("requests   {} waiting for the core", show("/requests_waiting")),
+        format!("requests   {} waiting for the core{away}", show("/requests_waiting")),
         format!(
             "callbacks  {} delivered, {} to be tried again, {} dead since the start",
             show("/callbacks/delivered"),

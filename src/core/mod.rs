@@ -184,7 +184,7 @@ impl Core {
     }
 
     /// The receipt of what has no transaction.
-    fn no_receipt(&self, now: Timestamp) -> Receipt {
+    pub fn no_receipt(&self, now: Timestamp) -> Receipt {
         Receipt::none(self.zone().day(now))
     }
 }

@@ -38,6 +38,16 @@ impl ResponseDocument {
         }
     }
 
+    /// A command that was accepted while the core is away; it is decided when the core is back
+    /// (protocol.md 2.1).
+    pub fn cached(conversation_id: &str, originator_conversation_id: &str) -> Self {
+        Self {
+            response_code: "100000000".to_owned(),
+            response_desc: "Request was cached, waiting for resending".to_owned(),
+            ..Self::accepted(conversation_id, originator_conversation_id)
+        }
+    }
+
     /// A RegisterURL that was done. One client compares code and words literally.
     pub fn registered() -> Self {
         Self {

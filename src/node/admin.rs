@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Addresses;
-use super::callback_desk::CallbackDesk;
+use super::callback_desk::{CallbackDesk, read, time};
 use crate::access::Access;
-use crate::broker::Broker;
+use crate::broker::{Away, Broker};
 use crate::callbacks::Callbacks;
 use crate::clock::{Clock, Timestamp};
 use crate::server::admin::Admin;
@@ -33,6 +34,8 @@ impl Admin for NodeAdmin {
         Box::pin(async move {
             match name {
                 "status" => Ok(self.status()),
+                "maintenance.on" => self.maintenance_on(arguments).await,
+                "maintenance.off" => self.maintenance_off().await,
                 _ => match self.callback_command(name, arguments).await {
                     Some(outcome) => outcome,
                     None => Err(unknown(name)),
@@ -42,7 +45,27 @@ impl Admin for NodeAdmin {
     }
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SendAway {
+    reason: String,
+}
+
 impl NodeAdmin {
+    async fn maintenance_on(&self, arguments: Value) -> Result<Value, String> {
+        let SendAway { reason } = read(arguments)?;
+        let away = self.broker.send_away(&reason).await.map_err(|error| error.to_string())?;
+        self.desk.audit.record("core-sent-away", &[("reason", reason.as_str())]);
+        Ok(self::away(&away))
+    }
+
+    async fn maintenance_off(&self) -> Result<Value, String> {
+        let waiting = self.broker.waiting();
+        self.broker.call_back().await.map_err(|error| error.to_string())?;
+        self.desk.audit.record("core-called-back", &[("waiting", waiting.to_string().as_str())]);
+        Ok(json!({ "waiting": waiting }))
+    }
+
     fn status(&self) -> Value {
         let totals = self.callbacks.totals();
         let endpoints: Vec<Value> = self
@@ -67,6 +90,7 @@ impl NodeAdmin {
             "third_parties": self.access.third_parties().len(),
             "whitelisted_networks": self.access.whitelist().networks().count(),
             "requests_waiting": self.broker.waiting(),
+            "away": self.broker.away().as_ref().map(away),
             "callbacks": {
                 "delivered": totals.delivered,
                 "retried": totals.retried,
@@ -75,6 +99,10 @@ impl NodeAdmin {
             },
         })
     }
+}
+
+fn away(away: &Away) -> Value {
+    json!({ "since": time(away.since), "reason": away.reason })
 }
 
 fn unknown(name: &str) -> String {

@@ -234,11 +234,12 @@ fn told(story: &Story) -> Value {
 }
 
 /// A moment for programs: RFC 3339.
-fn time(at: Timestamp) -> String {
+pub(super) fn time(at: Timestamp) -> String {
     jiff::Timestamp::from_microsecond(at.micros()).unwrap_or(jiff::Timestamp::MAX).to_string()
 }
 
-fn read<T: DeserializeOwned>(arguments: Value) -> Result<T, String> {
+/// What a command of ours was given.
+pub(super) fn read<T: DeserializeOwned>(arguments: Value) -> Result<T, String> {
     serde_json::from_value(arguments).map_err(|error| format!("the command's arguments cannot be read: {error}"))
 }
 

@@ -174,6 +174,7 @@ impl Node {
         let (reload, told) = signal::channel(());
         let watchers = vec![
             tokio::spawn(Arc::clone(&broker).watch_reservations()),
+            tokio::spawn(Arc::clone(&broker).watch_trace()),
             tokio::spawn(watch::audit(Arc::clone(&audit))),
             tokio::spawn(watch::files(watched, told)),
         ];
@@ -266,6 +267,7 @@ fn limits(settings: &Settings) -> BrokerLimits {
     BrokerLimits {
         request_expiry: Duration::from_secs(settings.requests.expiry_seconds),
         waiting_max: settings.requests.waiting_max,
+        trace_days: settings.requests.trace_days,
         validation_window: Duration::from_millis(settings.callbacks.validation_milliseconds_max),
     }
 }

@@ -16,6 +16,7 @@ mod door_whitelist;
 mod doors;
 mod house;
 mod layers;
+mod maintenance;
 mod payments;
 mod readme;
 mod store_crash;
