@@ -1,6 +1,6 @@
-//! The store beside other engines, and engines in the role of its index.
+//! Engines in the role of the index below the journal.
 //!
-//! `index ENGINE [PAYMENTS]` measures sled, fjall or redb as the index below the journal.
+//! `index ENGINE [PAYMENTS]` measures sled, fjall, fjall-kv (large values apart) or redb.
 
 mod index;
 mod measure;
@@ -15,6 +15,6 @@ fn main() -> Result<()> {
         ["index", engine] => index::measure(engine, 1_000_000),
         ["index", engine, payments] => index::measure(engine, payments.parse()?),
         ["headings"] => Ok(index::headings()),
-        _ => bail!("say: index ENGINE [PAYMENTS]"),
+        _ => bail!("say: headings, or index ENGINE [PAYMENTS]"),
     }
 }

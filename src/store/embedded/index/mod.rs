@@ -4,7 +4,7 @@
 //! It has two parts, and a record's kind, the first part of its key, says in which it is. The
 //! directory is small, read often and written seldom, and is in sled. The history is everything that
 //! grows with each payment, and the counters; it is in a log-structured merge tree, since sled takes
-//! four times the processor and twice the bytes for it (`docs/store.md` has the figures).
+//! several times the processor for it (`docs/store.md` has the figures).
 //!
 //! Order of a checkpoint: the directory first, if it changed, and then the history, whose stamp says
 //! which state of the directory it goes with. Each is taken in whole or not at all, so what a crash
