@@ -6,7 +6,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use jiff::tz::TimeZone;
+use jiff::civil::DateTime;
+use jiff::tz::{Offset, TimeZone};
 use serde::{Deserialize, Serialize};
 
 /// A moment: microseconds since 1970-01-01T00:00:00Z.
@@ -45,6 +46,21 @@ impl Timestamp {
     #[must_use]
     pub fn minus(self, by: Duration) -> Self {
         Self(self.0.saturating_sub(micros_of(by)))
+    }
+
+    /// The moment that `yyyyMMddHHmmss` or `yyyyMMddHHmmssSSS` names, by a clock that is so many minutes
+    /// ahead of UTC; none if the text is nothing of the kind.
+    pub fn from_compact(text: &str, ahead_of_utc_minutes: i16) -> Option<Self> {
+        if !matches!(text.len(), 14 | 17) || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let two = |at: usize| text.get(at..at.checked_add(2)?)?.parse().ok();
+        let milliseconds: i32 = text.get(14..).filter(|rest| !rest.is_empty()).unwrap_or("0").parse().ok()?;
+        let year = text.get(..4)?.parse().ok()?;
+        let nanoseconds = milliseconds.checked_mul(1_000_000)?;
+        let civil = DateTime::new(year, two(4)?, two(6)?, two(8)?, two(10)?, two(12)?, nanoseconds).ok()?;
+        let offset = Offset::from_seconds(i32::from(ahead_of_utc_minutes).checked_mul(60)?).ok()?;
+        Some(Self(offset.to_timestamp(civil).ok()?.as_microsecond()))
     }
 
     /// How long after `earlier` this is; zero if it is not after it.
@@ -121,6 +137,27 @@ pub struct Day {
     pub day: i8,
 }
 
+/// `2027-01-01`.
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+}
+
+/// A text that is no day.
+#[derive(Debug, thiserror::Error)]
+#[error("\"{0}\" is no day; write it like 2027-01-01")]
+pub struct NoDay(String);
+
+impl std::str::FromStr for Day {
+    type Err = NoDay;
+
+    fn from_str(text: &str) -> Result<Self, NoDay> {
+        let date: jiff::civil::Date = text.parse().map_err(|_| NoDay(text.to_owned()))?;
+        Ok(Self { year: date.year(), month: date.month(), day: date.day() })
+    }
+}
+
 impl Zone {
     /// The zone with this IANA name.
     pub fn named(name: &str) -> Result<Self, UnknownZone> {
@@ -131,6 +168,13 @@ impl Zone {
     pub fn day(&self, at: Timestamp) -> Day {
         let zoned = self.zoned(at);
         Day { year: zoned.year(), month: zoned.month(), day: zoned.day() }
+    }
+
+    /// The first moment of a day written as `yyyy-MM-dd`; none if there is no such day.
+    pub fn first_moment(&self, day: &str) -> Option<Timestamp> {
+        let date: jiff::civil::Date = day.parse().ok()?;
+        let first = date.to_zoned_datetime(self.0.clone()).ok()?;
+        Some(Timestamp(first.timestamp().as_microsecond()))
     }
 
     /// `yyyyMMdd`, as in conversation ids (protocol.md 2).
@@ -170,6 +214,26 @@ mod tests {
         assert_eq!(nairobi.compact(before), "20231121235959");
         assert_eq!(nairobi.date(before.plus(Duration::from_secs(1))), "20231122");
         assert_eq!(nairobi.dotted(before), "21.11.2023 23:59:59");
+    }
+
+    #[test]
+    fn a_days_first_moment_is_the_zones_midnight() {
+        let nairobi = Zone::named("Africa/Nairobi").unwrap();
+        assert_eq!(nairobi.first_moment("2023-11-22"), Some(Timestamp::from_seconds(1_700_600_400)));
+        assert_eq!(nairobi.first_moment("2023-02-30"), None);
+        assert_eq!(nairobi.first_moment("tomorrow"), None);
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_and_nothing_else() {
+        let nairobi = Zone::named("Africa/Nairobi").unwrap();
+        let at = Timestamp::from_seconds(1_700_600_399);
+        assert_eq!(Timestamp::from_compact(&nairobi.compact(at), 180), Some(at));
+        let later = at.plus(Duration::from_millis(7));
+        assert_eq!(Timestamp::from_compact("20231121205959007", 0), Some(later));
+        for text in ["", "2023112120595", "20231321205959", "20231121245959", "2023112120595x", "+2023112120595"] {
+            assert_eq!(Timestamp::from_compact(text, 0), None, "{text}");
+        }
     }
 
     #[test]

@@ -3,8 +3,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::shares::Share;
 use super::sp_password::{self, SpPasswordFault};
 use super::third_party::Directory;
+use super::throttle::Source;
 use super::{Access, KeyFingerprint, NetworkKind, Refusal, Secret, ThirdParty, Vault, VaultError};
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
@@ -18,7 +20,8 @@ pub struct Claim<'a> {
     pub sp_password: Option<&'a str>,
     /// The serviceId, if there is one.
     pub service_id: Option<&'a str>,
-    /// The timeStamp, if there is one: part of what was hashed, never read as a time.
+    /// The timeStamp, if there is one: part of what was hashed, and read as a time only where the
+    /// third party's record says so.
     pub time_stamp: Option<&'a str>,
 }
 
@@ -32,12 +35,26 @@ impl std::fmt::Debug for Claim<'_> {
     }
 }
 
+/// Which password a request proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PasswordUsed {
+    /// None: the mode needs none.
+    None,
+    /// The one that is on record.
+    Present,
+    /// The one before it, which is still valid.
+    Previous,
+}
+
 /// The proof that a request was let in. Only [`Access::authenticate`] makes one, so what takes a
 /// permit cannot be reached without.
 #[derive(Clone, Debug)]
 pub struct Permit {
     third_party: Arc<ThirdParty>,
     network: NetworkKind,
+    password: PasswordUsed,
+    /// Its place among the requests under way, once it was counted.
+    _place: Option<Arc<Share>>,
 }
 
 impl Permit {
@@ -49,6 +66,16 @@ impl Permit {
     /// By which kind of network it came.
     pub fn network(&self) -> NetworkKind {
         self.network
+    }
+
+    /// Which password it proved.
+    pub(super) fn password_used(&self) -> PasswordUsed {
+        self.password
+    }
+
+    /// The permit of a request that was counted.
+    pub(super) fn with_place(self, place: Share) -> Self {
+        Self { _place: Some(Arc::new(place)), ..self }
     }
 }
 
@@ -63,18 +90,19 @@ impl Access {
         key: Option<KeyFingerprint>,
         need: NetworkKind,
     ) -> Result<Permit, Refusal> {
-        let verdict = self.judge(claim, address, key, need);
+        let (source, now) = (Source::of(key, address), self.clock.now());
+        let verdict = match self.throttle.may_try(&source, now) {
+            true => self.judge(claim, address, key, need),
+            false => Err(Refusal::RefusalsExceeded),
+        };
         if let Err(refusal) = &verdict {
-            let (code, _) = refusal.public();
-            self.audit.record(
-                "request-refused",
-                &[
-                    ("sp_id", claim.sp_id),
-                    ("address", &address.to_canonical().to_string()),
-                    ("reason", refusal.reason()),
-                    ("code", code),
-                ],
-            );
+            if refusal.is_about_identity() {
+                self.throttle.was_refused(&source, now);
+            }
+            // The spId is whatever the caller likes, so it does not make a line of its own.
+            let address = address.to_canonical().to_string();
+            let same = [("address", address.as_str()), ("reason", refusal.reason()), ("code", refusal.public().0)];
+            self.audit.record_often("request-refused", &same, &[("sp_id", claim.sp_id)]);
         }
         verdict
     }
@@ -92,46 +120,51 @@ impl Access {
 
         // All gates are tried, whatever the first one says: the time must not tell which was closed.
         let key = key_gate(party, key, &directory, now);
-        let password = self.password_gate(party, claim);
+        let password = self.password_gate(party, claim, now);
+        let time_stamp = party.time_stamps.check(claim.time_stamp.unwrap_or_default(), now, self.started);
         let network = self.network_gate(party, address, need, now);
 
         let party = known.ok_or(Refusal::SpIdUnknown)?;
         key?;
-        password?;
+        let password = password?;
+        time_stamp?;
         let network = network?;
 
         // What follows has codes of its own, so it comes after everything about who the caller is.
         if !party.enabled {
             return Err(Refusal::Disabled);
         }
-        match claim.service_id {
-            Some(id) if !id.is_empty() && !party.service_ids.iter().any(|own| own == id) => {
-                Err(Refusal::ServiceUnknown)
-            }
-            _ => Ok(Permit { third_party: party.clone(), network }),
+        if claim.service_id.is_some_and(|id| !id.is_empty() && !party.service_ids.iter().any(|own| own == id)) {
+            return Err(Refusal::ServiceUnknown);
         }
+        // Last, since it leaves a trace: what was refused may be sent again.
+        self.used.first_use(&party.name, &party.time_stamps, claim.time_stamp.unwrap_or_default(), now)?;
+        Ok(Permit { third_party: party.clone(), network, password, _place: None })
     }
 
-    fn password_gate(&self, party: &ThirdParty, claim: &Claim<'_>) -> Result<(), Refusal> {
+    fn password_gate(&self, party: &ThirdParty, claim: &Claim<'_>, now: Timestamp) -> Result<PasswordUsed, Refusal> {
         if !party.mode.needs_password() {
-            return Ok(());
+            return Ok(PasswordUsed::None);
         }
-        let password = match party.open_password(&self.vault) {
-            Ok(Some(password)) => password,
-            Ok(None) => return Err(Refusal::PasswordNotSet),
-            Err(error) => {
-                tracing::error!(third_party = party.name, %error, "a third party's password does not open");
-                return Err(Refusal::SecretUnreadable);
-            }
+        let unreadable = |error| {
+            tracing::error!(third_party = party.name, %error, "a third party's password does not open");
+            Refusal::SecretUnreadable
         };
+        let Some(present) = party.open_password(&self.vault).map_err(unreadable)? else {
+            return Err(Refusal::PasswordNotSet);
+        };
+        let previous = party.open_previous_password(&self.vault, now).map_err(unreadable)?;
         let presented = claim.sp_password.filter(|text| !text.is_empty()).ok_or(Refusal::PasswordMissing)?;
         let time_stamp = claim.time_stamp.filter(|text| !text.is_empty()).ok_or(Refusal::TimeStampMissing)?;
-        sp_password::check(presented, claim.sp_id, password.expose(), time_stamp, party.raw_digest).map_err(|fault| {
-            match fault {
-                SpPasswordFault::Malformed => Refusal::PasswordMalformed,
-                SpPasswordFault::Wrong => Refusal::PasswordWrong,
-            }
-        })
+        let is_of = |password: &Secret| {
+            sp_password::check(presented, claim.sp_id, password.expose(), time_stamp, party.raw_digest)
+        };
+        match (is_of(&present), previous) {
+            (Ok(()), _) => Ok(PasswordUsed::Present),
+            (Err(SpPasswordFault::Wrong), Some(previous)) if is_of(&previous).is_ok() => Ok(PasswordUsed::Previous),
+            (Err(SpPasswordFault::Malformed), _) => Err(Refusal::PasswordMalformed),
+            (Err(SpPasswordFault::Wrong), _) => Err(Refusal::PasswordWrong),
+        }
     }
 
     fn network_gate(

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use x509_parser::parse_x509_certificate;
 
 use super::hex;
+use crate::clock::Timestamp;
 
 /// The SHA-256 of a certificate's public key (its SubjectPublicKeyInfo, DER). It stays the same when
 /// a certificate is renewed for the same key, and names one third party.
@@ -22,6 +23,9 @@ pub enum IdentityError {
     /// The bytes are no X.509 certificate.
     #[error("this is no X.509 certificate in DER")]
     NoCertificate,
+    /// The bytes are no revocation list.
+    #[error("this is no revocation list in DER")]
+    NoRevocationList,
     /// The text is no fingerprint.
     #[error("a key's fingerprint is written as 64 hexadecimal digits")]
     NoFingerprint,
@@ -35,6 +39,12 @@ pub fn fingerprint(certificate: &CertificateDer<'_>) -> Result<KeyFingerprint, I
     }
     let hash = digest(&SHA256, parsed.public_key().raw);
     hash.as_ref().try_into().map(KeyFingerprint).map_err(|_| IdentityError::NoCertificate)
+}
+
+/// The last moment at which `certificate` is valid.
+pub fn valid_until(certificate: &CertificateDer<'_>) -> Result<Timestamp, IdentityError> {
+    let (_, parsed) = parse_x509_certificate(certificate).map_err(|_| IdentityError::NoCertificate)?;
+    Ok(Timestamp::from_seconds(parsed.validity().not_after.timestamp()))
 }
 
 impl fmt::Display for KeyFingerprint {

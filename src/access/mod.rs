@@ -3,8 +3,11 @@
 //!
 //! The order of the gates: the address at accept ([`Access::admits`]), the certificate's key on every
 //! request ([`Access::key_known`]), the header ([`Access::authenticate`], which gives a [`Permit`]),
-//! the rate ([`Access::spend`]), the operator's credential ([`Access::verify_credential`]). Each
-//! refusal has one private reason and one public code.
+//! the rates ([`Access::enter`], [`Access::start`]), the operator's credential
+//! ([`Access::verify_credential`]). Each refusal has one private reason and one public code.
+//!
+//! What third parties share (places, turns at hashing) is shared out among them, so that none of
+//! them can crowd out the others.
 
 pub mod authority;
 pub mod credential;
@@ -12,23 +15,38 @@ pub mod third_party;
 pub mod whitelist;
 
 mod authenticate;
+mod change_password;
 mod hex;
 mod identity;
 mod networks;
+mod new_password;
 mod rates;
 mod refusal;
+mod shares;
 mod sp_password;
+mod throttle;
+mod time_stamps;
+mod turns;
+mod validity;
 mod vault;
 
 pub use authenticate::{Claim, Permit};
+pub use change_password::ChangePasswordError;
 pub use credential::{
     CredentialKeys, CredentialRefusal, CredentialSettings, CredentialVerdict, HashCost, PasswordRule, SetPasswordError,
     security_credential,
 };
-pub use identity::{IdentityError, KeyFingerprint, fingerprint};
+pub use identity::{IdentityError, KeyFingerprint, fingerprint, valid_until};
+pub use new_password::{ChangeKeyError, new_password};
 pub use refusal::Refusal;
+pub use shares::{NoShare, Share, Shares};
 pub use sp_password::sp_password;
-pub use third_party::{AuthenticationMode, ClientKey, ThirdParty, ThirdPartyError, ToleranceSwitches};
+pub use third_party::{
+    AuthenticationMode, ChangeKey, ClientKey, PreviousPassword, SealChangeKeyError, ThirdParty, ThirdPartyError,
+    ToleranceSwitches,
+};
+pub use time_stamps::TimeStampRule;
+pub use validity::{Validity, certificate_validity, may_sign, revocation_list_validity};
 pub use vault::{Sealed, Secret, Vault, VaultError};
 pub use whitelist::{CallbackHost, HostRule, NamedNetwork, NetworkKind, Whitelist, WhitelistError};
 
@@ -36,14 +54,16 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
+use crate::config;
 use crate::entropy::Entropy;
 use crate::store::{CommitError, ReadError, Store, WriteSet};
 use crate::telemetry::audit::Audit;
 use credential::{HashError, Verifier};
-use rates::Rates;
 use third_party::Directory;
+use throttle::Throttle;
 
 /// What [`Access`] is made of.
 pub struct Parts {
@@ -57,6 +77,10 @@ pub struct Parts {
     pub credential_keys: CredentialKeys,
     /// The rules of credentials.
     pub credentials: CredentialSettings,
+    /// How often, and how much at a time.
+    pub rates: config::Rates,
+    /// Seconds for which a third party's replaced password is valid beside the new one.
+    pub previous_password_seconds: u64,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -73,10 +97,16 @@ pub struct Access {
     whitelist: ArcSwap<Whitelist>,
     directory: ArcSwap<Directory>,
     refreshing: Mutex<()>,
+    /// Told whenever somebody may have got or lost the right to come in.
+    news: watch::Sender<()>,
     /// One who is nobody, for the same work on unknown spIds.
     nobody: ThirdParty,
     verifier: Arc<Verifier>,
-    rates: Rates,
+    throttle: Throttle,
+    /// TimeStamps that count once.
+    used: time_stamps::Used,
+    previous_password_seconds: u64,
+    started: Timestamp,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     audit: Arc<Audit>,
@@ -110,7 +140,8 @@ pub enum ChangeError {
 impl Access {
     /// The door, with the third parties that are in the store.
     pub fn new(parts: Parts) -> Result<Self, AccessError> {
-        let Parts { store, vault, whitelist, credential_keys, credentials, clock, entropy, audit } = parts;
+        let Parts { store, vault, whitelist, credential_keys, credentials, rates, .. } = parts;
+        let Parts { previous_password_seconds, clock, entropy, audit, .. } = parts;
         let directory = Directory::load(&*store)?;
         let nobody = authenticate::nobody(&vault, &*entropy)?;
         let verifier =
@@ -121,9 +152,13 @@ impl Access {
             whitelist: ArcSwap::from_pointee(whitelist),
             directory: ArcSwap::from_pointee(directory),
             refreshing: Mutex::default(),
+            news: watch::Sender::new(()),
             nobody,
             verifier: Arc::new(verifier),
-            rates: Rates::default(),
+            throttle: Throttle::new(rates),
+            used: time_stamps::Used::default(),
+            previous_password_seconds,
+            started: clock.now(),
             clock,
             entropy,
             audit,
@@ -145,19 +180,44 @@ impl Access {
             .is_some_and(|party| party.keys.iter().any(|key| key.fingerprint == *fingerprint && key.in_force(now)))
     }
 
-    /// Takes one request from the third party's rate.
-    pub fn spend(&self, permit: &Permit) -> Result<(), Refusal> {
-        let party = permit.third_party();
-        match party.requests_per_second_max {
-            Some(rate) if !self.rates.take(&party.name, rate, self.clock.now()) => Err(Refusal::RateExceeded),
-            _ => Ok(()),
-        }
+    /// Hears whenever the whitelist or a third party is another than before: time for open connections
+    /// to ask again.
+    pub fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
     }
 
-    /// Checks the SecurityCredential of an operator; none is one that does not exist. Failures are
-    /// counted before this returns.
-    pub async fn verify_credential(&self, operator: Option<u64>, security_credential: &str) -> CredentialVerdict {
-        self.verifier.verify(operator, security_credential).await
+    /// The first moment after `after` at which a key or a network that is on record falls out of
+    /// force; none if none does.
+    pub fn next_end(&self, after: Timestamp) -> Option<Timestamp> {
+        let directory = self.directory.load();
+        let keys = directory.all().flat_map(|party| &party.keys).map(ClientKey::end);
+        keys.filter(|end| *end > after).chain(self.whitelist.load().next_end(after)).min()
+    }
+
+    /// Counts one request that was let in. The permit that comes back holds a place among the requests
+    /// under way, until the last copy of it is dropped.
+    pub fn enter(&self, permit: Permit) -> Result<Permit, Refusal> {
+        let share = self.throttle.enter(permit.third_party(), self.clock.now())?;
+        Ok(permit.with_place(share))
+    }
+
+    /// Counts one request that a shortcode starts. Only a third party that acts for the shortcode can
+    /// take from its rate: to all others it is a number like any other, which the core refuses.
+    pub fn start(&self, permit: &Permit, shortcode: &str) -> Result<(), Refusal> {
+        let own = permit.third_party().shortcodes.iter().any(|own| own == shortcode);
+        if own { self.throttle.start(shortcode, self.clock.now()) } else { Ok(()) }
+    }
+
+    /// Checks the SecurityCredential of an operator for whoever sent it: a third party by its name, or
+    /// a user of the commands as the audit log names it. No operator is one that does not exist.
+    /// Failures are counted before this returns, for the operator and for the source.
+    pub async fn verify_credential(
+        &self,
+        source: &str,
+        operator: Option<u64>,
+        security_credential: &str,
+    ) -> CredentialVerdict {
+        self.verifier.verify(source, operator, security_credential).await
     }
 
     /// The write set that sets an operator's password. Hashes for some milliseconds: not for an async
@@ -165,6 +225,11 @@ impl Access {
     pub fn set_password(&self, operator: u64, password: &str) -> Result<WriteSet, SetPasswordError> {
         let cost = self.verifier.settings.cost;
         credential::set_password(&*self.store, operator, password, cost, self.clock.now(), &*self.entropy)
+    }
+
+    /// Days after which a password must be set anew.
+    pub fn password_days_max(&self) -> u32 {
+        self.verifier.settings.password_days_max
     }
 
     /// The whitelist in force.
@@ -180,6 +245,7 @@ impl Access {
                 let networks = whitelist.networks().count().to_string();
                 let changes = self.whitelist.load().changes_to(&whitelist);
                 self.whitelist.store(Arc::new(whitelist));
+                self.news.send_replace(());
                 whitelist::changes::record(&changes, &self.audit);
                 self.audit.record("whitelist-reloaded", &[("networks", &networks)]);
                 Ok(())
@@ -196,10 +262,12 @@ impl Access {
         self.directory.load().with_key(fingerprint).cloned()
     }
 
-    /// Puts a request that was refused at the third parties' door on the audit log.
+    /// Puts a request that was refused at the third parties' door on the audit log. The same again
+    /// within a minute is counted, not written.
     pub fn record_refusal(&self, address: IpAddr, who: &str, code: &str, reason: &str) {
-        let address = address.to_string();
-        self.audit.record("refused", &[("address", &address), ("who", who), ("code", code), ("reason", reason)]);
+        let address = address.to_canonical().to_string();
+        let same = [("address", address.as_str()), ("who", who), ("code", code)];
+        self.audit.record_often("refused", &same, &[("reason", reason)]);
     }
 
     /// The third party with this name.
@@ -241,7 +309,9 @@ impl Access {
         let _one_at_a_time = self.refreshing.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         self.directory.store(Arc::new(Directory::load(&*self.store)?));
         let directory = self.directory.load();
-        self.rates.retain(|party| directory.named(party).is_some());
+        self.throttle.retain(|party| directory.named(party).is_some());
+        self.used.retain(|party| directory.named(party).is_some());
+        self.news.send_replace(());
         Ok(())
     }
 }

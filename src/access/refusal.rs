@@ -7,6 +7,8 @@ use std::fmt;
 struct Public(&'static str, &'static str);
 
 // protocol.md 2.1.
+const OVERLOADED: Public = Public("100000001", "The system is overload");
+const SHARE_SPENT: Public = Public("100000002", "Throttling error");
 const THROTTLED: Public = Public("100000011", "Exceed the limitation of request rate.");
 const INTERNAL: Public = Public("100000004", "Internal Server Error.");
 const PARTY_ABNORMAL: Public = Public("100000006", "SP's status is abnormal.");
@@ -35,6 +37,14 @@ pub enum Refusal {
     PasswordMalformed,
     /// The spPassword is the digest of something else.
     PasswordWrong,
+    /// The timeStamp is no time in the agreed form.
+    TimeStampUnreadable,
+    /// The timeStamp is too old, or too far ahead.
+    TimeStampStale,
+    /// The timeStamp was used before, and counts once.
+    TimeStampUsed,
+    /// More timeStamps that count once are in use than are remembered.
+    TimeStampsFull,
     /// The mode needs a password, and none is on record.
     PasswordNotSet,
     /// The address is in none of the third party's networks.
@@ -47,13 +57,23 @@ pub enum Refusal {
     ServiceUnknown,
     /// More requests in a second than the third party may make.
     RateExceeded,
+    /// Too many of this source's authentications were refused lately; this one was not looked at.
+    RefusalsExceeded,
+    /// More requests in a second than a shortcode may start.
+    ShortcodeRateExceeded,
+    /// The third party has as many requests under way as are left for all others.
+    ShareSpent,
+    /// All third parties together have as many requests under way as the node takes.
+    PlacesTaken,
+    /// All third parties together make more requests in a second than the node takes.
+    NodeRateExceeded,
     /// The password on record does not open with the node's secret key.
     SecretUnreadable,
 }
 
 impl Refusal {
     /// Every one of them.
-    pub const ALL: [Refusal; 16] = [
+    pub const ALL: [Refusal; 25] = [
         Refusal::SpIdUnknown,
         Refusal::PlainDoorClosed,
         Refusal::KeyUnknown,
@@ -63,14 +83,28 @@ impl Refusal {
         Refusal::TimeStampMissing,
         Refusal::PasswordMalformed,
         Refusal::PasswordWrong,
+        Refusal::TimeStampUnreadable,
+        Refusal::TimeStampStale,
+        Refusal::TimeStampUsed,
+        Refusal::TimeStampsFull,
         Refusal::PasswordNotSet,
         Refusal::AddressForeign,
         Refusal::AddressNotVpn,
         Refusal::Disabled,
         Refusal::ServiceUnknown,
         Refusal::RateExceeded,
+        Refusal::RefusalsExceeded,
+        Refusal::ShortcodeRateExceeded,
+        Refusal::ShareSpent,
+        Refusal::PlacesTaken,
+        Refusal::NodeRateExceeded,
         Refusal::SecretUnreadable,
     ];
+
+    /// Whether it says that the caller is not who it claims to be.
+    pub fn is_about_identity(self) -> bool {
+        self.row().1 == NOT_AUTHENTICATED
+    }
 
     /// The private reason, as logs, metrics and the audit name it.
     pub fn reason(self) -> &'static str {
@@ -95,12 +129,21 @@ impl Refusal {
             Refusal::TimeStampMissing => ("time-stamp-missing", NOT_AUTHENTICATED),
             Refusal::PasswordMalformed => ("password-malformed", NOT_AUTHENTICATED),
             Refusal::PasswordWrong => ("password-wrong", NOT_AUTHENTICATED),
+            Refusal::TimeStampUnreadable => ("time-stamp-unreadable", NOT_AUTHENTICATED),
+            Refusal::TimeStampStale => ("time-stamp-stale", NOT_AUTHENTICATED),
+            Refusal::TimeStampUsed => ("time-stamp-used", NOT_AUTHENTICATED),
+            Refusal::TimeStampsFull => ("time-stamps-full", SHARE_SPENT),
             Refusal::PasswordNotSet => ("password-not-set", NOT_AUTHENTICATED),
             Refusal::AddressForeign => ("address-foreign", NOT_AUTHENTICATED),
             Refusal::AddressNotVpn => ("address-not-vpn", NOT_AUTHENTICATED),
             Refusal::Disabled => ("disabled", PARTY_ABNORMAL),
             Refusal::ServiceUnknown => ("service-unknown", SERVICE_ABNORMAL),
             Refusal::RateExceeded => ("rate-exceeded", THROTTLED),
+            Refusal::RefusalsExceeded => ("refusals-exceeded", THROTTLED),
+            Refusal::ShortcodeRateExceeded => ("shortcode-rate-exceeded", SHARE_SPENT),
+            Refusal::ShareSpent => ("share-spent", SHARE_SPENT),
+            Refusal::PlacesTaken => ("places-taken", OVERLOADED),
+            Refusal::NodeRateExceeded => ("node-rate-exceeded", OVERLOADED),
             Refusal::SecretUnreadable => ("secret-unreadable", INTERNAL),
         }
     }

@@ -121,14 +121,46 @@ pub const DUKA_NEXT_KEY: KeyFingerprint = KeyFingerprint([2; 32]);
 pub const SOKO_KEY: KeyFingerprint = KeyFingerprint([3; 32]);
 pub const DUKA_PASSWORD: &str = "S3cret#pw";
 
+/// The rules of credentials that most tests go by.
+pub const CREDENTIALS: CredentialSettings = CredentialSettings {
+    failures_max: 3,
+    source_failures_max: 1_000,
+    source_failures_seconds: 900,
+    password_days_max: 90,
+    cache_entries_max: 100,
+    cost: CHEAP,
+};
+
+/// As many refusals as a test likes.
+pub fn patient() -> crate::config::Rates {
+    crate::config::Rates { refusals_at_once_max: u32::MAX, ..crate::config::Rates::default() }
+}
+
+impl Access {
+    /// Checks a credential that `duka` sent.
+    pub async fn check_credential(&self, operator: Option<u64>, text: &str) -> CredentialVerdict {
+        self.verifier.verify("duka", operator, text).await
+    }
+}
+
 /// A door with `duka` (spId 107031) and `soko` (spId 107032).
 pub async fn house() -> House {
-    house_with(CredentialSettings { failures_max: 3, password_days_max: 90, cache_entries_max: 100, cost: CHEAP }).await
+    house_with(CREDENTIALS).await
 }
 
 pub async fn house_with(credentials: CredentialSettings) -> House {
     let (store, clock) = (Arc::new(Shelf::default()), Arc::new(ManualClock::at(NOW)));
-    let access = open(store.clone(), clock.clone(), credentials, Audit::off(clock.clone()));
+    house_of(store, clock, credentials, patient()).await
+}
+
+/// A door with these rules and rates.
+pub async fn house_of(
+    store: Arc<Shelf>,
+    clock: Arc<ManualClock>,
+    credentials: CredentialSettings,
+    rates: crate::config::Rates,
+) -> House {
+    let access = open(store.clone(), clock.clone(), credentials, rates, Audit::off(clock.clone()));
     let day = std::time::Duration::from_secs(24 * 60 * 60);
     let mut duka = ThirdParty::new("duka", "107031");
     duka.service_ids = vec!["107031000".into()];
@@ -145,13 +177,21 @@ pub async fn house_with(credentials: CredentialSettings) -> House {
 }
 
 /// A door on a store that is there already.
-pub fn open(store: Arc<Shelf>, clock: Arc<ManualClock>, credentials: CredentialSettings, audit: Audit) -> Access {
+pub fn open(
+    store: Arc<Shelf>,
+    clock: Arc<ManualClock>,
+    credentials: CredentialSettings,
+    rates: crate::config::Rates,
+    audit: Audit,
+) -> Access {
     let parts = Parts {
         store,
         vault: Arc::new(Vault::from_hex(&"a5".repeat(32)).unwrap()),
         whitelist: Whitelist::parse(WHITELIST).unwrap(),
         credential_keys: CredentialKeys::from_pems(&[&CREDENTIAL.key_pem, &OLD_CREDENTIAL.key_pem]).unwrap(),
         credentials,
+        rates,
+        previous_password_seconds: 3600,
         clock,
         entropy: Arc::new(SeededEntropy::new(3)),
         audit: Arc::new(audit),

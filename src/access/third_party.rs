@@ -7,10 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::KeyFingerprint;
+use super::new_password::{ChangeKeyError, check_change_key};
+use super::time_stamps::TimeStampRule;
 use super::vault::{Sealed, Secret, Vault, VaultError};
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
@@ -61,6 +64,38 @@ impl ClientKey {
     pub fn in_force(&self, now: Timestamp) -> bool {
         self.not_before <= now && now <= self.not_after
     }
+
+    /// The first moment at which it no longer counts.
+    pub fn end(&self) -> Timestamp {
+        self.not_after.plus(Duration::from_micros(1))
+    }
+}
+
+/// A password that was replaced, and is valid beside the new one for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviousPassword {
+    /// The password, sealed.
+    pub sealed: Sealed,
+    /// The last moment at which it counts.
+    pub until: Timestamp,
+}
+
+/// The key and start vector with which a third party encrypts a new password, sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeKey {
+    key: Sealed,
+    vector: Sealed,
+}
+
+/// Why a third party got no key for new passwords.
+#[derive(Debug, thiserror::Error)]
+pub enum SealChangeKeyError {
+    /// It has not the length of one.
+    #[error(transparent)]
+    Key(#[from] ChangeKeyError),
+    /// It could not be sealed.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
 }
 
 /// Which tolerances a third party's documents get, where it is not the default table.
@@ -90,6 +125,15 @@ pub struct ThirdParty {
     /// Its password, sealed; without one no mode that needs it lets it in.
     #[serde(default)]
     pub password: Option<Sealed>,
+    /// The password before this one, while it is valid, too.
+    #[serde(default)]
+    pub previous_password: Option<PreviousPassword>,
+    /// With what it encrypts a new password; none: it cannot change its password by itself.
+    #[serde(default)]
+    pub change_key: Option<ChangeKey>,
+    /// What its timeStamps must be.
+    #[serde(default)]
+    pub time_stamps: TimeStampRule,
     /// Whether base64 of the raw digest is accepted as spPassword beside that of its digits.
     #[serde(default)]
     pub raw_digest: bool,
@@ -135,6 +179,9 @@ impl ThirdParty {
             service_ids: Vec::new(),
             mode: AuthenticationMode::SpIdIpPassword,
             password: None,
+            previous_password: None,
+            change_key: None,
+            time_stamps: TimeStampRule::default(),
             raw_digest: false,
             keys: Vec::new(),
             shortcodes: Vec::new(),
@@ -157,6 +204,38 @@ impl ThirdParty {
     /// Its password in clear; none if it has none.
     pub(super) fn open_password(&self, vault: &Vault) -> Result<Option<Secret>, VaultError> {
         self.password.as_ref().map(|sealed| vault.open(&self.password_place(), sealed)).transpose()
+    }
+
+    /// The password before that one in clear, if it is still valid.
+    pub(super) fn open_previous_password(&self, vault: &Vault, now: Timestamp) -> Result<Option<Secret>, VaultError> {
+        let previous = self.previous_password.as_ref().filter(|previous| now <= previous.until);
+        previous.map(|previous| vault.open(&self.password_place(), &previous.sealed)).transpose()
+    }
+
+    /// Sets the key (16, 24 or 32 bytes) and the start vector (16 bytes) for new passwords.
+    pub fn seal_change_key(
+        &mut self,
+        key: &Secret,
+        vector: &Secret,
+        vault: &Vault,
+        entropy: &dyn Entropy,
+    ) -> Result<(), SealChangeKeyError> {
+        check_change_key(key, vector)?;
+        let [key_place, vector_place] = self.change_key_places();
+        let key = vault.seal(&key_place, key, entropy)?;
+        self.change_key = Some(ChangeKey { key, vector: vault.seal(&vector_place, vector, entropy)? });
+        Ok(())
+    }
+
+    /// The key and start vector for new passwords in clear, if it has them.
+    pub(super) fn open_change_key(&self, vault: &Vault) -> Result<Option<(Secret, Secret)>, VaultError> {
+        let Some(ChangeKey { key, vector }) = &self.change_key else { return Ok(None) };
+        let [key_place, vector_place] = self.change_key_places();
+        Ok(Some((vault.open(&key_place, key)?, vault.open(&vector_place, vector)?)))
+    }
+
+    fn change_key_places(&self) -> [String; 2] {
+        ["change-key", "change-vector"].map(|what| [THIRD_PARTY, "/", &self.name, "/", what].concat())
     }
 
     fn password_place(&self) -> String {
@@ -259,6 +338,10 @@ fn check(party: &ThirdParty) -> Result<(), ThirdPartyError> {
     let rules = [
         (is_plain(&party.name), "a third party's name has letters, digits, \"-\" and \"_\", at most 64 in all"),
         (is_plain(&party.sp_id), "an spId has letters, digits, \"-\" and \"_\", at most 64 in all"),
+        (
+            party.time_stamps.is_sound(),
+            "timeStamps that count once need a window, and a zone at most 14 hours from UTC",
+        ),
         (party.requests_per_second_max != Some(0), "a third party with a rate of 0 is to be disabled instead"),
         (
             party.keys.iter().all(|key| key.not_before <= key.not_after),

@@ -40,7 +40,8 @@ impl Stored for Accepted {
     const NAME: &'static str = "an accepted request";
 }
 
-/// How an accepted request stands. It leaves `Waiting` once.
+/// How an accepted request stands. It leaves `Waiting` once, and then
+/// perhaps `AwaitingApproval`, once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum AcceptedState {
     /// It waits for the core.
@@ -56,6 +57,8 @@ pub(super) enum AcceptedState {
     },
     /// It waited too long, was cancelled, and its sender notified (D4).
     Expired,
+    /// Everything is in order, and the provider's approval is waited for.
+    AwaitingApproval,
 }
 
 /// That a third party used an OriginatorConversationID, and for what (L6).

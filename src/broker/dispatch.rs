@@ -60,7 +60,7 @@ impl Broker {
             let Some((accepted, version)) = self.waiting_request(conversation)? else { return Ok(()) };
             let now = self.parts.clock.now();
             let mut verdict = if now > accepted.expires {
-                Verdict::expired(accepted, self.parts.core.no_receipt(now))
+                Verdict::expired(accepted, self.parts.core.at(now).no_receipt(now))
             } else if self.is_away() {
                 self.core_back(accepted.expires.since(now).max(AGAIN_MIN)).await;
                 continue;
@@ -83,7 +83,7 @@ impl Broker {
                 Next::Again => {}
                 Next::Bound(error) => {
                     let decision = verdict.decision.as_ref();
-                    declined = decision.and_then(|decision| self.parts.core.bounded(decision, &error));
+                    declined = decision.and_then(|decision| self.core().bounded(decision, &error));
                 }
             }
         }
@@ -94,11 +94,11 @@ impl Broker {
             None => Credential::Verified,
             Some(reason) => Credential::Refused(reason.clone()),
         };
-        self.parts.core.execute(&*self.parts.store, &accepted.order, credential, now, self.draw())
+        self.parts.core.at(now).execute(&*self.parts.store, &accepted.order, credential, now, self.draw())
     }
 
     /// Tells of a verdict that is committed.
-    fn announce(&self, verdict: &Verdict, queued: Option<Queued>) {
+    pub(super) fn announce(&self, verdict: &Verdict, queued: Option<Queued>) {
         self.parts.metrics.answer(&verdict.code);
         verdict.log();
         match queued {
@@ -115,10 +115,10 @@ impl Broker {
 }
 
 /// What becomes of a waiting request, before it is committed.
-struct Verdict {
+pub(super) struct Verdict {
     accepted: Accepted,
     /// None if the request expired before the core saw it.
-    decision: Option<Decision>,
+    pub(super) decision: Option<Decision>,
     code: String,
     reason: String,
     news: Option<News>,
@@ -135,9 +135,15 @@ struct News {
 
 impl Verdict {
     /// The core has decided: its changes, and the result.
-    fn decided(mut accepted: Accepted, decision: Decision) -> Self {
+    pub(super) fn decided(mut accepted: Accepted, decision: Decision) -> Self {
         let report = &decision.report;
         let (code, reason) = (report.code.to_string(), decision.private.clone());
+        if report.code == ResultCode::AwaitingApproval {
+            // There is no result yet, and the request can no longer expire on its way to the core.
+            accepted.state = AcceptedState::AwaitingApproval;
+            accepted.original = None;
+            return Self { accepted, decision: Some(decision), code, reason, news: None };
+        }
         accepted.state =
             AcceptedState::Decided { code: code.clone(), receipt: report.receipt.to_string(), reason: reason.clone() };
         accepted.original = None;
@@ -145,7 +151,7 @@ impl Verdict {
             kind: Kind::Result,
             owner: owner(&accepted),
             url,
-            payload: ResultNews::of(&accepted.order, report.clone()).to_bytes(),
+            payload: ResultNews::of(&accepted.order, report.clone(), owners(&accepted)).to_bytes(),
             captures: decision.captures.clone(),
         });
         Self { accepted, decision: Some(decision), code, reason, news }
@@ -184,13 +190,13 @@ impl Verdict {
             kind: Kind::Result,
             owner: owner(accepted),
             url: accepted.result_url.clone()?,
-            payload: ResultNews::of(&accepted.order, report).to_bytes(),
+            payload: ResultNews::of(&accepted.order, report, owners(accepted)).to_bytes(),
             captures: Vec::new(),
         })
     }
 
     /// Everything in one write set: the changes of the core, the request's end, the callback.
-    fn write_set(&mut self, version: u64, now: Timestamp) -> (WriteSet, Option<Queued>) {
+    pub(super) fn write_set(&mut self, version: u64, now: Timestamp) -> (WriteSet, Option<Queued>) {
         let conversation = &self.accepted.order.conversation;
         let decision = self.decision.as_mut();
         let mut write_set = decision.map(|decision| std::mem::take(&mut decision.write_set)).unwrap_or_default();
@@ -235,8 +241,15 @@ fn owner(accepted: &Accepted) -> String {
     }
 }
 
+/// Whose style a result is sent in: the organization's if it has one, else the third party's, whose
+/// server it is.
+fn owners(accepted: &Accepted) -> Vec<String> {
+    let organization = accepted.organization.iter().map(|organization| organization.as_str().to_owned());
+    organization.chain([party_log(&accepted.order.third_party)]).collect()
+}
+
 /// A third party's own log; no shortcode looks like it.
-fn party_log(third_party: &str) -> String {
+pub(super) fn party_log(third_party: &str) -> String {
     format!("party/{third_party}")
 }
 

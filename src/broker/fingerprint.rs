@@ -29,8 +29,8 @@ pub(super) fn of_order(order: &Order, result_url: Option<&str>) -> Vec<u8> {
 pub(super) fn of_payment(payment: &CustomerPayment) -> Vec<u8> {
     let mut digest = Fields::new();
     digest.field(&payment.command);
-    digest.field(&payment.payer);
-    digest.field(&payment.short_code);
+    digest.field(payment.payer.identifier());
+    digest.field(payment.payee.identifier());
     digest.field(payment.account_reference.as_deref().unwrap_or_default());
     digest.field(&payment.amount);
     digest.finish()

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use hyper::{Method, StatusCode};
+use hyper::Method;
 
-use super::describe::{self, Description};
+use super::describe::Description;
 use super::payment::{NotPaid, Told};
-use super::third_party::{method_not_allowed, not_found, soap_answer};
+use super::third_party::{method_not_allowed, not_found, options, soap_answer};
 use super::{Answer, Broker, Request, Service};
-use crate::core::{ConversationId, CustomerPayment, ResultCode};
-use crate::mminterface::{HandsetAnswer, HandsetPayment, write_handset_answer};
+use crate::core::{self, ConversationId, CustomerPayment, RECEIVER_CODE, ResultCode};
+use crate::mminterface::{HandsetAnswer, HandsetParty, HandsetPayment, Tolerances, write_handset_answer};
+use crate::soap::Version;
 
 /// The service behind the handset door.
 #[derive(Debug)]
@@ -27,13 +28,19 @@ impl Broker {
     async fn handset(self: Arc<Self>, request: Request) -> Answer {
         let Some(description) = Description::of_handset_path(request.uri.path()) else { return not_found() };
         match request.method {
-            Method::GET | Method::HEAD => describe::answer(&self.parts.interfaces, description, &request),
-            Method::POST => self.submitted(&request).await,
+            Method::GET | Method::HEAD => self.describe(description, &request),
+            Method::POST => self.submitted(request).await,
+            Method::OPTIONS => options(),
             _ => method_not_allowed(),
         }
     }
 
-    async fn submitted(&self, request: &Request) -> Answer {
+    async fn submitted(&self, mut request: Request) -> Answer {
+        // The gateways' own interface: nothing is tolerated.
+        if let Err(answer) = self.bring_to_utf8(&mut request, Tolerances::strict()) {
+            return *answer;
+        }
+        let request = &request;
         // The gateway is who its key says: session ids of two gateways never meet.
         let gateway = request.peer.key.map(|key| key.to_string()).unwrap_or_default();
         let submitted = match self.parts.interfaces.read_handset(&request.body) {
@@ -47,17 +54,18 @@ impl Broker {
                 no_outcome(&error)
             }
         };
-        soap_answer(StatusCode::OK, write_handset_answer(&answer))
+        let version = Version::claimed_by(&request.body);
+        soap_answer(version, write_handset_answer(&answer, version))
     }
 
     fn customer_payment(&self, request: &Request, gateway: String, submitted: HandsetPayment) -> CustomerPayment {
         CustomerPayment {
-            command: submitted.transaction_type.name().to_owned(),
+            command: submitted.transaction_type,
             conversation: ConversationId::issue(&self.parts.zone, request.received, self.draw()),
             gateway,
             session: submitted.session_id,
-            payer: submitted.msisdn,
-            short_code: submitted.short_code,
+            payer: party(submitted.payer),
+            payee: party(submitted.payee),
             account_reference: submitted.account_reference,
             amount: submitted.amount,
             received: request.received,
@@ -65,13 +73,22 @@ impl Broker {
     }
 }
 
+fn party(named: HandsetParty) -> core::HandsetParty {
+    match named {
+        HandsetParty::Msisdn(msisdn) => core::HandsetParty::Msisdn(msisdn),
+        HandsetParty::ShortCode(short_code) => core::HandsetParty::Shortcode(short_code),
+    }
+}
+
 fn outcome(told: &Told) -> HandsetAnswer {
     let parameters = told.report.rendered(&told.captured);
+    let parameter = |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     HandsetAnswer {
         result_code: told.report.code.to_string(),
         result_desc: told.report.description.clone(),
         transaction_id: Some(told.report.receipt.to_string()),
-        balance: parameters.into_iter().find(|(key, _)| key == "Balance").map(|(_, balance)| balance),
+        balance: parameter("Balance"),
+        receiver_code: parameter(RECEIVER_CODE),
     }
 }
 
@@ -84,5 +101,5 @@ fn no_outcome(error: &NotPaid) -> HandsetAnswer {
             (ResultCode::Internal.as_str(), ResultCode::Internal.text().to_owned())
         }
     };
-    HandsetAnswer { result_code: code.to_owned(), result_desc: text, transaction_id: None, balance: None }
+    HandsetAnswer { result_code: code.to_owned(), result_desc: text, ..HandsetAnswer::default() }
 }

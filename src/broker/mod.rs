@@ -5,13 +5,16 @@
 //! commit that it reports) and D4 (a notified timeout was never executed).
 
 mod accepted;
+mod approval;
 mod describe;
 mod dispatch;
 mod exchange;
+mod feed;
 mod fingerprint;
 mod handset;
 mod hosts;
 mod maintenance;
+mod mask;
 mod payment;
 mod query;
 mod refusal;
@@ -19,6 +22,7 @@ mod register_url;
 mod request;
 mod retention;
 mod retry;
+mod style;
 #[cfg(test)]
 mod tests;
 mod third_party;
@@ -27,6 +31,7 @@ mod validation;
 mod waiting;
 mod wire;
 
+pub use approval::NotDecided;
 pub use exchange::{Answer, Door, Peer, Request, Service};
 pub use handset::HandsetService;
 pub use hosts::WhitelistedHosts;
@@ -44,10 +49,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tokio::sync::{Mutex, watch};
 
-use crate::access::{Access, Vault};
+use crate::access::{Access, Shares, Vault};
 use crate::callbacks::{Callbacks, Hosts};
 use crate::clock::{Clock, Zone};
-use crate::core::{Core, Draw};
+use crate::core::{Core, Cores, Draw};
 use crate::entropy::Entropy;
 use crate::mminterface::Interfaces;
 use crate::store::{ReadError, Store};
@@ -65,8 +70,8 @@ pub struct Parts {
     pub access: Arc<Access>,
     /// Where secrets are sealed.
     pub vault: Arc<Vault>,
-    /// Who decides about money.
-    pub core: Arc<Core>,
+    /// Who decides about money, now and by later editions of the catalogue.
+    pub core: Arc<Cores>,
     /// The compiled interfaces.
     pub interfaces: Arc<Interfaces>,
     /// Who delivers results and asks for validations.
@@ -75,6 +80,8 @@ pub struct Parts {
     pub hosts: Arc<dyn Hosts>,
     /// Loopback and the like, to which callbacks may go all the same.
     pub special_networks: Vec<IpNet>,
+    /// Proxies that are believed about the address that a client used, for links in descriptions.
+    pub link_proxies: Vec<IpNet>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -105,6 +112,8 @@ pub struct BrokerLimits {
 pub struct Broker {
     parts: Parts,
     waiting: Arc<Waiting>,
+    /// Who has how many of the places among the waiting.
+    shares: Arc<Shares>,
     /// Whether the core is away.
     away: watch::Sender<Option<Away>>,
     /// Held while the maintenance switch is set.
@@ -114,9 +123,11 @@ pub struct Broker {
 impl Broker {
     /// A broker of these parts.
     pub fn new(parts: Parts) -> Arc<Self> {
+        let shares = Shares::new(parts.limits.waiting_max);
         Arc::new(Self {
             parts,
             waiting: Arc::new(Waiting::default()),
+            shares,
             away: watch::Sender::new(None),
             switching: Mutex::new(()),
         })
@@ -130,7 +141,8 @@ impl Broker {
         Ok(Resumed { requests: self.resume_requests()?, payments: self.give_back_overdue().await? })
     }
 
-    /// Gives back reservations whose time has run out, from now on. Ends with the task that runs it.
+    /// Gives back reservations whose time has run out, and ends waiting for approvals that did not
+    /// come, from now on. Ends with the task that runs it.
     pub async fn watch_reservations(self: Arc<Self>) {
         loop {
             tokio::time::sleep(RESERVATIONS_EVERY).await;
@@ -138,6 +150,9 @@ impl Broker {
                 Ok(0) => {}
                 Ok(payments) => tracing::warn!(payments, "reservations that nobody settled were given back"),
                 Err(error) => tracing::error!(%error, "overdue reservations could not be looked up"),
+            }
+            if let Err(error) = self.expire_approvals().await {
+                tracing::error!(%error, "overdue approvals could not be looked up");
             }
         }
     }
@@ -153,6 +168,11 @@ impl Broker {
         if !self.is_away() {
             self.waiting.settled().await;
         }
+    }
+
+    /// The core that decides now.
+    fn core(&self) -> Arc<Core> {
+        self.parts.core.at(self.parts.clock.now())
     }
 
     fn draw(&self) -> Draw {

@@ -104,7 +104,7 @@ impl Broker {
         let (mut given_back, mut left) = (0, HashSet::new());
         loop {
             let now = self.parts.clock.now();
-            let mut overdue = self.parts.core.overdue(&*self.parts.store, now, OVERDUE_PAGE + left.len())?;
+            let mut overdue = self.parts.core.at(now).overdue(&*self.parts.store, now, OVERDUE_PAGE + left.len())?;
             overdue.retain(|receipt| !left.contains(receipt));
             if overdue.is_empty() {
                 return Ok(given_back);
@@ -155,7 +155,7 @@ impl Broker {
                 Some(decision) => decision,
                 None => {
                     let (facts, now) = (&*self.parts.store, self.parts.clock.now());
-                    self.parts.core.authorize(facts, payment, now, self.draw())?
+                    self.parts.core.at(now).authorize(facts, payment, now, self.draw())?
                 }
             };
             // What nobody has to agree to is completed already.
@@ -176,7 +176,7 @@ impl Broker {
                 Err(error) => error,
             };
             if let Next::Bound(error) = tries.after(error).await? {
-                declined = self.parts.core.bounded(&decision, &error);
+                declined = self.core().bounded(&decision, &error);
             }
         }
     }
@@ -220,9 +220,9 @@ impl Broker {
         let (facts, now) = (&*self.parts.store, self.parts.clock.now());
         match said {
             Said::Yes { third_party_trans_id } => {
-                self.parts.core.complete(facts, receipt, third_party_trans_id.as_deref(), now)
+                self.parts.core.at(now).complete(facts, receipt, third_party_trans_id.as_deref(), now)
             }
-            Said::No(reason) => self.parts.core.cancel(facts, receipt, reason.clone(), now),
+            Said::No(reason) => self.parts.core.at(now).cancel(facts, receipt, reason.clone(), now),
         }
     }
 
@@ -263,7 +263,8 @@ impl Broker {
 
     /// The payment as the organization sees it. The balance after it is known at the commit.
     pub(super) fn c2b(&self, transaction: &Transaction) -> Result<C2bPayment, ReadError> {
-        let trans_type = match self.parts.core.catalogue().command(&transaction.command).map(|service| &service.flow) {
+        let core = self.core();
+        let trans_type = match core.catalogue().command(&transaction.command).map(|service| &service.flow) {
             Some(Flow::CustomerPayment(rules)) => rules.trans_type.clone(),
             _ => transaction.command.clone(),
         };

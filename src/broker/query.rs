@@ -1,8 +1,6 @@
 //! queryTransaction: a third party asks for the messages of one of its own conversations, as they
 //! went over the wire (protocol.md 1.8). And the same for operators, who may ask for any.
 
-use hyper::StatusCode;
-
 use super::accepted::{Accepted, AcceptedState, Used, accepted_key, used_key};
 use super::request::unreadable_store;
 use super::third_party::soap_answer;
@@ -49,8 +47,13 @@ pub struct Told {
 
 impl Broker {
     /// Answers a request to the path of queryTransaction.
-    pub(super) fn query_transaction(&self, request: &Request) -> Answer {
-        let read = match self.parts.interfaces.read_query(&request.body, self.tolerances(request)) {
+    pub(super) fn query_transaction(&self, mut request: Request) -> Answer {
+        let tolerances = self.tolerances(&request);
+        if let Err(answer) = self.bring_to_utf8(&mut request, tolerances) {
+            return *answer;
+        }
+        let request = &request;
+        let read = match self.parts.interfaces.read_query(&request.body, tolerances) {
             Ok(read) => read,
             Err(failure) => return self.unreadable(request, "", failure),
         };
@@ -63,7 +66,8 @@ impl Broker {
         match self.trace_for(&permit, &read.value) {
             Ok(trace) => {
                 self.parts.metrics.answer(&trace.response_code);
-                soap_answer(StatusCode::OK, write_query_response(&trace))
+                let version = read.value.version;
+                soap_answer(version, write_query_response(&trace, version))
             }
             Err(refusal) => self.refuse(request, &permit.third_party().name, &refusal),
         }
@@ -154,6 +158,7 @@ impl From<Leg> for Told {
 fn state(accepted: Option<&Accepted>, outcome: Option<&Outcome>) -> String {
     match (accepted.map(|accepted| &accepted.state), outcome) {
         (Some(AcceptedState::Waiting), _) => "it waits for the core".into(),
+        (Some(AcceptedState::AwaitingApproval), _) => "it waits for the provider's approval (lango approval)".into(),
         (Some(AcceptedState::Expired), _) => "it expired before the core saw it; nothing was executed".into(),
         (Some(AcceptedState::Decided { reason, .. }), _) if !reason.is_empty() => reason.clone(),
         (_, Some(outcome)) => outcome.description.clone(),

@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use hyper::StatusCode;
-
 use super::request::{Call, unreadable_store};
 use super::third_party::soap_answer;
 use super::{Answer, Broker, Refusal, Request};
@@ -18,9 +16,9 @@ use crate::store::CommitError;
 
 impl Broker {
     /// Answers a request to the path of RegisterURL.
-    pub(super) async fn register_url(self: &Arc<Self>, request: Request) -> Answer {
+    pub(super) async fn register_url(self: &Arc<Self>, mut request: Request) -> Answer {
         // Registering an address moves no money: an internet address of the third party's is enough.
-        let call = match self.call(&request, NetworkKind::Internet) {
+        let call = match self.call(&mut request, NetworkKind::Internet) {
             Ok(call) => call,
             Err(answer) => return *answer,
         };
@@ -28,7 +26,7 @@ impl Broker {
             Ok(()) => {
                 let response = ResponseDocument::registered();
                 self.parts.metrics.answer(&response.response_code);
-                soap_answer(StatusCode::OK, write_response(&response))
+                soap_answer(call.message.version, write_response(&response, call.message.version))
             }
             Err(refusal) => self.refuse(&request, &call.permit.third_party().name, &refusal),
         }
@@ -36,7 +34,7 @@ impl Broker {
 
     async fn register(&self, call: &Call) -> Result<(), Refusal> {
         let document = self.document(DocumentKind::RegisterUrl, call)?;
-        let registration = self.registration_of(&call.permit, &document)?;
+        let registration = self.registration_of(call, &document)?;
         let write_set = urls::register(&*self.parts.hosts, &self.parts.special_networks, &registration)
             .map_err(|error| Refusal::Value { name: "URL", reason: error.to_string() })?;
         match self.commit(write_set).await {
@@ -55,11 +53,13 @@ impl Broker {
         }
     }
 
-    fn registration_of(&self, permit: &Permit, document: &RequestDocument) -> Result<Registration, Refusal> {
+    fn registration_of(&self, call: &Call, document: &RequestDocument) -> Result<Registration, Refusal> {
         if document.command_id != "RegisterURL" {
             return Err(Refusal::Command(document.command_id.clone()));
         }
-        let wanted = UrlRegistration::from_document(document).map_err(Refusal::Document)?;
+        let read = UrlRegistration::from_document(document, call.tolerances).map_err(Refusal::Document)?;
+        self.count_tolerances(&read.tolerances);
+        let (wanted, permit) = (read.value, &call.permit);
         let shortcode = self.own_shortcode(permit, &wanted.short_code)?;
         Ok(Registration {
             shortcode: shortcode.as_str().to_owned(),
@@ -71,6 +71,7 @@ impl Broker {
             },
             third_party: permit.third_party().name.clone(),
             registered_at: self.parts.clock.now(),
+            removed_at: None,
         })
     }
 

@@ -5,13 +5,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::StatusCode;
-
 use super::accepted::{Accepted, AcceptedState, Used, accepted_key, original_place, used_key, waiting_key};
 use super::third_party::soap_answer;
 use super::trace::{self, LegKind};
 use super::{Answer, Broker, Refusal, Request, fingerprint};
-use crate::access::{Claim, CredentialRefusal, CredentialVerdict, NetworkKind, Permit, Sealed, Secret};
+use crate::access::{
+    self, Claim, CredentialRefusal, CredentialVerdict, NetworkKind, NoShare, Permit, Sealed, Secret, Share,
+    ToleranceSwitches,
+};
 use crate::callbacks::DeliveryId;
 use crate::core::directory::Operator;
 use crate::core::{self, Channel, ConversationId, Order, Shortcode};
@@ -19,10 +20,13 @@ use crate::mminterface::{
     CallerHeader, DocumentKind, GenericRequest, InitiatorFields, PartyFields, RequestDocument, ResponseDocument,
     Tolerances, write_response,
 };
+use crate::soap::Version;
 use crate::store::{CommitError, ReadError, WriteSet, decode, encode};
 
 /// The reference item with which a request names where its timeout notice goes.
 const QUEUE_TIMEOUT_URL: &str = "QueueTimeoutURL";
+/// The identifier type of an organization's shortcode (protocol.md 1.4).
+const SHORTCODE: u32 = 4;
 
 /// A message whose sender is known.
 pub(super) struct Call {
@@ -43,21 +47,21 @@ struct Acknowledged {
 }
 
 impl Acknowledged {
-    fn new(used: &Used, originator_conversation: &str, delivery: Option<DeliveryId>) -> Self {
+    fn new(used: &Used, originator_conversation: &str, version: Version, delivery: Option<DeliveryId>) -> Self {
         let conversation = used.conversation.as_str();
         let response = match used.cached {
             true => ResponseDocument::cached(conversation, originator_conversation),
             false => ResponseDocument::accepted(conversation, originator_conversation),
         };
-        let answer = soap_answer(StatusCode::OK, write_response(&response));
+        let answer = soap_answer(version, write_response(&response, version));
         Self { answer, code: response.response_code, delivery }
     }
 }
 
 impl Broker {
     /// Answers a request to the general path.
-    pub(super) async fn generic_request(self: &Arc<Self>, request: Request) -> Answer {
-        let call = match self.call(&request, NetworkKind::Vpn) {
+    pub(super) async fn generic_request(self: &Arc<Self>, mut request: Request) -> Answer {
+        let call = match self.call(&mut request, NetworkKind::Vpn) {
             Ok(call) => call,
             Err(answer) => return *answer,
         };
@@ -68,8 +72,9 @@ impl Broker {
     }
 
     /// Steps 4 and 5: the envelope, and who calls; or the answer to one who comes no further.
-    pub(super) fn call(&self, request: &Request, need: NetworkKind) -> Result<Call, Box<Answer>> {
+    pub(super) fn call(&self, request: &mut Request, need: NetworkKind) -> Result<Call, Box<Answer>> {
         let tolerances = self.tolerances(request);
+        self.bring_to_utf8(request, tolerances)?;
         let read = self
             .parts
             .interfaces
@@ -87,11 +92,7 @@ impl Broker {
     /// anything is read.
     pub(super) fn tolerances(&self, request: &Request) -> Tolerances {
         let party = request.peer.key.and_then(|key| self.parts.access.third_party_with_key(&key));
-        let Some(party) = party else { return Tolerances::default() };
-        let switches = &party.tolerances;
-        let from = if switches.strict { Tolerances::strict() } else { Tolerances::default() };
-        let on = switches.on.iter().fold(from, |tolerances, name| tolerances.with(name));
-        switches.off.iter().fold(on, |tolerances, name| tolerances.without(name))
+        party.map_or_else(Tolerances::default, |party| switched(&party.tolerances))
     }
 
     /// Step 6: the document inside the request.
@@ -118,29 +119,32 @@ impl Broker {
         let access = &self.parts.access;
         let address: IpAddr = request.peer.address.ip();
         let permit = access.authenticate(&claim, address, request.peer.key, need).map_err(Refusal::Access)?;
-        access.spend(&permit).map_err(Refusal::Access)?;
-        Ok(permit)
+        access.enter(permit).map_err(Refusal::Access)
     }
 
     async fn accept(self: &Arc<Self>, request: &Request, call: &Call) -> Result<Acknowledged, Refusal> {
         let document = self.document(DocumentKind::Request, call)?;
-        if !self.parts.core.command_known(&document.command_id) {
+        if !self.core().command_known(&document.command_id) {
             return Err(Refusal::Command(document.command_id));
         }
-        if let Some(flaw) = self.parts.core.flaw(&document.command_id, &document.parameters) {
+        if let Some(flaw) = self.core().flaw(&document.command_id, &document.parameters) {
             return Err(Refusal::Parameter(flaw));
+        }
+        if let Some(shortcode) = starter(&document) {
+            self.parts.access.start(&call.permit, shortcode).map_err(Refusal::Access)?;
         }
         let order = self.order(request, &call.permit, &document);
         let fingerprint = fingerprint::of_order(&order, document.caller.result_url.as_deref());
-        if let Some(repeat) = self.repeat(&order, &fingerprint)? {
+        if let Some(repeat) = self.repeat(&order, &fingerprint, call.message.version)? {
             return Ok(repeat);
         }
         if self.parts.store.health().refusing.is_some() {
             return Err(Refusal::Internal("the store refuses".into()));
         }
-        let place = self.waiting.place(self.parts.limits.waiting_max)?;
+        let share = self.share(&call.permit)?;
+        let place = self.waiting.place(self.parts.limits.waiting_max)?.within(share);
         let accepted = self.accepted(request, call, &document, order).await?;
-        let acknowledged = self.keep(request, &accepted, fingerprint).await?;
+        let acknowledged = self.keep(request, call.message.version, &accepted, fingerprint).await?;
         if acknowledged.delivery.is_some() {
             tokio::spawn(Arc::clone(self).dispatch(accepted.order.conversation, place));
         }
@@ -165,14 +169,14 @@ impl Broker {
     }
 
     /// A request that was accepted before: the first answer again, or 15 for another payload.
-    fn repeat(&self, order: &Order, fingerprint: &[u8]) -> Result<Option<Acknowledged>, Refusal> {
+    fn repeat(&self, order: &Order, fingerprint: &[u8], version: Version) -> Result<Option<Acknowledged>, Refusal> {
         let key = used_key(&order.third_party, &order.originator_conversation);
         let Some(record) = self.parts.store.record(&key).map_err(unreadable_store)? else { return Ok(None) };
         let used: Used = decode(&record).map_err(unreadable_store)?;
         if used.fingerprint != fingerprint {
             return Err(Refusal::Duplicate(order.originator_conversation.clone()));
         }
-        Ok(Some(Acknowledged::new(&used, &order.originator_conversation, None)))
+        Ok(Some(Acknowledged::new(&used, &order.originator_conversation, version, None)))
     }
 
     async fn accepted(
@@ -211,11 +215,13 @@ impl Broker {
         document: &RequestDocument,
         order: &Order,
     ) -> Result<Result<Option<Shortcode>, String>, Refusal> {
-        let operator = self.parts.core.initiator(&*self.parts.store, order).map_err(unreadable_store)?;
+        let operator = self.core().initiator(&*self.parts.store, order).map_err(unreadable_store)?;
         let own = operator.as_ref().filter(|operator| acts_for(permit, operator));
         let credential = document.initiator.as_ref().map_or("", |initiator| &initiator.security_credential);
-        match self.parts.access.verify_credential(own.map(|operator| operator.id.value()), credential).await {
+        let own_id = own.map(|operator| operator.id.value());
+        match self.parts.access.verify_credential(&permit.third_party().name, own_id, credential).await {
             CredentialVerdict::Verified => Ok(Ok(own.and_then(|operator| operator.shortcode.clone()))),
+            CredentialVerdict::Refused(CredentialRefusal::Crowded) => Err(Refusal::Access(access::Refusal::ShareSpent)),
             // Not the sender's fault, so it must not be told 2001 and lose its id for it.
             CredentialVerdict::Refused(CredentialRefusal::Unavailable) => {
                 Err(Refusal::Overloaded("credentials cannot be checked"))
@@ -230,7 +236,8 @@ impl Broker {
     /// How long a request for this command may wait for the core: as its service says, and never
     /// longer than the settings allow.
     fn expiry(&self, command: &str) -> Duration {
-        let service = self.parts.core.catalogue().command(command);
+        let core = self.core();
+        let service = core.catalogue().command(command);
         let of_service = service.and_then(|service| service.request_seconds_max).map(Duration::from_secs);
         of_service.map_or(self.parts.limits.request_expiry, |limit| limit.min(self.parts.limits.request_expiry))
     }
@@ -248,13 +255,14 @@ impl Broker {
     async fn keep(
         &self,
         request: &Request,
+        version: Version,
         accepted: &Accepted,
         fingerprint: Vec<u8>,
     ) -> Result<Acknowledged, Refusal> {
         let order = &accepted.order;
         let used = Used { conversation: order.conversation.clone(), fingerprint, cached: self.is_away() };
         let delivery = Some(accepted.delivery.clone());
-        let acknowledged = Acknowledged::new(&used, &order.originator_conversation, delivery);
+        let acknowledged = Acknowledged::new(&used, &order.originator_conversation, version, delivery);
         let used_at = used_key(&order.third_party, &order.originator_conversation);
         let mut write_set = WriteSet::new();
         write_set.expect_absent(used_at.clone());
@@ -272,16 +280,22 @@ impl Broker {
             Ok(_) => Ok(acknowledged),
             Err(error) => {
                 self.parts.callbacks.release(&accepted.delivery);
-                self.not_kept(order, &used.fingerprint, error)
+                self.not_kept(order, &used.fingerprint, version, error)
             }
         }
     }
 
     /// The same request came twice at once, or the store could not take it.
-    fn not_kept(&self, order: &Order, fingerprint: &[u8], error: CommitError) -> Result<Acknowledged, Refusal> {
+    fn not_kept(
+        &self,
+        order: &Order,
+        fingerprint: &[u8],
+        version: Version,
+        error: CommitError,
+    ) -> Result<Acknowledged, Refusal> {
         match error {
             CommitError::Expectation(_) => self
-                .repeat(order, fingerprint)?
+                .repeat(order, fingerprint, version)?
                 .ok_or_else(|| Refusal::Internal("a conversation id was drawn twice".into())),
             CommitError::Busy => Err(Refusal::Overloaded("the store's queue is full")),
             CommitError::Full => Err(Refusal::Overloaded("the disk is full")),
@@ -298,6 +312,28 @@ impl Broker {
         }
         answer
     }
+
+    /// The third party's share of the places among the waiting.
+    fn share(&self, permit: &Permit) -> Result<Share, Refusal> {
+        self.shares.take(&permit.third_party().name).map_err(|none| match none {
+            NoShare::PartyHasItsShare => Refusal::Access(access::Refusal::ShareSpent),
+            NoShare::AllTaken => Refusal::Overloaded("too many requests wait for the core"),
+        })
+    }
+}
+
+/// The shortcode that starts a request: whose money or balance it is about.
+fn starter(document: &RequestDocument) -> Option<&str> {
+    let party = document.primary_party.as_ref().or(document.receiver_party.as_ref());
+    let party = party.filter(|party| party.identifier_type == SHORTCODE).map(|party| party.identifier.as_str());
+    party.or(document.initiator.as_ref().and_then(|initiator| initiator.short_code.as_deref()))
+}
+
+/// The tolerances that are left after a third party's switches.
+pub(super) fn switched(switches: &ToleranceSwitches) -> Tolerances {
+    let from = if switches.strict { Tolerances::strict() } else { Tolerances::default() };
+    let on = switches.on.iter().fold(from, |tolerances, name| tolerances.with(name));
+    switches.off.iter().fold(on, |tolerances, name| tolerances.without(name))
 }
 
 fn acts_for(permit: &Permit, operator: &Operator) -> bool {

@@ -1,7 +1,5 @@
 //! The broker over a store that has bad days: what was accepted is decided all the same.
 
-use std::sync::Mutex;
-
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
@@ -11,45 +9,12 @@ use crate::access::{CredentialKeys, CredentialSettings, Whitelist, testing};
 use crate::callbacks::{self, Call, DeliveryId, Outcome, SendError, Transport};
 use crate::clock::{ManualClock, Timestamp};
 use crate::config::{self, SHIPPED};
+use crate::core::catalogue::editions::Editions;
 use crate::core::{Catalogue, Channel, ConversationId, CoreSettings, Order};
 use crate::entropy::SeededEntropy;
-use crate::store::memory::MemoryStore;
-use crate::store::{CommitError, Health, Key, KeyRange, Pending, Read, Record, WriteSet, decode, encode};
+use crate::store::testing::FailingStore;
+use crate::store::{CommitError, Key, Read, WriteSet, decode, encode};
 use crate::telemetry::audit::Audit;
-
-/// A store in memory whose next commits fail as told, the last first.
-#[derive(Debug, Default)]
-struct MoodyStore {
-    inner: MemoryStore,
-    failures: Mutex<Vec<CommitError>>,
-}
-
-impl Read for MoodyStore {
-    fn record(&self, key: &Key) -> Result<Option<Record>, ReadError> {
-        self.inner.record(key)
-    }
-
-    fn counter(&self, key: &Key) -> Result<i64, ReadError> {
-        self.inner.counter(key)
-    }
-
-    fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, ReadError> {
-        self.inner.range(range, limit)
-    }
-}
-
-impl Store for MoodyStore {
-    fn commit(&self, write_set: WriteSet) -> Pending {
-        match self.failures.lock().unwrap().pop() {
-            Some(error) => async { Err(error) }.boxed(),
-            None => self.inner.commit(write_set),
-        }
-    }
-
-    fn health(&self) -> Health {
-        self.inner.health()
-    }
-}
 
 /// Reaches nobody.
 #[derive(Debug)]
@@ -62,18 +27,18 @@ impl Transport for NoWay {
 }
 
 struct House {
-    store: Arc<MoodyStore>,
+    store: Arc<FailingStore>,
     clock: Arc<ManualClock>,
     broker: Arc<Broker>,
 }
 
 impl House {
     fn built() -> Self {
-        Self::on(Arc::new(MoodyStore::default()))
+        Self::on(Arc::new(FailingStore::default()))
     }
 
     /// A house on a store that another one has left.
-    fn on(store: Arc<MoodyStore>) -> Self {
+    fn on(store: Arc<FailingStore>) -> Self {
         let manual = Arc::new(ManualClock::at(testing::NOW));
         let clock: Arc<dyn Clock> = Arc::clone(&manual) as Arc<dyn Clock>;
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
@@ -90,16 +55,26 @@ impl House {
                     cost: testing::CHEAP,
                     ..CredentialSettings::from(&settings.credentials)
                 },
+                rates: settings.rates,
+                previous_password_seconds: settings.third_parties.previous_password_seconds,
                 clock: Arc::clone(&clock),
                 entropy: Arc::clone(&entropy),
                 audit: Arc::new(Audit::off(Arc::clone(&clock))),
             })
             .unwrap(),
         );
+        let interfaces = Arc::new(Interfaces::bundled().unwrap());
         let callbacks = Callbacks::start(callbacks::Parts {
             store: Arc::clone(&store) as Arc<dyn Store>,
             transport: Arc::new(NoWay),
-            wire: SoapWire::new(Arc::clone(&vault)),
+            wire: Arc::new(SoapWire {
+                vault: Arc::clone(&vault),
+                store: Arc::clone(&store) as Arc<dyn Store>,
+                access: Arc::clone(&access),
+                interfaces: Arc::clone(&interfaces),
+                metrics: Arc::new(Metrics::new()),
+            }),
+            vault: Arc::clone(&vault),
             settings: &settings.callbacks,
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
@@ -112,10 +87,11 @@ impl House {
             hosts: Arc::new(WhitelistedHosts(Arc::clone(&access))),
             access,
             vault,
-            core: Arc::new(Core::new(Arc::new(Catalogue::shipped().unwrap()), core_settings)),
-            interfaces: Arc::new(Interfaces::bundled().unwrap()),
+            core: Arc::new(Cores::new(Editions::only(Arc::new(Catalogue::shipped().unwrap())), core_settings)),
+            interfaces,
             callbacks,
             special_networks: Vec::new(),
+            link_proxies: Vec::new(),
             clock,
             entropy,
             metrics: Arc::new(Metrics::new()),
@@ -157,7 +133,7 @@ impl House {
     }
 
     fn will_fail(&self, errors: impl IntoIterator<Item = CommitError>) {
-        self.store.failures.lock().unwrap().extend(errors);
+        self.store.will_fail(errors);
     }
 
     fn state(&self, conversation: &ConversationId) -> AcceptedState {
@@ -250,8 +226,15 @@ async fn d4_what_expires_while_the_core_is_away_is_never_executed_and_its_sender
     let [(_, record)] = &house.store.range(&Key::of("callback").subtree(), 9).unwrap()[..] else { panic!() };
     let entry: callbacks::Entry = decode(record).unwrap();
     assert_eq!(entry.callback.kind, callbacks::Kind::Result);
-    let wire = SoapWire::new(Arc::new(Vault::from_hex(&"a5".repeat(32)).unwrap()));
-    let told = callbacks::Wire::render(&*wire, entry.callback.kind, &entry.callback.payload, &[]).unwrap();
+    let parts = &house.broker.parts;
+    let wire = SoapWire {
+        vault: Arc::clone(&parts.vault),
+        store: Arc::clone(&parts.store),
+        access: Arc::clone(&parts.access),
+        interfaces: Arc::clone(&parts.interfaces),
+        metrics: Arc::clone(&parts.metrics),
+    };
+    let told = callbacks::Wire::render(&wire, entry.callback.kind, &entry.callback.payload, &[]).unwrap();
     assert!(String::from_utf8(told).unwrap().contains("<ResultCode>19</ResultCode>"));
 }
 

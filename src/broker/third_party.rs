@@ -1,16 +1,20 @@
 //! The third parties' door: which path serves what.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method, StatusCode};
 
-use super::describe::{self, Description};
+use super::describe::Description;
 use super::{Answer, Broker, Refusal, Request, Service};
-use crate::mminterface::{DocumentFailure, ReadFailure, write_response};
-use crate::soap::Fault;
+use crate::mminterface::{DocumentFailure, MediaFailure, ReadFailure, Tolerances, in_utf8, write_response};
+use crate::soap::{Fault, Version};
+
+/// What every path takes.
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS, POST");
 
 /// The service behind the third parties' doors.
 #[derive(Debug)]
@@ -28,14 +32,36 @@ impl Broker {
         let path = request.uri.path();
         let Some(description) = Description::of_third_party_path(path) else { return not_found() };
         match (&request.method, description) {
-            (&Method::GET | &Method::HEAD, description) => {
-                describe::answer(&self.parts.interfaces, description, &request)
-            }
+            (&Method::GET | &Method::HEAD, description) => self.describe(description, &request),
             (&Method::POST, Description::Request) => self.generic_request(request).await,
             (&Method::POST, Description::RegisterUrl) => self.register_url(request).await,
-            (&Method::POST, Description::QueryTransaction) => self.query_transaction(&request),
+            (&Method::POST, Description::QueryTransaction) => self.query_transaction(request),
+            (&Method::POST, Description::Feed) => self.feed(request),
+            (&Method::OPTIONS, _) => options(),
             _ => method_not_allowed(),
         }
+    }
+
+    /// Brings the body into UTF-8, if it was sent as SOAP is; or gives the answer to what was not.
+    pub(super) fn bring_to_utf8(&self, request: &mut Request, tolerances: Tolerances) -> Result<(), Box<Answer>> {
+        // A value that is no text names no media type.
+        let content_type = request.headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?"));
+        let read = match in_utf8(content_type, &request.body, tolerances) {
+            Ok(read) => read,
+            Err(MediaFailure::MediaType) => {
+                self.parts.metrics.refused("media-type");
+                tracing::info!(address = %request.peer.address, content_type, "no media type of SOAP");
+                return Err(Box::new(unsupported_media_type()));
+            }
+            Err(MediaFailure::Encoding(fault)) => {
+                return Err(Box::new(self.unreadable(request, "", ReadFailure::Fault(fault))));
+            }
+        };
+        self.count_tolerances(&read.tolerances);
+        if let Cow::Owned(body) = read.value {
+            request.body = body.into();
+        }
+        Ok(())
     }
 
     /// The answer to a request that goes no further, and the record of why.
@@ -48,7 +74,8 @@ impl Broker {
             self.parts.access.record_refusal(request.peer.address.ip(), who, &code, &reason);
         }
         tracing::info!(address = %request.peer.address, who, code, reason, "request refused");
-        soap_answer(StatusCode::OK, write_response(&refusal.response()))
+        let version = Version::claimed_by(&request.body);
+        soap_answer(version, write_response(&refusal.response(), version))
     }
 
     /// The answer to what could not be read at all.
@@ -67,9 +94,9 @@ impl Broker {
     }
 }
 
-/// An answer with a SOAP body.
-pub(super) fn soap_answer(status: StatusCode, body: impl Into<Bytes>) -> Answer {
-    typed(status, "text/xml; charset=utf-8", body.into())
+/// An answer with a SOAP body of this version.
+pub(super) fn soap_answer(version: Version, body: impl Into<Bytes>) -> Answer {
+    typed(StatusCode::OK, version.content_type(), body.into())
 }
 
 fn fault_answer(fault: &Fault) -> Answer {
@@ -89,7 +116,22 @@ pub(super) fn not_found() -> Answer {
 pub(super) fn method_not_allowed() -> Answer {
     let mut answer =
         plain(StatusCode::METHOD_NOT_ALLOWED, "SOAP requests are sent with POST; GET with ?wsdl describes them\n");
-    answer.headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
+    answer.headers.insert(ALLOW, METHODS);
+    answer
+}
+
+/// The answer to OPTIONS.
+pub(super) fn options() -> Answer {
+    let mut answer = plain(StatusCode::NO_CONTENT, "");
+    answer.headers.remove(CONTENT_TYPE);
+    answer.headers.insert(ALLOW, METHODS);
+    answer
+}
+
+fn unsupported_media_type() -> Answer {
+    let mut answer =
+        plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "SOAP requests are sent as text/xml or application/soap+xml\n");
+    answer.headers.insert(ACCEPT, HeaderValue::from_static("text/xml, application/soap+xml"));
     answer
 }
 

@@ -1,12 +1,12 @@
 //! Asking an organization whether it wants a payment, within what is left of the payer's window
 //! (domain.md 5 and 10, rule 1).
 
-use super::Broker;
+use super::{Broker, style};
 use crate::callbacks::urls::{self, DefaultAction, Registration};
 use crate::callbacks::{Validation, ValidationOutcome, ValidationResult};
 use crate::clock::Timestamp;
 use crate::core::{CancelReason, Transaction, directory};
-use crate::mminterface::{C2bStyle, write_validation};
+use crate::mminterface::write_validation;
 use crate::store::ReadError;
 
 /// What the organization's system said, as far as it decides about the payment.
@@ -52,7 +52,9 @@ impl Broker {
         if !self.validates(transaction)? {
             return Ok(Said::UNASKED);
         }
-        let message = write_validation(&self.c2b(transaction)?, C2bStyle::Live);
+        let payment = self.c2b(transaction)?;
+        let style = style::of_first(&*self.parts.store, [payment.business_short_code.as_str()])?;
+        let message = write_validation(&payment, style.c2b);
         let outcome = self
             .parts
             .callbacks

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Notify;
 
 use super::Refusal;
+use crate::access::Share;
 
 /// Counts the requests that wait for the core.
 #[derive(Debug, Default)]
@@ -27,7 +28,7 @@ impl Waiting {
         let taken =
             self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| (count < max).then_some(count + 1));
         match taken {
-            Ok(_) => Ok(Place(Arc::clone(self))),
+            Ok(_) => Ok(Place { waiting: Arc::clone(self), _share: None }),
             Err(_) => Err(Refusal::Overloaded("too many requests wait for the core")),
         }
     }
@@ -35,7 +36,7 @@ impl Waiting {
     /// A place for a request that an earlier run accepted: it waits, however many do.
     pub fn place_again(self: &Arc<Self>) -> Place {
         self.count.fetch_add(1, Ordering::Relaxed);
-        Place(Arc::clone(self))
+        Place { waiting: Arc::clone(self), _share: None }
     }
 
     /// Waits until no request waits any more.
@@ -54,12 +55,25 @@ impl Waiting {
 
 /// A place among the waiting, for as long as it is held.
 #[derive(Debug)]
-pub(super) struct Place(Arc<Waiting>);
+pub(super) struct Place {
+    waiting: Arc<Waiting>,
+    /// The third party's share of the places, given back with this one.
+    _share: Option<Share>,
+}
+
+impl Place {
+    /// The place, taken out of a third party's share.
+    pub fn within(self, share: Share) -> Self {
+        let mut place = self;
+        place._share = Some(share);
+        place
+    }
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if self.0.count.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.0.settled.notify_waiters();
+        if self.waiting.count.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.waiting.settled.notify_waiters();
         }
     }
 }

@@ -6,14 +6,18 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::accepted::original_place;
+use super::request::switched;
+use super::style;
 use super::trace;
-use crate::access::{Sealed, Vault};
+use crate::access::{Access, Sealed, Vault};
 use crate::callbacks::{Exchange, Kind, Wire};
 use crate::core::{Order, Report};
 use crate::mminterface::{
-    C2bPayment, C2bStyle, ResultDocument, ResultStyle, write_confirmation, write_queue_timeout, write_result,
+    C2bPayment, Interfaces, ReceiverStyle, ResultDocument, Tolerances, ValidationResult, write_confirmation,
+    write_queue_timeout, write_result,
 };
-use crate::store::{self, Record, Stored, WriteSet, encode};
+use crate::store::{self, Record, Store, Stored, WriteSet, encode};
+use crate::telemetry::metrics::Metrics;
 
 /// The result of a third party's request, as it is kept until it is delivered.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -24,6 +28,9 @@ pub(super) struct ResultNews {
     pub conversation: String,
     /// What became of it.
     pub report: Report,
+    /// Whose style it is sent in: the first of them who has one.
+    #[serde(default)]
+    pub owners: Vec<String>,
 }
 
 impl Stored for ResultNews {
@@ -32,11 +39,12 @@ impl Stored for ResultNews {
 
 impl ResultNews {
     /// The result of an order.
-    pub fn of(order: &Order, report: Report) -> Self {
+    pub fn of(order: &Order, report: Report, owners: Vec<String>) -> Self {
         Self {
             originator_conversation: order.originator_conversation.clone(),
             conversation: order.conversation.as_str().to_owned(),
             report,
+            owners,
         }
     }
 
@@ -102,23 +110,35 @@ impl ConfirmationNews {
     }
 }
 
-/// The wire of callbacks: SOAP in the live forms.
+/// The wire of callbacks: SOAP in the form of each receiver.
 #[derive(Debug)]
 pub struct SoapWire {
-    vault: Arc<Vault>,
+    /// Opens what was sealed.
+    pub vault: Arc<Vault>,
+    /// Knows receivers' styles.
+    pub store: Arc<dyn Store>,
+    /// Knows how patiently a third party's answers are read.
+    pub access: Arc<Access>,
+    /// What answers must fit.
+    pub interfaces: Arc<Interfaces>,
+    /// Where uses of tolerances are counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl SoapWire {
-    /// The wire; the vault opens what was sealed.
-    pub fn new(vault: Arc<Vault>) -> Arc<Self> {
-        Arc::new(Self { vault })
+    fn style<'o>(&self, owners: impl IntoIterator<Item = &'o str>) -> Result<ReceiverStyle, String> {
+        style::of_first(&*self.store, owners).map_err(|error| error.to_string())
     }
 }
 
 impl Wire for SoapWire {
     fn render(&self, kind: Kind, payload: &[u8], captured: &[i64]) -> Result<Vec<u8>, String> {
         let text = match kind {
-            Kind::Result => write_result(&decoded::<ResultNews>(payload)?.document(captured), ResultStyle::Standard),
+            Kind::Result => {
+                let news = decoded::<ResultNews>(payload)?;
+                let style = self.style(news.owners.iter().map(String::as_str))?;
+                write_result(&news.document(captured), style.result)
+            }
             Kind::Timeout => {
                 let news: TimeoutNews = decoded(payload)?;
                 let sealed = news.original.ok_or("the original request is gone")?;
@@ -131,7 +151,8 @@ impl Wire for SoapWire {
                 if let Some(balance) = captured.first() {
                     payment.org_account_balance = Some(crate::core::Amount::from_minor(*balance).to_string());
                 }
-                write_confirmation(&payment, C2bStyle::Live)
+                let style = self.style([payment.business_short_code.as_str()])?;
+                write_confirmation(&payment, style.c2b)
             }
         };
         Ok(text.into_bytes())
@@ -147,6 +168,14 @@ impl Wire for SoapWire {
         if let Ok(conversation) = conversation {
             trace::record_exchange(write_set, &conversation, exchange);
         }
+    }
+
+    fn validation_result(&self, third_party: &str, body: &[u8]) -> Option<ValidationResult> {
+        let party = self.access.third_party(third_party);
+        let tolerances = party.map_or_else(Tolerances::default, |party| switched(&party.tolerances));
+        let read = self.interfaces.read_verdict(body, tolerances)?;
+        read.tolerances.iter().for_each(|name| self.metrics.tolerance_used(name));
+        Some(read.value)
     }
 
     fn soap_action(&self, kind: Kind) -> Option<&'static str> {

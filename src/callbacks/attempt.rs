@@ -3,7 +3,7 @@
 //! so there is never more than one at a time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -17,8 +17,10 @@ use crate::telemetry::metrics::Metrics;
 
 use super::breaker::Pass;
 use super::delivery::{Attempt, DETAIL_CHARACTERS_MAX, Delivery, InFlight, Kind, Next, Outcome, State};
+use super::lane::Slot;
 use super::outbox::{self, Loaded, Queued};
 use super::schedule::{Schedule, retry_after};
+use super::signing::{Signers, SigningError};
 use super::transport::{Answer, Call, Pool, SendError, Transport, soap_headers};
 use super::verdict::{Condition, Course, condition, course, judge};
 use super::wire::{Exchange, Wire};
@@ -41,8 +43,11 @@ pub(super) struct Courier {
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) schedule: Schedule,
     pub(super) answer_deadline: Duration,
+    pub(super) signers: Signers,
     pub(super) counts: Counts,
     pub(super) metrics: Arc<Metrics>,
+    /// Outcomes that the store did not take at the first try, and that wait for it.
+    pub(super) unwritten: AtomicUsize,
 }
 
 /// What has been carried since the start.
@@ -66,9 +71,26 @@ pub(super) enum Landing {
     Unsettled,
 }
 
+/// An outcome that waits for the store, as long as this lives.
+struct Unwritten<'a>(&'a AtomicUsize);
+
+impl<'a> Unwritten<'a> {
+    fn one_more(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Unwritten<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Courier {
-    /// Makes the attempt that is due. `pass` is the endpoint's leave to be called.
-    pub(super) async fn carry(&self, queued: Queued, pass: Pass, stop: watch::Receiver<bool>) -> Landing {
+    /// Makes the attempt that is due. `pass` and `slot` are the endpoint's leave to be called; the
+    /// slot is given back as soon as there is an answer.
+    pub(super) async fn carry(&self, queued: Queued, pass: Pass, slot: Slot, stop: watch::Receiver<bool>) -> Landing {
         let loaded = match outbox::load(&*self.store, &queued.id) {
             Ok(Some(loaded)) => loaded,
             Ok(None) => return Landing::Ended,
@@ -85,15 +107,23 @@ impl Courier {
         }
         let target = self.target(&loaded.delivery);
         if target.endpoint != queued.endpoint {
+            drop(slot);
             return self.settle(&loaded, &target, &WriteSet::new(), stop).await;
         }
         let Some(in_flight) = target.begin() else { return Landing::Ended };
         let (after, legs) = self.attempt(in_flight, &loaded, pass).await;
+        drop(slot);
         self.settle(&loaded, &after, &legs, stop).await
     }
 
+    /// Whether the store is not taking what must be written down. What cannot be recorded is not sent.
+    pub(super) fn store_is_in_trouble(&self) -> bool {
+        self.unwritten.load(Ordering::Relaxed) > 0
+    }
+
     /// The delivery, bound for where its kind of news goes now: confirmations follow the URL that is
-    /// registered, so a corrected registration also mends what is still undelivered.
+    /// registered, so a corrected registration also mends what is still undelivered; while none is
+    /// registered they are bound for nowhere, which is no place that may be called.
     fn target(&self, delivery: &Delivery) -> Delivery {
         let delivery = delivery.clone();
         if delivery.kind != Kind::Confirmation {
@@ -103,7 +133,11 @@ impl Courier {
             Ok(Some(now)) if now.confirmation_url != delivery.url => {
                 delivery.bound_for(&now.third_party, &now.confirmation_url)
             }
-            Ok(_) => delivery,
+            Ok(Some(_)) => delivery,
+            Ok(None) => {
+                let third_party = delivery.third_party.clone();
+                delivery.bound_for(&third_party, "")
+            }
             Err(error) => {
                 warn!(delivery = %delivery.id, %error, "a registration could not be read; the callback goes to its old URL");
                 delivery
@@ -141,11 +175,13 @@ impl Courier {
             Ok(body) => body,
             Err(detail) => return (None, Verdict { outcome: Outcome::Unrenderable, detail }),
         };
-        let mut headers = soap_headers(self.wire.soap_action(delivery.kind));
-        headers.push(("webhook-id", delivery.id.to_string()));
-        headers.push(("webhook-timestamp", self.clock.now().seconds().to_string()));
-        headers.push(("lango-attempt", in_flight.attempt_number().to_string()));
-        headers.push(("lango-number", delivery.number.to_string()));
+        let headers = match self.headers(in_flight, &body) {
+            Ok(headers) => headers,
+            Err(error) => {
+                error!(delivery = %delivery.id, %error, "a callback could not be signed");
+                return (None, Verdict { outcome: Outcome::Unsignable, detail: error.to_string() });
+            }
+        };
         let call = Call {
             third_party: delivery.third_party.clone(),
             url: delivery.url.clone(),
@@ -176,6 +212,18 @@ impl Courier {
         (answer.ok(), verdict)
     }
 
+    fn headers(&self, in_flight: &InFlight, body: &[u8]) -> Result<Vec<(&'static str, String)>, SigningError> {
+        let (delivery, now) = (in_flight.delivery(), self.clock.now());
+        let mut headers = soap_headers(self.wire.soap_action(delivery.kind));
+        headers.push(("webhook-id", delivery.id.to_string()));
+        headers.push(("webhook-timestamp", now.seconds().to_string()));
+        let signature = self.signers.sign(&*self.store, &delivery.third_party, delivery.id.as_str(), now, body)?;
+        headers.extend(signature.map(|signature| ("webhook-signature", signature)));
+        headers.push(("lango-attempt", in_flight.attempt_number().to_string()));
+        headers.push(("lango-number", delivery.number.to_string()));
+        Ok(headers)
+    }
+
     fn next(&self, in_flight: &InFlight, outcome: Outcome, answer: Option<&Answer>) -> Next {
         match course(outcome) {
             Course::Delivered => return Next::Done,
@@ -184,14 +232,16 @@ impl Courier {
         }
         let now = self.clock.now();
         let asked = answer.and_then(|answer| answer.retry_after.as_deref()).and_then(|header| retry_after(header, now));
-        match self.schedule.pause_asked(in_flight.attempts_of_round(), self.entropy.u64(), asked) {
-            Some(pause) => Next::Again(now.plus(pause)),
+        let pause = self.schedule.pause_asked(in_flight.attempts_of_round(), self.entropy.u64(), asked);
+        let again = pause.map(|pause| now.plus(pause));
+        match again.filter(|again| self.schedule.still_tries(in_flight.delivery().under_way_since(), *again)) {
+            Some(again) => Next::Again(again),
             None => Next::Never,
         }
     }
 
-    /// Writes the delivery down as it is now. While the store takes no commits this waits, and with
-    /// it the endpoint's slot: what cannot be recorded is not sent.
+    /// Writes the delivery down as it is now. While the store takes no commits this waits, and
+    /// nothing more is sent ([`Courier::store_is_in_trouble`]).
     async fn settle(
         &self,
         before: &Loaded,
@@ -200,9 +250,12 @@ impl Courier {
         mut stop: watch::Receiver<bool>,
     ) -> Landing {
         let mut pause = COMMIT_PAUSE_MIN;
+        let (mut waiting, mut with_legs) = (None, true);
         loop {
             let (mut write_set, next) = outbox::settle(&before.delivery, before.version, after);
-            write_set.extend(legs.clone());
+            if with_legs {
+                write_set.extend(legs.clone());
+            }
             match self.store.commit(write_set).await {
                 Ok(_) => {
                     if after.attempts_made > before.delivery.attempts_made {
@@ -219,8 +272,15 @@ impl Courier {
                         endpoint: after.endpoint.clone(),
                     });
                 }
+                // What went over the wire is worth less than that it did.
+                Err(CommitError::TooLarge { .. }) if with_legs => {
+                    warn!(delivery = %after.id, "the messages of an attempt are too large to be kept");
+                    with_legs = false;
+                    continue;
+                }
                 Err(error) => error!(delivery = %after.id, %error, "an attempt could not be written down"),
             }
+            waiting.get_or_insert_with(|| Unwritten::one_more(&self.unwritten));
             tokio::select! {
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(COMMIT_PAUSE_MAX),
                 _ = stop.wait_for(|stop| *stop) => return Landing::Unsettled,
@@ -238,6 +298,9 @@ impl Courier {
         };
         counter.fetch_add(1, Ordering::Relaxed);
         self.metrics.callback(after.kind.name(), last.outcome.name());
+        if condition(last.outcome) != Condition::Unknown {
+            self.metrics.endpoint_called(after.endpoint.as_str(), last.outcome.name());
+        }
         if matches!(after.state, State::Dead { .. }) {
             self.metrics.callback_dead(after.kind.name());
         }

@@ -166,6 +166,9 @@ pub struct Delivery {
     pub attempts_of_round: u32,
     /// The newest attempts, oldest first.
     pub attempts: Vec<Attempt>,
+    /// When it was last replayed.
+    #[serde(default)]
+    pub replayed: Option<Timestamp>,
 }
 
 impl Stored for Delivery {
@@ -226,9 +229,32 @@ pub enum Outcome {
     NotHttp,
     /// The body could not be made: nothing was sent.
     Unrenderable,
+    /// It could not be signed: nothing was sent.
+    Unsignable,
 }
 
 impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 17] = [
+        Self::Acknowledged,
+        Self::Unread,
+        Self::Declined,
+        Self::Redirected,
+        Self::Gone,
+        Self::Throttled,
+        Self::RefusedByServer,
+        Self::FailedAtServer,
+        Self::Forbidden,
+        Self::NameFailed,
+        Self::ConnectFailed,
+        Self::TlsFailed,
+        Self::Broken,
+        Self::TimedOut,
+        Self::NotHttp,
+        Self::Unrenderable,
+        Self::Unsignable,
+    ];
+
     /// Its name in metrics and in lists.
     pub fn name(self) -> &'static str {
         match self {
@@ -248,6 +274,7 @@ impl Outcome {
             Self::TimedOut => "timed-out",
             Self::NotHttp => "not-http",
             Self::Unrenderable => "unrenderable",
+            Self::Unsignable => "unsignable",
         }
     }
 }
@@ -289,6 +316,7 @@ impl Delivery {
             attempts_made: 0,
             attempts_of_round: 0,
             attempts: Vec::new(),
+            replayed: None,
         }
     }
 
@@ -311,7 +339,13 @@ impl Delivery {
     pub fn replayed(mut self, now: Timestamp) -> Self {
         self.state = State::Due { at: now };
         self.attempts_of_round = 0;
+        self.replayed = Some(now);
         self
+    }
+
+    /// Since when it is on its way: since its commit, or since it was last replayed.
+    pub fn under_way_since(&self) -> Timestamp {
+        self.replayed.unwrap_or(self.created)
     }
 }
 

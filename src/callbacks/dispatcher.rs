@@ -30,6 +30,7 @@ pub(super) struct Dispatcher {
     pub(super) endpoints: Endpoints,
     pub(super) holds: Holds,
     pub(super) concurrency_max: usize,
+    pub(super) per_second_max: u32,
     lanes: Mutex<HashMap<Endpoint, Running>>,
     stop: watch::Sender<bool>,
     runtime: Handle,
@@ -43,13 +44,20 @@ struct Running {
 }
 
 impl Dispatcher {
-    /// A dispatcher without queues, in the runtime that calls it.
-    pub(super) fn new(courier: Courier, endpoints: Endpoints, concurrency_max: usize) -> Arc<Self> {
+    /// A dispatcher without queues, in the runtime that calls it. Each endpoint gets so many calls at
+    /// a time and in a second.
+    pub(super) fn new(
+        courier: Courier,
+        endpoints: Endpoints,
+        concurrency_max: usize,
+        per_second_max: u32,
+    ) -> Arc<Self> {
         Arc::new(Self {
             courier,
             endpoints,
             holds: Holds::default(),
             concurrency_max: concurrency_max.max(1),
+            per_second_max,
             lanes: Mutex::default(),
             stop: watch::Sender::new(false),
             runtime: Handle::current(),

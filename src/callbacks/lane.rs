@@ -1,9 +1,13 @@
 //! The queue of one endpoint: a window of the earliest deliveries due, in memory, over what waits
-//! in the store, and a task that takes them up one by one, so many at a time, while the breaker lets
-//! it. Each endpoint has a task of its own, so a slow one slows nobody else (D7), and however much
-//! waits, no more than the window is in memory (D6).
+//! in the store, and a task that takes them up one by one, so many at a time and in a second, while
+//! the breaker lets it. Each endpoint has a task of its own, so a slow one slows nobody else (D7),
+//! and however much waits, no more than the window is in memory (D6).
+//!
+//! A call holds one of the endpoint's [`Slot`]s until it has its answer. What came of it is written
+//! down after that, many outcomes to one sync of the disk, while the next call is under way.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,9 +18,11 @@ use tracing::error;
 
 use super::attempt::Landing;
 use super::breaker::Permit;
+use super::delivery::DeliveryId;
 use super::dispatcher::Dispatcher;
 use super::endpoint::{Endpoint, Health};
 use super::outbox::{self, Queued};
+use super::pace::Pace;
 
 /// Deliveries of one endpoint that are known in memory.
 pub const WINDOW_MAX: usize = 512;
@@ -30,13 +36,31 @@ const NAP_MAX: Duration = Duration::from_secs(60);
 /// How long a queue rests when the store does not read, or an attempt broke.
 const TROUBLE_PAUSE: Duration = Duration::from_secs(30);
 
+/// Deliveries of one endpoint that are under way or were answered and are not yet written down.
+const UNSETTLED_MAX: usize = 128;
+
+/// How soon a queue looks again whether the store takes commits.
+const STORE_LOOK_AGAIN: Duration = Duration::from_millis(500);
+
 /// The queue of one endpoint.
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) endpoint: Endpoint,
     pub(super) health: Arc<Health>,
     window: Mutex<Window>,
+    calls: AtomicUsize,
     changed: Notify,
+}
+
+/// The leave for one call to an endpoint, given back when the call has its answer.
+#[derive(Debug)]
+pub(super) struct Slot(Arc<Lane>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.calls.fetch_sub(1, Ordering::Relaxed);
+        self.0.changed.notify_one();
+    }
 }
 
 #[derive(Debug, Default)]
@@ -46,7 +70,8 @@ struct Window {
     more: bool,
     /// Whether the store may hold something that belongs into the window.
     stale: bool,
-    in_flight: usize,
+    /// Taken up, and not yet written down.
+    unsettled: usize,
 }
 
 /// How full a queue is.
@@ -58,14 +83,32 @@ pub(super) struct Load {
 }
 
 /// What a task has under way.
-type Flights = JoinSet<Landing>;
-type InAir = HashMap<Id, Queued>;
+struct Work {
+    flights: JoinSet<Landing>,
+    by_flight: HashMap<Id, Queued>,
+    /// The same by their ids, for who asks whether a delivery is under way.
+    ids: HashSet<DeliveryId>,
+    pace: Pace,
+}
+
+impl Work {
+    fn took_off(&mut self, flight: Id, queued: Queued) {
+        self.ids.insert(queued.id.clone());
+        self.by_flight.insert(flight, queued);
+    }
+
+    fn landed(&mut self, flight: &Id) -> Option<Queued> {
+        let queued = self.by_flight.remove(flight)?;
+        self.ids.remove(&queued.id);
+        Some(queued)
+    }
+}
 
 impl Lane {
     /// A queue that first looks into the store.
     pub(super) fn new(endpoint: Endpoint, health: Arc<Health>) -> Self {
         let window = Mutex::new(Window { more: true, ..Window::default() });
-        Self { endpoint, health, window, changed: Notify::new() }
+        Self { endpoint, health, window, calls: AtomicUsize::new(0), changed: Notify::new() }
     }
 
     /// Tells of a delivery that waits for this endpoint.
@@ -89,24 +132,29 @@ impl Lane {
     /// Whether there is nothing to do.
     pub(super) fn is_idle(&self) -> bool {
         let window = self.window();
-        window.due.is_empty() && !window.more && !window.stale && window.in_flight == 0
+        window.due.is_empty() && !window.more && !window.stale && window.unsettled == 0
     }
 
+    /// How full it is.
     pub(super) fn load(&self) -> Load {
         let window = self.window();
-        Load { waiting: window.due.len(), more: window.more, in_flight: window.in_flight }
+        Load { waiting: window.due.len(), more: window.more, in_flight: self.calls() }
     }
 
     /// The queue's task: until the node stops, or there has been nothing to do for a while.
     pub(super) async fn run(self: Arc<Self>, dispatcher: Arc<Dispatcher>, mut stop: watch::Receiver<bool>) {
-        let mut flights = Flights::new();
-        let mut in_air = InAir::new();
+        let mut work = Work {
+            flights: JoinSet::new(),
+            by_flight: HashMap::new(),
+            ids: HashSet::new(),
+            pace: Pace::new(dispatcher.per_second_max),
+        };
         while !*stop.borrow() {
-            let until = self.take_up(&dispatcher, &mut flights, &mut in_air);
+            let until = self.take_up(&dispatcher, &mut work);
             let lingered = tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => break,
-                Some(landed) = flights.join_next_with_id(), if !flights.is_empty() => {
-                    self.land(&dispatcher, landed, &mut in_air);
+                Some(landed) = work.flights.join_next_with_id(), if !work.flights.is_empty() => {
+                    self.land(&dispatcher, landed, &mut work);
                     false
                 }
                 () = self.changed.notified() => false,
@@ -116,17 +164,20 @@ impl Lane {
                 return;
             }
         }
-        while let Some(landed) = flights.join_next_with_id().await {
-            self.land(&dispatcher, landed, &mut in_air);
+        while let Some(landed) = work.flights.join_next_with_id().await {
+            self.land(&dispatcher, landed, &mut work);
         }
     }
 
     /// Starts what is due and may be started. Returns when to look again, if nothing happens before.
-    fn take_up(&self, dispatcher: &Arc<Dispatcher>, flights: &mut Flights, in_air: &mut InAir) -> Instant {
+    fn take_up(self: &Arc<Self>, dispatcher: &Arc<Dispatcher>, work: &mut Work) -> Instant {
         let now = Instant::now();
         let nap_max = now + NAP_MAX;
-        while flights.len() < dispatcher.concurrency_max {
-            if let Err(error) = self.refill(dispatcher, in_air) {
+        while self.calls() < dispatcher.concurrency_max && work.flights.len() < UNSETTLED_MAX {
+            if dispatcher.courier.store_is_in_trouble() {
+                return now + STORE_LOOK_AGAIN;
+            }
+            if let Err(error) = self.refill(dispatcher, work) {
                 error!(endpoint = %self.endpoint, %error, "pending deliveries could not be read");
                 return now + TROUBLE_PAUSE;
             }
@@ -135,27 +186,31 @@ impl Lane {
             if first.due > clock {
                 return (now + first.due.since(clock)).min(nap_max);
             }
-            if in_air.values().any(|queued| queued.id == first.id) || dispatcher.holds.park(&first) {
+            if work.ids.contains(&first.id) || dispatcher.holds.park(&first) {
                 self.window().due.remove(&first);
                 continue;
+            }
+            if let Some(until) = work.pace.wait(now) {
+                return until.min(nap_max);
             }
             let pass = match self.health.breaker.permit(now) {
                 Permit::Go(pass) => pass,
                 Permit::Wait(until) => return until.min(nap_max),
             };
+            work.pace.spend(now);
             self.window().take(&first);
-            let (dispatcher, queued) = (Arc::clone(dispatcher), first.clone());
-            let flight = flights.spawn(async move {
+            let (slot, dispatcher, queued) = (self.slot(), Arc::clone(dispatcher), first.clone());
+            let flight = work.flights.spawn(async move {
                 let stop = dispatcher.stopping();
-                dispatcher.courier.carry(queued, pass, stop).await
+                dispatcher.courier.carry(queued, pass, slot, stop).await
             });
-            in_air.insert(flight.id(), first);
+            work.took_off(flight.id(), first);
         }
         nap_max
     }
 
     /// Fills the window from the store if it is empty, or if something may be missing in it.
-    fn refill(&self, dispatcher: &Dispatcher, in_air: &InAir) -> Result<(), crate::store::ReadError> {
+    fn refill(&self, dispatcher: &Dispatcher, work: &Work) -> Result<(), crate::store::ReadError> {
         {
             let mut window = self.window();
             if !window.stale && (!window.due.is_empty() || !window.more) {
@@ -164,35 +219,46 @@ impl Lane {
             // From here on, whatever is committed is either seen by the read below or offered.
             (window.more, window.stale) = (false, false);
         }
-        let limit = WINDOW_MAX + in_air.len();
+        let limit = WINDOW_MAX + work.ids.len();
         let read = outbox::pending(&*dispatcher.courier.store, &self.endpoint, limit);
         let mut window = self.window();
         let page = read.inspect_err(|_| window.stale = true)?;
         window.more |= page.len() == limit;
-        window.due.extend(page.into_iter().filter(|queued| in_air.values().all(|flying| flying.id != queued.id)));
+        window.due.extend(page.into_iter().filter(|queued| !work.ids.contains(&queued.id)));
         window.trim();
         Ok(())
     }
 
     /// Takes note of how an attempt ended.
-    fn land(&self, dispatcher: &Arc<Dispatcher>, landed: Result<(Id, Landing), JoinError>, in_air: &mut InAir) {
+    fn land(&self, dispatcher: &Arc<Dispatcher>, landed: Result<(Id, Landing), JoinError>, work: &mut Work) {
         let mut window = self.window();
-        window.in_flight = window.in_flight.saturating_sub(1);
+        window.unsettled = window.unsettled.saturating_sub(1);
         drop(window);
         match landed {
             Ok((id, landing)) => {
-                in_air.remove(&id);
+                work.landed(&id);
                 if let Landing::Waits(queued) = landing {
                     dispatcher.offer(queued);
                 }
             }
             Err(error) => {
                 error!(endpoint = %self.endpoint, %error, "an attempt broke off");
-                if let Some(queued) = in_air.remove(&error.id()) {
+                if let Some(queued) = work.landed(&error.id()) {
                     self.offer(Queued { due: dispatcher.courier.clock.now().plus(TROUBLE_PAUSE), ..queued });
                 }
             }
         }
+    }
+
+    fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Takes the leave for one more call. Only the queue's task does, so that what it counted stays
+    /// true until it is done.
+    fn slot(self: &Arc<Self>) -> Slot {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        Slot(Arc::clone(self))
     }
 
     fn window(&self) -> MutexGuard<'_, Window> {
@@ -203,7 +269,7 @@ impl Lane {
 impl Window {
     fn take(&mut self, queued: &Queued) {
         self.due.remove(queued);
-        self.in_flight += 1;
+        self.unsettled += 1;
     }
 
     /// Leaves what is due last to the store.

@@ -63,6 +63,8 @@ pub struct Wanted {
     pub owner: Option<String>,
     /// Only those committed then or later.
     pub since: Option<Timestamp>,
+    /// Only those committed before then.
+    pub until: Option<Timestamp>,
     /// Go on after the page that said so.
     pub after: Option<String>,
     /// At most so many; at most [`PAGE_MAX`] in any case.
@@ -142,6 +144,7 @@ fn fits(delivery: &Delivery, wanted: &Wanted) -> bool {
     wanted.stage.is_none_or(|stage| Stage::of(&delivery.state) == stage)
         && wanted.owner.as_ref().is_none_or(|owner| delivery.owner == *owner)
         && wanted.since.is_none_or(|since| delivery.created >= since)
+        && wanted.until.is_none_or(|until| delivery.created < until)
 }
 
 fn mark_of(key: &Key) -> String {
@@ -229,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_mark_that_no_page_gave_is_refused() {
-        let store = TestStore::default();
+        let store = FailingStore::default();
         let foreign = mark_of(&Key::of("third_party").text("duka"));
         for mark in ["", "%%", &foreign] {
             let wanted = Wanted { after: Some(mark.into()), ..Wanted::default() };

@@ -13,14 +13,17 @@ mod breaker;
 mod delivery;
 mod dispatcher;
 mod endpoint;
+mod feed;
 pub mod guard;
 mod holds;
 mod http;
 mod lane;
 pub mod listing;
 pub mod outbox;
+mod pace;
 mod ping;
 mod schedule;
+pub mod signing;
 mod transport;
 pub mod urls;
 mod validation;
@@ -34,6 +37,7 @@ mod tests;
 
 pub use delivery::{ATTEMPTS_KEPT_MAX, Attempt, Callback, Delivery, DeliveryId, Entry, Kind, Outcome, State};
 pub use endpoint::Endpoint;
+pub use feed::{FEED_PAGE_MAX, FeedItem, FeedPage};
 pub use guard::{Hosts, Refused};
 pub use holds::HOLD_MAX;
 pub use http::{HttpTransport, Names, SystemNames, TlsError, client_tls};
@@ -46,11 +50,12 @@ pub use validation::{Unreachable, Validation, ValidationOutcome};
 pub use wire::{Acknowledgement, Exchange, ValidationResult, Wire};
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::access::Vault;
 use crate::clock::Clock;
 use crate::config;
 use crate::entropy::Entropy;
@@ -61,6 +66,7 @@ use attempt::{Counts, Courier};
 use dispatcher::Dispatcher;
 use endpoint::Endpoints;
 use schedule::Schedule;
+use signing::Signers;
 
 /// What callbacks are made of.
 #[derive(Debug)]
@@ -71,6 +77,8 @@ pub struct Parts<'a> {
     pub transport: Arc<dyn Transport>,
     /// What the documents look like.
     pub wire: Arc<dyn Wire>,
+    /// What opens the keys that sign.
+    pub vault: Arc<Vault>,
     /// `[callbacks]`
     pub settings: &'a config::Callbacks,
     /// The time.
@@ -94,7 +102,7 @@ pub struct EndpointStatus {
     pub waiting: usize,
     /// Whether more wait in the store.
     pub more: bool,
-    /// Deliveries under way.
+    /// Calls under way.
     pub in_flight: usize,
     /// Whether its breaker holds calls back.
     pub breaker_open: bool,
@@ -124,13 +132,20 @@ impl Callbacks {
             wire: parts.wire,
             clock: parts.clock,
             entropy: parts.entropy,
-            schedule: Schedule::new(&settings.schedule_seconds, settings.jitter_percent),
+            schedule: Schedule::new(
+                &settings.schedule_seconds,
+                settings.jitter_percent,
+                Duration::from_secs(settings.age_seconds_max),
+            ),
+            signers: Signers::new(parts.vault),
+            unwritten: AtomicUsize::new(0),
             answer_deadline: Duration::from_secs(settings.connect_seconds_max + settings.answer_seconds_max),
             counts: Counts::default(),
             metrics: parts.metrics,
         };
         let endpoints = Endpoints::new(settings.breaker_failures, Duration::from_secs(settings.breaker_seconds));
-        let dispatcher = Dispatcher::new(courier, endpoints, settings.endpoint_concurrency_max);
+        let dispatcher =
+            Dispatcher::new(courier, endpoints, settings.endpoint_concurrency_max, settings.endpoint_per_second_max);
         dispatcher.take_up_pending()?;
         Ok(Arc::new(Self(dispatcher)))
     }
@@ -163,6 +178,12 @@ impl Callbacks {
         courier.store.commit(write_set).await?;
         self.wake(queued);
         Ok(())
+    }
+
+    /// A page of an owner's callbacks from number `from` on; at most `limit` and [`FEED_PAGE_MAX`].
+    pub fn feed(&self, owner: &str, from: u64, limit: usize) -> Result<FeedPage, ReadError> {
+        let courier = &self.0.courier;
+        feed::page(&*courier.store, &*courier.wire, owner, from, limit)
     }
 
     /// The queues as they are, by endpoint.

@@ -1,5 +1,5 @@
-//! What the tests of callbacks share: a store in memory, documents of one line, a clock that goes
-//! with tokio's, and transports that do as told.
+//! What the tests of callbacks share: documents of one line, a clock that goes with tokio's, and
+//! transports that do as told.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,55 +15,9 @@ use tokio::time::Instant;
 use super::*;
 use crate::clock::Timestamp;
 use crate::entropy::SeededEntropy;
-use crate::store::memory::MemoryStore;
-use crate::store::{CommitError, Health, Key, KeyRange, Pending, Read, ReadError, Record, Store, WriteSet};
+pub(crate) use crate::store::testing::FailingStore;
+use crate::store::{Key, Read, Store, WriteSet};
 use crate::telemetry::metrics::Metrics;
-
-/// A store, in memory unless told otherwise, whose next commits can be made to fail.
-#[derive(Debug)]
-pub struct TestStore {
-    inner: Arc<dyn Store>,
-    pub busy: AtomicUsize,
-}
-
-impl TestStore {
-    pub fn over(inner: Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(Self { inner, busy: AtomicUsize::new(0) })
-    }
-}
-
-impl Default for TestStore {
-    fn default() -> Self {
-        Self { inner: Arc::new(MemoryStore::new()), busy: AtomicUsize::new(0) }
-    }
-}
-
-impl Read for TestStore {
-    fn record(&self, key: &Key) -> Result<Option<Record>, ReadError> {
-        self.inner.record(key)
-    }
-
-    fn counter(&self, key: &Key) -> Result<i64, ReadError> {
-        self.inner.counter(key)
-    }
-
-    fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, ReadError> {
-        self.inner.range(range, limit)
-    }
-}
-
-impl Store for TestStore {
-    fn commit(&self, write_set: WriteSet) -> Pending {
-        match self.busy.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
-            Ok(_) => async { Err(CommitError::Busy) }.boxed(),
-            Err(_) => self.inner.commit(write_set),
-        }
-    }
-
-    fn health(&self) -> Health {
-        self.inner.health()
-    }
-}
 
 /// Documents of one line: an acknowledgement is `code N`, a validation's result is `result N`.
 #[derive(Debug)]
@@ -85,13 +39,23 @@ impl Wire for LineWire {
         }
     }
 
-    fn validation_result(&self, body: &[u8]) -> Option<ValidationResult> {
+    fn validation_result(&self, _third_party: &str, body: &[u8]) -> Option<ValidationResult> {
         let result_code = String::from_utf8_lossy(body).strip_prefix("result ")?.to_owned();
         Some(ValidationResult { result_code, result_desc: None, third_party_trans_id: None })
     }
 
     fn soap_action(&self, kind: Kind) -> Option<&'static str> {
         (kind == Kind::Confirmation).then_some("ConfirmC2BPayment")
+    }
+}
+
+/// Sends the payload as it is, and reads answers as they are read from real servers.
+#[derive(Debug)]
+pub struct RealAnswers;
+
+impl Wire for RealAnswers {
+    fn render(&self, _kind: Kind, payload: &[u8], _captured: &[i64]) -> Result<Vec<u8>, String> {
+        Ok(payload.to_vec())
     }
 }
 
@@ -196,7 +160,7 @@ pub fn settings() -> config::Callbacks {
 
 /// A node's callbacks, and what a test needs around them.
 pub struct Node {
-    pub store: Arc<TestStore>,
+    pub store: Arc<FailingStore>,
     pub callbacks: Arc<Callbacks>,
     pub clock: Arc<TokioClock>,
     pub metrics: Arc<Metrics>,
@@ -208,13 +172,23 @@ impl Node {
         Self::start_with(transport, Arc::default(), &settings())
     }
 
-    pub fn start_with(transport: Arc<dyn Transport>, store: Arc<TestStore>, settings: &config::Callbacks) -> Self {
+    pub fn start_with(transport: Arc<dyn Transport>, store: Arc<FailingStore>, settings: &config::Callbacks) -> Self {
+        Self::start_speaking(Arc::new(LineWire), transport, store, settings)
+    }
+
+    pub fn start_speaking(
+        wire: Arc<dyn Wire>,
+        transport: Arc<dyn Transport>,
+        store: Arc<FailingStore>,
+        settings: &config::Callbacks,
+    ) -> Self {
         let clock = Arc::new(TokioClock::start());
         let metrics = Arc::new(Metrics::new());
         let parts = Parts {
             store: store.clone(),
             transport,
-            wire: Arc::new(LineWire),
+            wire,
+            vault: Self::vault(),
             settings,
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(1)),
@@ -224,21 +198,35 @@ impl Node {
         Self { store, callbacks, clock, metrics, entropy: SeededEntropy::new(2) }
     }
 
+    /// What opens the keys that sign.
+    pub fn vault() -> Arc<Vault> {
+        Arc::new(Vault::from_hex(&"a5".repeat(32)).unwrap())
+    }
+
     pub fn draw(&self) -> DeliveryId {
         DeliveryId::draw(&self.entropy)
     }
 
     /// Commits a callback without telling the dispatcher.
     pub async fn commit(&self, url: &str, payload: &str, id: DeliveryId) -> Queued {
+        self.commit_this(callback(url, payload), id).await
+    }
+
+    async fn commit_this(&self, callback: Callback, id: DeliveryId) -> Queued {
         let mut write_set = WriteSet::new();
-        let queued = enqueue(&mut write_set, callback(url, payload), id, self.clock.now(), Vec::new());
+        let queued = enqueue(&mut write_set, callback, id, self.clock.now(), Vec::new());
         self.store.commit(write_set).await.unwrap();
         queued
     }
 
-    /// Commits a callback and tells the dispatcher.
+    /// Commits a result and tells the dispatcher.
     pub async fn send(&self, url: &str, payload: &str) -> DeliveryId {
-        let queued = self.commit(url, payload, self.draw()).await;
+        self.send_this(callback(url, payload)).await
+    }
+
+    /// Commits any callback and tells the dispatcher.
+    pub async fn send_this(&self, callback: Callback) -> DeliveryId {
+        let queued = self.commit_this(callback, self.draw()).await;
         self.callbacks.wake(queued.clone());
         queued.id
     }
@@ -249,10 +237,19 @@ impl Node {
 
     /// Waits until a delivery has ended.
     pub async fn ended(&self, id: &DeliveryId) -> Delivery {
+        self.until(id, |delivery| delivery.state.due().is_none()).await
+    }
+
+    /// Waits until so many attempts at a delivery are written down.
+    pub async fn attempted(&self, id: &DeliveryId, attempts: u32) -> Delivery {
+        self.until(id, |delivery| delivery.attempts_made >= attempts).await
+    }
+
+    async fn until(&self, id: &DeliveryId, so: impl Fn(&Delivery) -> bool) -> Delivery {
         let mut pause = Duration::from_millis(5);
         loop {
             let delivery = self.delivery(id);
-            if delivery.state.due().is_none() {
+            if so(&delivery) {
                 return delivery;
             }
             tokio::time::sleep(pause).await;

@@ -25,6 +25,9 @@ pub struct Registration {
     pub third_party: String,
     /// When.
     pub registered_at: Timestamp,
+    /// When it was taken away, in a history.
+    #[serde(default)]
+    pub removed_at: Option<Timestamp>,
 }
 
 impl Stored for Registration {
@@ -68,6 +71,16 @@ pub fn register(
     Ok(write_set)
 }
 
+/// The write set that takes away what is registered; it stays in the history. What is undelivered
+/// then has no place to go to, and waits by its schedule for another registration.
+pub fn remove(registered: Registration, now: Timestamp) -> WriteSet {
+    let mut write_set = WriteSet::new();
+    write_set.delete(registration_key(&registered.shortcode));
+    let removed = Registration { removed_at: Some(now), ..registered };
+    write_set.append(history_key(&removed.shortcode), encode(&removed), Vec::new());
+    write_set
+}
+
 /// What is registered for a shortcode.
 pub fn registration(facts: &dyn Read, shortcode: &str) -> Result<Option<Registration>, ReadError> {
     facts.record(&registration_key(shortcode))?.as_ref().map(decode).transpose()
@@ -92,7 +105,7 @@ fn history_key(shortcode: &str) -> Key {
 mod tests {
     use super::*;
     use crate::callbacks::guard::Special;
-    use crate::callbacks::testing::{AnyHost, TestStore};
+    use crate::callbacks::testing::{AnyHost, FailingStore};
     use crate::store::Store;
 
     fn wanted(third_party: &str, validation_url: Option<&str>, confirmation_url: &str) -> Registration {
@@ -103,12 +116,13 @@ mod tests {
             default_action: DefaultAction::Cancelled,
             third_party: third_party.into(),
             registered_at: Timestamp::from_seconds(1),
+            removed_at: None,
         }
     }
 
     #[tokio::test]
     async fn the_newest_registration_counts_and_the_older_ones_are_kept() {
-        let store = TestStore::default();
+        let store = FailingStore::default();
         let first = wanted("acme", Some("https://a.example.com/v"), "https://a.example.com/c");
         let second = wanted("acme", None, "https://b.example.com/c");
         assert_eq!(registration(&store, "600000"), Ok(None));

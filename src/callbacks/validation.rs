@@ -83,8 +83,9 @@ async fn ask(dispatcher: &Dispatcher, question: Validation) -> ValidationOutcome
         return ValidationOutcome::Unreachable(Unreachable::BreakerOpen);
     };
     let deadline = question.deadline;
+    let third_party = question.third_party;
     let call = Call {
-        third_party: question.third_party,
+        third_party: third_party.clone(),
         url: question.url,
         pool: Pool::Validations,
         headers: soap_headers(question.soap_action),
@@ -101,15 +102,15 @@ async fn ask(dispatcher: &Dispatcher, question: Validation) -> ValidationOutcome
         Err(error) if condition(error.outcome) == Condition::Sick => pass.failed(Instant::now()),
         Err(_) => drop(pass),
     }
-    outcome(dispatcher, answer)
+    outcome(dispatcher, &third_party, answer)
 }
 
-fn outcome(dispatcher: &Dispatcher, answer: Result<Answer, SendError>) -> ValidationOutcome {
+fn outcome(dispatcher: &Dispatcher, third_party: &str, answer: Result<Answer, SendError>) -> ValidationOutcome {
     match answer {
         Ok(answer) if (200..300).contains(&answer.status) && !answer.cut => dispatcher
             .courier
             .wire
-            .validation_result(&answer.body)
+            .validation_result(third_party, &answer.body)
             .map_or(ValidationOutcome::Unreadable, ValidationOutcome::Answered),
         Ok(_) => ValidationOutcome::Unreadable,
         Err(error) if error.outcome == Outcome::TimedOut => ValidationOutcome::Late,

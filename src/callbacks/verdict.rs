@@ -1,16 +1,6 @@
-//! What an answer means for a delivery. The table (domain.md 10, rule 3):
-//!
-//! | answer | outcome | then |
-//! |---|---|---|
-//! | 2xx, positive acknowledgement or empty body | acknowledged | delivered |
-//! | 2xx, a body that is no acknowledgement, or is longer than the cap | unread | delivered, flagged |
-//! | 2xx, a code that is not zero, or a fault | declined | tried again |
-//! | 3xx | redirected | tried again, never followed |
-//! | 410 | gone | dead letter |
-//! | 429, 503 | throttled | tried again, not before Retry-After |
-//! | other 4xx | refused by server | tried again |
-//! | other 5xx, anything else | failed at server | tried again |
-//! | no answer | the reason | tried again |
+//! What an answer means for a delivery (domain.md 10, rule 3). The whole table, with a row for all
+//! that servers are known to do, is in `docs/callbacks.md`; tests play each of its rows over real
+//! sockets and hold it to what stands here.
 //!
 //! The endpoint counts as sick, which is what opens its breaker, when it did not answer, answered
 //! 5xx or asked to be left alone; a server that says no to one message is well.
@@ -97,7 +87,8 @@ pub(super) fn course(outcome: Outcome) -> Course {
         | Outcome::TlsFailed
         | Outcome::Broken
         | Outcome::TimedOut
-        | Outcome::NotHttp => Course::Again,
+        | Outcome::NotHttp
+        | Outcome::Unsignable => Course::Again,
     }
 }
 
@@ -118,6 +109,6 @@ pub(super) fn condition(outcome: Outcome) -> Condition {
         | Outcome::Broken
         | Outcome::TimedOut
         | Outcome::NotHttp => Condition::Sick,
-        Outcome::Forbidden | Outcome::Unrenderable => Condition::Unknown,
+        Outcome::Forbidden | Outcome::Unrenderable | Outcome::Unsignable => Condition::Unknown,
     }
 }

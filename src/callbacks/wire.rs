@@ -50,8 +50,8 @@ pub trait Wire: Send + Sync + fmt::Debug {
         read_acknowledgement(kind.into(), body)
     }
 
-    /// What a receiver's answer to a validation says, if it can be read.
-    fn validation_result(&self, body: &[u8]) -> Option<ValidationResult> {
+    /// What a third party's answer to a validation says, if it can be read.
+    fn validation_result(&self, _third_party: &str, body: &[u8]) -> Option<ValidationResult> {
         read_validation_result(body)
     }
 

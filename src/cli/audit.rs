@@ -21,7 +21,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Read the whole log and check that no line was changed, removed or added
+    /// Read the whole log, full files included, and check that no line was changed, removed or added
     Verify(Verify),
 }
 
@@ -29,7 +29,7 @@ enum Action {
 struct Verify {
     #[command(flatten)]
     config: ConfigArgument,
-    /// Another file than the deployment's own, such as a copy that was kept
+    /// One file on its own instead of the deployment's log, such as a copy that was kept
     #[arg(long)]
     file: Option<PathBuf>,
     /// A line's number and chain as an earlier run told them: that line must still be there
@@ -40,11 +40,18 @@ struct Verify {
 /// Runs `lango audit`.
 pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     let Action::Verify(Verify { config, file, since }) = arguments.action;
-    let file = match file {
-        Some(file) => file,
-        None => path(&config::load(&config.config)?),
+    let (file, verified) = match file {
+        Some(file) => {
+            let verified = audit::verify_file(&file, since.as_ref());
+            (file, verified)
+        }
+        None => {
+            let file = path(&config::load(&config.config)?);
+            let verified = audit::verify_since(&file, since.as_ref());
+            (file, verified)
+        }
     };
-    match audit::verify_since(&file, since.as_ref()) {
+    match verified {
         Ok(head) => {
             println!("{}: {} lines, none changed", file.display(), head.number);
             println!(
@@ -53,7 +60,7 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
             );
             Ok(ExitCode::SUCCESS)
         }
-        Err(error @ (AuditError::Broken { .. } | AuditError::Missing { .. })) => {
+        Err(error @ (AuditError::Broken { .. } | AuditError::Missing { .. } | AuditError::FileMissing { .. })) => {
             println!("{error}");
             Ok(ExitCode::FAILURE)
         }
@@ -72,7 +79,8 @@ pub(super) fn unless_a_node_has_it(settings: &Settings) -> Result<Option<Audit>>
     }
 }
 
-fn path(settings: &Settings) -> PathBuf {
+/// Where a deployment's audit log is.
+pub(super) fn path(settings: &Settings) -> PathBuf {
     settings.node.data.join(AUDIT_FILE)
 }
 

@@ -36,6 +36,9 @@ struct Wishes {
     /// Only those committed since then: 90m, 36h, 7d, or 2026-11-23T10:00:00Z
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<Timestamp>,
+    /// Only those committed before then
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    until: Option<Timestamp>,
 }
 
 #[derive(Debug, Args)]
@@ -83,9 +86,9 @@ struct Replay {
     #[command(flatten)]
     wishes: Wishes,
     /// The callbacks' ids (msg_...)
-    #[arg(required_unless_present = "dead", conflicts_with_all = ["dead", "shortcode", "since"])]
+    #[arg(required_unless_present_any = ["dead", "shortcode"], conflicts_with_all = ["dead", "shortcode", "since", "until"])]
     ids: Vec<String>,
-    /// All dead letters, or those that --shortcode and --since name
+    /// Only dead letters; without it, delivered ones are sent again, too
     #[arg(long)]
     dead: bool,
 }
@@ -101,13 +104,8 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
 
 fn run_list(arguments: List) -> Result<ExitCode> {
     let desk = Desk::of(&arguments.config.config)?;
-    let wanted = Wanted {
-        stage: arguments.state.map(Stand::stage),
-        owner: arguments.wishes.shortcode,
-        since: arguments.wishes.since,
-        after: arguments.after,
-        limit: None,
-    };
+    let stage = arguments.state.map(Stand::stage);
+    let wanted = Wanted { after: arguments.after, ..arguments.wishes.wanted(stage) };
     let (found, next) = search(&desk, wanted, arguments.limit)?;
     if arguments.json {
         print_json(&json!({ "callbacks": found, "next": next }))?;
@@ -182,14 +180,8 @@ fn attempt_cells(desk: &Desk, attempt: &Value) -> [String; 7] {
 /// Each callback for itself: one that cannot be replayed does not keep the others back.
 fn replay(arguments: Replay) -> Result<ExitCode> {
     let desk = Desk::of(&arguments.config.config)?;
-    let ids = if arguments.dead {
-        let Wishes { shortcode, since } = arguments.wishes;
-        let wanted = Wanted { stage: Some(Stage::Dead), owner: shortcode, since, ..Wanted::default() };
-        let (found, _) = search(&desk, wanted, usize::MAX)?;
-        found.iter().map(|row| text(row, "id")).collect()
-    } else {
-        arguments.ids
-    };
+    let searched = arguments.ids.is_empty();
+    let ids = if searched { ended(&desk, arguments.wishes, arguments.dead)? } else { arguments.ids };
     let mut failed = 0_usize;
     for id in &ids {
         match desk.ask("callback.replay", json!({ "id": id })) {
@@ -200,10 +192,27 @@ fn replay(arguments: Replay) -> Result<ExitCode> {
             }
         }
     }
-    if arguments.dead {
-        println!("{} of {} dead letters are on their way again", ids.len() - failed, ids.len());
+    if searched {
+        println!("{} of {} callbacks are on their way again", ids.len() - failed, ids.len());
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The ids of what is wanted and is not on its way anyhow.
+fn ended(desk: &Desk, wishes: Wishes, only_dead: bool) -> Result<Vec<String>> {
+    let stages = if only_dead { &[Stage::Dead][..] } else { &[Stage::Dead, Stage::Delivered] };
+    let mut ids = Vec::new();
+    for stage in stages {
+        let (found, _) = search(desk, wishes.wanted(Some(*stage)), usize::MAX)?;
+        ids.extend(found.iter().map(|row| text(row, "id")));
+    }
+    Ok(ids)
+}
+
+impl Wishes {
+    fn wanted(&self, stage: Option<Stage>) -> Wanted {
+        Wanted { stage, owner: self.shortcode.clone(), since: self.since, until: self.until, ..Wanted::default() }
+    }
 }
 
 impl Stand {

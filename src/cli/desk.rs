@@ -31,6 +31,16 @@ impl Desk {
         Ok(self.runtime.block_on(admin::ask(&self.socket, name, arguments))?)
     }
 
+    /// A moment as somebody types it: `2026-12-01` (the day's beginning in the node's zone), or with a
+    /// time, `2026-12-01T08:00:00Z`.
+    pub(super) fn moment(&self, text: &str) -> Result<Timestamp> {
+        let exact = text.parse::<jiff::Timestamp>().ok();
+        let exact = exact.map(|moment| Timestamp::from_micros(moment.as_microsecond()));
+        exact
+            .or_else(|| self.zone.first_moment(text))
+            .with_context(|| format!("\"{text}\" is no time; write 2026-12-01 or 2026-12-01T08:00:00Z"))
+    }
+
     /// A moment of the node's answers, in the zone where its days roll.
     pub(super) fn time(&self, value: &Value) -> String {
         let moment = value.as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok());
@@ -50,6 +60,24 @@ pub(super) fn text(value: &Value, key: &str) -> String {
 /// The list under `key`; empty if there is none.
 pub(super) fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
     value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// The texts of the list under `key`, as people read them.
+pub(super) fn joined(value: &Value, key: &str) -> String {
+    let texts: Vec<_> = list(value, key).iter().filter_map(Value::as_str).collect();
+    if texts.is_empty() { "-".into() } else { texts.join(", ") }
+}
+
+/// Whether something is so, as people read it.
+pub(super) fn yes_or_no(value: &Value, key: &str) -> String {
+    let so = value.get(key).and_then(Value::as_bool).unwrap_or_default();
+    if so { "yes" } else { "no" }.into()
+}
+
+/// What is known of one thing, a line each.
+pub(super) fn sheet(lines: &[(&str, String)]) -> String {
+    let width = lines.iter().map(|(label, _)| label.len()).max().unwrap_or_default();
+    lines.iter().map(|(label, value)| format!("{label:width$}  {value}\n")).collect()
 }
 
 /// Rows under a heading, each column as wide as its longest cell.
@@ -73,21 +101,24 @@ pub(super) fn since(text: &str) -> Result<Timestamp> {
     if let Ok(moment) = text.parse::<jiff::Timestamp>() {
         return Ok(Timestamp::from_micros(moment.as_microsecond()));
     }
-    let ago = text.char_indices().last().and_then(|(at, unit)| {
-        let count: u64 = text.get(..at)?.parse().ok()?;
-        let seconds = match unit {
-            's' => 1,
-            'm' => 60,
-            'h' => 3600,
-            'd' => 86_400,
-            _ => return None,
-        };
-        count.checked_mul(seconds)
-    });
-    match ago {
+    match seconds(text) {
         Some(seconds) => Ok(SystemClock.now().minus(Duration::from_secs(seconds))),
         None => bail!("\"{text}\" is no time; write 90m, 36h, 7d or 2026-11-23T10:00:00Z"),
     }
+}
+
+/// A span of time as somebody types it, such as `90m`, `36h` or `7d`, in seconds.
+pub(super) fn seconds(text: &str) -> Option<u64> {
+    let (at, unit) = text.char_indices().last()?;
+    let count: u64 = text.get(..at)?.parse().ok()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    count.checked_mul(seconds)
 }
 
 /// Prints an answer for programs.

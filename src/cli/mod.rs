@@ -3,24 +3,36 @@
 //!
 //! Exit codes: 0 done, 1 it failed, 64 what was asked for makes no sense (`EX_USAGE`).
 
+mod approval;
 mod audit;
 mod callback;
-mod certificates;
+mod catalogue;
+mod cert;
 mod check;
 pub mod demo;
 pub mod deployment;
 mod desk;
 mod files;
+mod ledger;
 mod maintenance;
+mod operator;
+mod organization;
+mod party;
 mod pay;
 mod receive;
 pub mod receiver;
+mod reload;
+mod role;
+mod secret;
 mod serve;
 pub mod soap_client;
 mod status;
 mod store;
+mod style;
+mod subscriber;
 mod trace;
 mod url;
+mod url_key;
 mod whitelist;
 
 use std::path::PathBuf;
@@ -55,10 +67,28 @@ enum Command {
     Receive(receive::Arguments),
     /// Show how the running node is
     Status(status::Arguments),
+    /// Have the running node read whitelist, certificates, CAs and revocation lists again
+    Reload(reload::Arguments),
     /// Show, test and edit who may come in
     Whitelist(whitelist::Arguments),
+    /// What waits for the provider's approval: list, approve, refuse
+    Approval(approval::Arguments),
+    /// The catalogue: check its files, compare them with what runs, put them in force
+    Catalogue(catalogue::Arguments),
+    /// Third parties: list, show, add, change; their passwords and keys
+    Party(party::Arguments),
+    /// Organizations: list, show, add, change
+    Org(organization::Arguments),
+    /// Operators: list, show, add, change; passwords and locks
+    Operator(operator::Arguments),
+    /// Roles: list, show, grant, revoke
+    Role(role::Arguments),
+    /// Subscribers: list, show, add, change
+    Subscriber(subscriber::Arguments),
+    /// Balances, statements and the check of all books; money that was paid in; frozen accounts
+    Ledger(ledger::Arguments),
     /// Make a private CA, sign certificates with it and revoke them
-    Cert(certificates::Arguments),
+    Cert(cert::Arguments),
     /// Check that the audit log is as it was written
     Audit(audit::Arguments),
     /// Callbacks: what is pending, delivered or dead; show one; send it once more
@@ -67,6 +97,8 @@ enum Command {
     Trace(trace::Arguments),
     /// An organization's validation and confirmation URLs: show, set, history, ping
     Url(url::Arguments),
+    /// In which form an organization or third party gets results and payments: show, set
+    Style(style::Arguments),
     /// Keep requests instead of deciding them, while the core is worked on
     Maintenance(maintenance::Arguments),
     /// Check, copy, put back and rebuild what the node has committed
@@ -110,12 +142,22 @@ impl Cli {
             Command::Pay(arguments) => pay::run(arguments),
             Command::Receive(arguments) => receive::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),
+            Command::Reload(arguments) => reload::run(&arguments),
             Command::Whitelist(arguments) => whitelist::run(arguments),
-            Command::Cert(arguments) => certificates::run(arguments),
+            Command::Approval(arguments) => approval::run(arguments),
+            Command::Catalogue(arguments) => catalogue::run(&arguments),
+            Command::Party(arguments) => party::run(arguments),
+            Command::Org(arguments) => organization::run(arguments),
+            Command::Operator(arguments) => operator::run(arguments),
+            Command::Role(arguments) => role::run(arguments),
+            Command::Subscriber(arguments) => subscriber::run(arguments),
+            Command::Ledger(arguments) => ledger::run(arguments),
+            Command::Cert(arguments) => cert::run(arguments),
             Command::Audit(arguments) => audit::run(arguments),
             Command::Callback(arguments) => callback::run(arguments),
             Command::Trace(arguments) => trace::run(&arguments),
             Command::Url(arguments) => url::run(arguments),
+            Command::Style(arguments) => style::run(&arguments),
             Command::Maintenance(arguments) => maintenance::run(&arguments),
             Command::Store(arguments) => store::run(arguments),
         }

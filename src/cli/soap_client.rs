@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::{CONTENT_TYPE, HOST};
-use hyper::{Method, Request, StatusCode};
+use hyper::{HeaderMap, Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -43,6 +43,8 @@ pub struct SoapClient {
 pub struct Reply {
     /// The HTTP status.
     pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
 }
@@ -107,6 +109,19 @@ impl SoapClient {
         self.send(self.request(Method::GET, path).body(Full::default())?).await
     }
 
+    /// Sends anything, with these headers beside Host.
+    pub async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Reply> {
+        let request =
+            headers.iter().fold(self.request(method, path), |request, (name, value)| request.header(*name, *value));
+        self.send(request.body(Full::new(body.into()))?).await
+    }
+
     fn request(&self, method: Method, path: &str) -> hyper::http::request::Builder {
         Request::builder().method(method).uri(path).header(HOST, self.door.to_string())
     }
@@ -148,9 +163,9 @@ where
     let driver = tokio::spawn(connection);
     let answer = async {
         let answer = sender.send_request(request).await.context("the connection was closed without an answer")?;
-        let status = answer.status();
+        let (status, headers) = (answer.status(), answer.headers().clone());
         match Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await {
-            Ok(body) => Ok(Reply { status, body: body.to_bytes() }),
+            Ok(body) => Ok(Reply { status, headers, body: body.to_bytes() }),
             Err(error) => bail!("the answer broke off: {error}"),
         }
     }

@@ -67,6 +67,19 @@ fn table(status: &Value) -> String {
             show("/callbacks/dead")
         ),
     ];
+    for (file, fault) in status.pointer("/file_faults").and_then(Value::as_object).into_iter().flatten() {
+        let fault = fault.as_str().unwrap_or_default();
+        lines.push(format!("FAULT      {file}: {fault}; what was before stays in force"));
+    }
+    for one in status.pointer("/expiring").and_then(Value::as_array).into_iter().flatten() {
+        let of = |key: &str| one.get(key).and_then(Value::as_str).unwrap_or_default().replace('_', " ");
+        let name = one.get("name").and_then(Value::as_str).unwrap_or_default();
+        lines.push(match one.get("days_left").and_then(Value::as_i64).unwrap_or_default() {
+            ..0 => format!("EXPIRED    {} {name}", of("kind")),
+            0 => format!("expiring   {} {name}: within a day", of("kind")),
+            days => format!("expiring   {} {name}: in {days} days", of("kind")),
+        });
+    }
     for endpoint in status.pointer("/callbacks/endpoints").and_then(Value::as_array).into_iter().flatten() {
         let of = |key: &str| endpoint.get(key).map(|value| value.to_string()).unwrap_or_default();
         let name = endpoint.get("endpoint").and_then(Value::as_str).unwrap_or_default();

@@ -23,10 +23,14 @@ enum Command {
     Show(OfShortcode),
     /// Register URLs for one organization or several, as RegisterURL does
     Set(Set),
+    /// Take an organization's URLs away; what is undelivered waits for others
+    Remove(OfShortcode),
     /// Show all registrations that an organization had, oldest first
     History(OfShortcode),
     /// Send an empty message to an organization's URLs and print each step
     Ping(OfShortcode),
+    /// The keys with which callbacks to a third party are signed
+    Key(super::url_key::Arguments),
 }
 
 #[derive(Debug, Args)]
@@ -44,7 +48,7 @@ struct OfShortcode {
 struct Set {
     #[command(flatten)]
     config: ConfigArgument,
-    /// The organizations
+    /// The organizations; all of them get the URLs, or none
     #[arg(required = true)]
     shortcodes: Vec<String>,
     /// Who is told of payments that completed
@@ -70,31 +74,25 @@ enum Default {
 /// Runs `lango url`.
 pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     match arguments.command {
-        Command::Show(arguments) => show(&arguments),
+        Command::Show(arguments) => ask(&arguments, "url.show"),
         Command::Set(arguments) => set(&arguments),
-        Command::History(arguments) => history(&arguments),
+        Command::Remove(arguments) => ask(&arguments, "url.remove"),
+        Command::History(arguments) => ask(&arguments, "url.history"),
         Command::Ping(arguments) => ping(&arguments),
+        Command::Key(arguments) => super::url_key::run(arguments),
     }
 }
 
-fn show(arguments: &OfShortcode) -> Result<ExitCode> {
+/// Asks about one organization, and shows its registration or registrations.
+fn ask(arguments: &OfShortcode, command: &str) -> Result<ExitCode> {
     let desk = Desk::of(&arguments.config.config)?;
-    let shown = desk.ask("url.show", json!({ "shortcode": arguments.shortcode }))?;
+    let shown = desk.ask(command, json!({ "shortcode": arguments.shortcode }))?;
     if arguments.json {
         print_json(&shown)?;
+    } else if shown.get("registrations").is_some() {
+        print!("{}", registrations(&desk, list(&shown, "registrations")));
     } else {
         print!("{}", registrations(&desk, &[shown]));
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn history(arguments: &OfShortcode) -> Result<ExitCode> {
-    let desk = Desk::of(&arguments.config.config)?;
-    let shown = desk.ask("url.history", json!({ "shortcode": arguments.shortcode }))?;
-    if arguments.json {
-        print_json(&shown)?;
-    } else {
-        print!("{}", registrations(&desk, list(&shown, "registrations")));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -105,18 +103,15 @@ fn set(arguments: &Set) -> Result<ExitCode> {
         Default::Completed => DefaultAction::Completed,
         Default::Cancelled => DefaultAction::Cancelled,
     };
-    let mut set = Vec::new();
-    for shortcode in &arguments.shortcodes {
-        let wanted = json!({
-            "shortcode": shortcode,
-            "third_party": arguments.third_party,
-            "validation": arguments.validation,
-            "confirmation": arguments.confirmation,
-            "default_action": default_action,
-        });
-        set.push(desk.ask("url.set", wanted)?);
-    }
-    print!("{}", registrations(&desk, &set));
+    let wanted = json!({
+        "shortcodes": arguments.shortcodes,
+        "third_party": arguments.third_party,
+        "validation": arguments.validation,
+        "confirmation": arguments.confirmation,
+        "default_action": default_action,
+    });
+    let set = desk.ask("url.set", wanted)?;
+    print!("{}", registrations(&desk, list(&set, "registrations")));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -124,12 +119,14 @@ fn registrations(desk: &Desk, all: &[Value]) -> String {
     let rows: Vec<_> = all
         .iter()
         .map(|one| {
-            let since = one.get("registered_at").map_or_else(String::new, |at| desk.time(at));
+            let time = |key: &str| one.get(key).map_or_else(String::new, |at| desk.time(at));
             let of = |key: &str| text(one, key);
-            [of("shortcode"), since, of("third_party"), of("default_action"), of("validation"), of("confirmation")]
+            let (since, removed) = (time("registered_at"), time("removed_at"));
+            let (party, default) = (of("third_party"), of("default_action"));
+            [of("shortcode"), since, removed, party, default, of("validation"), of("confirmation")]
         })
         .collect();
-    table(["SHORTCODE", "SINCE", "THIRD PARTY", "DEFAULT", "VALIDATION", "CONFIRMATION"], &rows)
+    table(["SHORTCODE", "SINCE", "REMOVED", "THIRD PARTY", "DEFAULT", "VALIDATION", "CONFIRMATION"], &rows)
 }
 
 fn ping(arguments: &OfShortcode) -> Result<ExitCode> {

@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use super::{ConfigArgument, audit, files};
 use crate::access::whitelist::{changes, edit};
 use crate::access::{NamedNetwork, NetworkKind, Whitelist};
-use crate::clock::{Clock, SystemClock, Timestamp};
+use crate::clock::{Clock, SystemClock, Timestamp, Zone};
 use crate::config::{self, Settings};
 use crate::core::catalogue::NetworkNeed;
 use crate::node;
@@ -118,6 +118,11 @@ fn show(list: &Whitelist, party: Option<&str>) -> Result<ExitCode> {
     for (name, host) in list.all_callback_hosts().filter(|(name, _)| wanted(name)) {
         println!("           {name:<20} callbacks to {host}");
     }
+    let overlaps = list.overlaps();
+    if overlaps.count > 0 {
+        println!("{} overlaps between third parties; the certificate decides:", overlaps.count);
+        overlaps.first.iter().for_each(|overlap| println!("           {overlap}"));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -139,6 +144,8 @@ fn test(settings: &Settings, question: &Question) -> Result<ExitCode> {
 fn need(settings: &Settings, command: &str) -> Result<NetworkKind> {
     let catalogue = node::catalogue(&settings.node.catalogue)
         .map_err(|faults| anyhow!("the catalogue has faults: {}", faults.join("; ")))?;
+    let today = Zone::named(&settings.node.zone)?.day(SystemClock.now());
+    let catalogue = &catalogue.on(Some(today)).catalogue;
     let service = catalogue.command(command).with_context(|| format!("the catalogue has no command \"{command}\""))?;
     match service.network {
         Some(NetworkNeed::Vpn) => Ok(NetworkKind::Vpn),

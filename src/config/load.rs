@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::Settings;
+use super::{Settings, doors, limits};
 
 /// What is wrong with the settings, with the place and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +66,8 @@ fn paths(settings: &mut Settings) -> Vec<&mut PathBuf> {
     paths.extend(node.wsdl.as_mut());
     paths.extend(doors.third_party.client_crl.as_mut());
     paths.extend(doors.handset.client_crl.as_mut());
+    paths.extend([&mut doors.third_party.second_certificate, &mut doors.third_party.second_key].into_iter().flatten());
+    paths.extend([&mut doors.handset.second_certificate, &mut doors.handset.second_key].into_iter().flatten());
     paths.extend(credentials.keys.iter_mut());
     paths
 }
@@ -79,13 +81,17 @@ fn check(settings: &Settings) -> Result<(), String> {
         ),
         (!settings.credentials.keys.is_empty(), "credentials.keys: name at least one private key"),
         (settings.credentials.failures_max >= 1, "credentials.failures_max: must be at least 1"),
-        (settings.limits.connections_max >= 1, "limits.connections_max: must be at least 1"),
-        (settings.limits.handshakes_max >= 1, "limits.handshakes_max: must be at least 1"),
         (
-            settings.limits.header_bytes_max >= 8192,
-            "limits.header_bytes_max: must be at least 8192, which the HTTP reader needs",
+            settings.credentials.source_failures_max >= settings.credentials.failures_max,
+            "credentials.source_failures_max: must not be below credentials.failures_max",
         ),
-        (settings.limits.xml.depth_max >= 8, "limits.xml.depth_max: a payment request is 8 deep"),
+        (
+            settings.third_parties.change_password_path.starts_with('/'),
+            "third_parties.change_password_path: must begin with a slash",
+        ),
+        (settings.rates.under_way_max >= 2, "rates.under_way_max: must be at least 2, so that no one has all"),
+        (settings.rates.refusals_per_second_max >= 1, "rates.refusals_per_second_max: must be at least 1"),
+        (settings.rates.refusals_at_once_max >= 1, "rates.refusals_at_once_max: must be at least 1"),
         (settings.requests.expiry_seconds >= 1, "requests.expiry_seconds: must be at least 1"),
         (settings.requests.waiting_max >= 1, "requests.waiting_max: must be at least 1"),
         (
@@ -101,14 +107,16 @@ fn check(settings: &Settings) -> Result<(), String> {
         (settings.callbacks.endpoint_concurrency_max >= 1, "callbacks.endpoint_concurrency_max: must be at least 1"),
         (settings.callbacks.breaker_failures >= 1, "callbacks.breaker_failures: must be at least 1"),
     ];
-    let broken: Vec<&str> = rules.iter().filter(|(kept, _)| !kept).map(|(_, rule)| *rule).collect();
+    let broken = rules.iter().filter(|(kept, _)| !kept).map(|(_, rule)| (*rule).to_owned());
+    let broken: Vec<String> =
+        broken.chain(limits::faults(&settings.limits)).chain(doors::faults(&settings.doors)).collect();
     if broken.is_empty() { Ok(()) } else { Err(broken.join("\n")) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Limits, Requests, SHIPPED, Store};
+    use crate::config::{Limits, Rates, Requests, SHIPPED, Store, ThirdParties};
 
     fn shipped() -> Settings {
         parse(SHIPPED, Path::new("/srv/lango")).unwrap()
@@ -118,11 +126,14 @@ mod tests {
     fn the_shipped_file_says_the_defaults() {
         let settings = shipped();
         assert_eq!(format!("{:?}", settings.limits), format!("{:?}", Limits::default()));
+        assert_eq!(settings.rates, Rates::default());
+        assert_eq!(settings.third_parties, ThirdParties::default());
         assert_eq!(format!("{:?}", settings.requests), format!("{:?}", Requests::default()));
         assert_eq!(format!("{:?}", settings.store), format!("{:?}", Store::default()));
         let bare = SHIPPED
             .lines()
             .filter(|line| !line.contains("schedule_seconds") && !line.contains("_max") && !line.starts_with("breaker"))
+            .filter(|line| !line.starts_with("source_failures_seconds"))
             .collect::<Vec<_>>()
             .join("\n");
         let bare = parse(&bare, Path::new("/srv/lango")).unwrap();

@@ -1,5 +1,7 @@
 //! Settings and their reload. Knows files and TOML, nothing of what the settings are for.
 
+mod doors;
+mod limits;
 mod load;
 mod settings;
 

@@ -18,6 +18,12 @@ pub struct Settings {
     /// `[limits]`
     #[serde(default)]
     pub limits: Limits,
+    /// `[rates]`
+    #[serde(default)]
+    pub rates: Rates,
+    /// `[third_parties]`
+    #[serde(default)]
+    pub third_parties: ThirdParties,
     /// `[credentials]`
     pub credentials: Credentials,
     /// `[requests]`
@@ -62,6 +68,9 @@ pub struct Node {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Doors {
+    /// `link_proxies`: proxies whose X-Forwarded-Proto, -Host and -Port are believed, for links alone.
+    #[serde(default)]
+    pub link_proxies: Vec<IpNet>,
     /// `[doors.third_party]`
     pub third_party: ThirdPartyDoor,
     /// `[doors.handset]`
@@ -89,6 +98,13 @@ pub struct ThirdPartyDoor {
     pub client_ca: PathBuf,
     /// `client_crl`: revoked client certificates, PEM.
     pub client_crl: Option<PathBuf>,
+    /// `second_certificate`: a chain for a key of another kind, PEM.
+    pub second_certificate: Option<PathBuf>,
+    /// `second_key`: its private key, PEM.
+    pub second_key: Option<PathBuf>,
+    /// `balancers`: who says by the PROXY protocol whom it brings.
+    #[serde(default)]
+    pub balancers: Vec<IpNet>,
 }
 
 /// `[doors.handset]`: HTTPS with client certificates of another CA, and its own whitelist.
@@ -105,6 +121,13 @@ pub struct HandsetDoor {
     pub client_ca: PathBuf,
     /// `client_crl`: revoked client certificates, PEM.
     pub client_crl: Option<PathBuf>,
+    /// `second_certificate`: a chain for a key of another kind, PEM.
+    pub second_certificate: Option<PathBuf>,
+    /// `second_key`: its private key, PEM.
+    pub second_key: Option<PathBuf>,
+    /// `balancers`: who says by the PROXY protocol whom it brings.
+    #[serde(default)]
+    pub balancers: Vec<IpNet>,
     /// `networks`: who may connect.
     pub networks: Vec<IpNet>,
 }
@@ -117,6 +140,8 @@ pub struct PlainDoor {
     pub enabled: bool,
     /// `listen`
     pub listen: SocketAddr,
+    /// `balancers`: who says by the PROXY protocol whom it brings.
+    pub balancers: Vec<IpNet>,
 }
 
 /// `[doors.metrics]`: health and metrics.
@@ -143,9 +168,11 @@ pub struct Limits {
     pub connections_max: usize,
     /// Connections of one address to one door.
     pub connections_per_address_max: usize,
-    /// Handshakes under way.
-    pub handshakes_max: usize,
-    /// Seconds for a handshake.
+    /// Connections of one door whose handshake is under way.
+    pub half_open_max: usize,
+    /// Such connections of one address.
+    pub half_open_per_address_max: usize,
+    /// Seconds for a handshake, and before it for a balancer's header.
     pub handshake_seconds_max: u64,
     /// Bytes of a request's start line and headers.
     pub header_bytes_max: usize,
@@ -153,6 +180,8 @@ pub struct Limits {
     pub headers_max: usize,
     /// Seconds until a request's headers are complete.
     pub header_seconds_max: u64,
+    /// Seconds between an answer and the next request.
+    pub idle_seconds_max: u64,
     /// Bytes of a request's body.
     pub body_bytes_max: usize,
     /// Seconds until a request's body is complete.
@@ -185,6 +214,32 @@ pub struct Xml {
     pub text_bytes_max: usize,
 }
 
+/// `[rates]`: how often, and how much at a time. A third party's own rate is on its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rates {
+    /// Requests that all third parties together may make in a second; 0: any number.
+    pub node_per_second_max: u32,
+    /// Requests that one shortcode may start in a second; 0: any number.
+    pub shortcode_per_second_max: u32,
+    /// Requests of all third parties under way at a time.
+    pub under_way_max: usize,
+    /// Authentications of one source that may be refused in a second, on the average.
+    pub refusals_per_second_max: u32,
+    /// And at once, after a time of peace.
+    pub refusals_at_once_max: u32,
+}
+
+/// `[third_parties]`: their own passwords.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ThirdParties {
+    /// Where changePassword is served.
+    pub change_password_path: String,
+    /// Seconds for which the password before is valid beside the new one.
+    pub previous_password_seconds: u64,
+}
+
 /// `[credentials]`: operators' passwords on the wire.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -194,6 +249,13 @@ pub struct Credentials {
     /// `failures_max`: wrong passwords in a row that lock an operator.
     #[serde(default = "default_failures_max")]
     pub failures_max: u32,
+    /// `source_failures_max`: wrong passwords of one third party, whoever's they are, after which no
+    /// other is looked at for a while.
+    #[serde(default = "default_source_failures_max")]
+    pub source_failures_max: u32,
+    /// `source_failures_seconds`: for how long they are counted together.
+    #[serde(default = "default_source_failures_seconds")]
+    pub source_failures_seconds: u64,
     /// `password_days_max`
     #[serde(default = "default_password_days_max")]
     pub password_days_max: u32,
@@ -259,6 +321,12 @@ pub struct Callbacks {
     /// `endpoint_concurrency_max`
     #[serde(default = "default_endpoint_concurrency_max")]
     pub endpoint_concurrency_max: usize,
+    /// `endpoint_per_second_max`
+    #[serde(default = "default_endpoint_per_second_max")]
+    pub endpoint_per_second_max: u32,
+    /// `age_seconds_max`: how long after its commit a callback is still tried again.
+    #[serde(default = "default_age_seconds_max")]
+    pub age_seconds_max: u64,
     /// `breaker_failures`
     #[serde(default = "default_breaker_failures")]
     pub breaker_failures: u32,
@@ -293,7 +361,7 @@ pub enum LogFormat {
 
 impl Default for PlainDoor {
     fn default() -> Self {
-        Self { enabled: false, listen: SocketAddr::from(([127, 0, 0, 1], 8310)) }
+        Self { enabled: false, listen: SocketAddr::from(([127, 0, 0, 1], 8310)), balancers: Vec::new() }
     }
 }
 
@@ -302,11 +370,13 @@ impl Default for Limits {
         Self {
             connections_max: 10_000,
             connections_per_address_max: 256,
-            handshakes_max: 512,
+            half_open_max: 4096,
+            half_open_per_address_max: 128,
             handshake_seconds_max: 10,
             header_bytes_max: 16 * 1024,
             headers_max: 64,
             header_seconds_max: 10,
+            idle_seconds_max: 300,
             body_bytes_max: 1024 * 1024,
             body_seconds_max: 20,
             requests_per_connection_max: 100_000,
@@ -326,6 +396,27 @@ impl Default for Xml {
             namespaces_per_element_max: 16,
             name_bytes_max: 256,
             text_bytes_max: 256 * 1024,
+        }
+    }
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self {
+            node_per_second_max: 0,
+            shortcode_per_second_max: 0,
+            under_way_max: 4096,
+            refusals_per_second_max: 5,
+            refusals_at_once_max: 50,
+        }
+    }
+}
+
+impl Default for ThirdParties {
+    fn default() -> Self {
+        Self {
+            change_password_path: "/managementService/services/management".into(),
+            previous_password_seconds: 86_400,
         }
     }
 }
@@ -365,6 +456,14 @@ fn default_failures_max() -> u32 {
     5
 }
 
+fn default_source_failures_max() -> u32 {
+    50
+}
+
+fn default_source_failures_seconds() -> u64 {
+    900
+}
+
 fn default_password_days_max() -> u32 {
     90
 }
@@ -400,6 +499,14 @@ fn default_jitter_percent() -> u8 {
 
 fn default_endpoint_concurrency_max() -> usize {
     8
+}
+
+fn default_endpoint_per_second_max() -> u32 {
+    5000
+}
+
+fn default_age_seconds_max() -> u64 {
+    604_800
 }
 
 fn default_breaker_failures() -> u32 {

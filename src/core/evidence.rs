@@ -3,6 +3,9 @@
 
 use crate::store::{Expect, Key, Read, ReadError, Stored, WriteSet, decode};
 
+/// As many records, counters and changes as a usual payment has; room for them is made at once.
+const USUAL_COUNT: usize = 8;
+
 /// Reads records and remembers their versions.
 pub(super) struct Evidence<'a> {
     facts: &'a dyn Read,
@@ -12,7 +15,7 @@ pub(super) struct Evidence<'a> {
 impl<'a> Evidence<'a> {
     /// Nothing read yet.
     pub fn new(facts: &'a dyn Read) -> Self {
-        Self { facts, read: Vec::new() }
+        Self { facts, read: Vec::with_capacity(USUAL_COUNT) }
     }
 
     /// The record under `key`. That there is none is evidence, too.
@@ -33,6 +36,10 @@ impl<'a> Evidence<'a> {
 
     /// A write set that rests on everything that was read so far, which is then forgotten.
     pub fn write_set(&mut self) -> WriteSet {
-        WriteSet { expects: std::mem::take(&mut self.read), ..WriteSet::new() }
+        WriteSet {
+            expects: std::mem::take(&mut self.read),
+            adjusts: Vec::with_capacity(USUAL_COUNT),
+            changes: Vec::with_capacity(USUAL_COUNT),
+        }
     }
 }

@@ -3,10 +3,11 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de};
 
+use super::ascii::Ascii;
 pub use super::receipt::Receipt;
-use crate::clock::{Timestamp, Zone};
+use crate::clock::{Day, Timestamp, Zone};
 
 /// Why a text is none of the identifiers of this module.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,24 +30,19 @@ pub enum IdError {
 }
 
 /// The number by which an organization is known, 5 to 10 digits.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Shortcode(String);
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Shortcode(Ascii<10>);
 
 impl Shortcode {
     /// Reads a shortcode, with white space around it.
     pub fn parse(text: &str) -> Result<Self, IdError> {
         let text = text.trim();
-        if (5..=10).contains(&text.len()) && is_digits(text) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(IdError::Shortcode)
-        }
+        Ascii::of(text).filter(|_| text.len() >= 5 && is_digits(text)).map(Self).ok_or(IdError::Shortcode)
     }
 
     /// The digits.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 }
 
@@ -63,9 +59,8 @@ pub struct Numbering {
 }
 
 /// A subscriber's phone number: country code and national number, digits only.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Msisdn(String);
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Msisdn(Ascii<15>);
 
 impl Msisdn {
     /// Reads a number in international or national form, with or without `+` or trunk `0`, and
@@ -82,12 +77,13 @@ impl Msisdn {
         let well_formed = national.len() == numbering.national_digits
             && is_digits(national)
             && national.chars().next().is_some_and(|first| numbering.leading.contains(first));
-        if well_formed { Ok(Self(format!("{}{national}", numbering.country))) } else { Err(IdError::Msisdn) }
+        let number = Ascii::of(&numbering.country).and_then(|country| country.and(national));
+        number.filter(|_| well_formed).map(Self).ok_or(IdError::Msisdn)
     }
 
     /// The digits, country code first.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 }
 
@@ -122,14 +118,15 @@ impl OperatorId {
 
 /// The provider's name for one request: `AG_`, the day of the request, and twenty characters of
 /// which the last sixteen are random.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ConversationId(String);
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConversationId(Ascii<32>);
 
 impl ConversationId {
     /// The id of a request that was received then, with a draw of its own.
     pub fn issue(zone: &Zone, received: Timestamp, draw: Draw) -> Self {
-        Self(format!("AG_{}_0000{:016x}", zone.date(received), draw.0))
+        let Day { year, month, day } = zone.day(received);
+        // Thirty-two characters, whatever the numbers are: there is no year of five digits here.
+        Self(Ascii::written(format_args!("AG_{year:04}{month:02}{day:02}_0000{:016x}", draw.0)))
     }
 
     /// Reads a conversation id, with white space around it.
@@ -143,7 +140,7 @@ impl ConversationId {
                     && tail.len() == 20
                     && tail.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
             {
-                Ok(Self(text.to_owned()))
+                Ascii::of(text).map(Self).ok_or(IdError::ConversationId)
             }
             _ => Err(IdError::ConversationId),
         }
@@ -151,7 +148,7 @@ impl ConversationId {
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 }
 
@@ -163,41 +160,74 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// An identifier that is stored and shown as its text, whose form is checked when it comes in again.
 macro_rules! text_id {
-    ($name:ident, $check:expr) => {
+    ($name:ident, $read:expr) => {
         impl TryFrom<String> for $name {
             type Error = IdError;
 
             fn try_from(text: String) -> Result<Self, IdError> {
-                let check: fn(&str) -> Result<(), IdError> = $check;
-                check(&text).map(|()| Self(text))
+                let read: fn(&str) -> Result<Self, IdError> = $read;
+                read(&text)
             }
         }
 
         impl From<$name> for String {
             fn from(id: $name) -> String {
-                id.0
+                id.as_str().to_owned()
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str($crate::core::ids::TextVisitor { read: $read })
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(self.as_str())
             }
         }
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(self.as_str())
             }
         }
     };
 }
 
-text_id!(Shortcode, |text| Shortcode::parse(text).map(drop));
-text_id!(ConversationId, |text| ConversationId::parse(text).map(drop));
+pub(super) use text_id;
+
+/// Reads an identifier from a text without a copy of it.
+pub(super) struct TextVisitor<T> {
+    /// What makes the identifier of the text.
+    pub read: fn(&str) -> Result<T, IdError>,
+}
+
+impl<T> de::Visitor<'_> for TextVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an identifier")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        (self.read)(text).map_err(E::custom)
+    }
+}
+
+text_id!(Shortcode, Shortcode::parse);
+text_id!(ConversationId, ConversationId::parse);
 // What is stored was normalised under the numbering of its day, which may have changed since.
-text_id!(Msisdn, |text| if is_digits(text) && text.len() <= 15 { Ok(()) } else { Err(IdError::Msisdn) });
+text_id!(Msisdn, |text| Ascii::of(text).filter(|_| is_digits(text)).map(Msisdn).ok_or(IdError::Msisdn));
 
 impl TryFrom<u64> for OperatorId {
     type Error = IdError;

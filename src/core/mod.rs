@@ -8,10 +8,13 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 pub mod accounts;
+mod ascii;
+pub mod books;
 pub mod catalogue;
 pub mod channel;
 pub mod codes;
 mod commands;
+mod cores;
 pub mod dated;
 pub mod decision;
 pub mod directory;
@@ -35,13 +38,14 @@ pub use accounts::{Account, AccountKind, Balance, Holder};
 pub use catalogue::{Catalogue, CatalogueError};
 pub use channel::Channel;
 pub use codes::ResultCode;
-pub use commands::{Flaw, SettleError};
+pub use commands::{ApprovalError, Flaw, PendingApproval, SettleError};
+pub use cores::Cores;
 pub use decision::Decision;
 pub use ids::{ConversationId, Draw, IdError, Msisdn, OperatorId, Shortcode};
 pub use money::Amount;
-pub use order::{CancelReason, Credential, CustomerPayment, Initiator, Order, Party};
+pub use order::{CancelReason, Credential, CustomerPayment, HandsetParty, Initiator, Order, Party};
 pub use receipt::Receipt;
-pub use report::{Report, ReportValue};
+pub use report::{RECEIVER_CODE, Report, ReportValue};
 pub use transaction::{Outcome, State, Transaction};
 
 use crate::clock::{Timestamp, Zone};
@@ -168,6 +172,51 @@ impl Core {
     /// At most `limit` authorized payments whose time has run out, to be cancelled as expired.
     pub fn overdue(&self, facts: &dyn Read, now: Timestamp, limit: usize) -> Result<Vec<Receipt>, ReadError> {
         commands::overdue(facts, now, limit)
+    }
+
+    /// Decides a request that waits for the provider's approval, which this operator of the provider
+    /// gives. Who commits it removes the [`PendingApproval`] with it.
+    pub fn approve(
+        &self,
+        facts: &dyn Read,
+        conversation: &ConversationId,
+        approver: OperatorId,
+        now: Timestamp,
+        draw: Draw,
+    ) -> Result<Decision, ApprovalError> {
+        commands::approve(self, facts, conversation, approver, now, draw)
+    }
+
+    /// Decides that this operator of the provider does not approve it; likewise.
+    pub fn refuse_approval(
+        &self,
+        facts: &dyn Read,
+        conversation: &ConversationId,
+        checker: OperatorId,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Decision, ApprovalError> {
+        commands::refuse_approval(self, facts, conversation, checker, reason, now)
+    }
+
+    /// Decides that nobody approved it in time; likewise.
+    pub fn expire_approval(
+        &self,
+        facts: &dyn Read,
+        conversation: &ConversationId,
+        now: Timestamp,
+    ) -> Result<Decision, ApprovalError> {
+        commands::expire(self, facts, conversation, now)
+    }
+
+    /// At most `limit` requests that wait for approval, after the one of the conversation `after`.
+    pub fn approvals(
+        &self,
+        facts: &dyn Read,
+        after: Option<&ConversationId>,
+        limit: usize,
+    ) -> Result<Vec<PendingApproval>, ReadError> {
+        commands::approvals(facts, after, limit)
     }
 
     /// What becomes of a decision whose write set the store refused because a counter would have

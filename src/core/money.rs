@@ -77,7 +77,10 @@ impl Amount {
         if whole.len() > WHOLE_DIGITS_MAX {
             return Err(AmountError::TooLarge);
         }
-        let minor = format!("{whole}{decimals:0<2}").parse().map_err(|_| AmountError::TooLarge)?;
+        // Two decimals, whether they were written or not.
+        let digits = whole.bytes().chain(decimals.bytes()).chain(*b"00").take(whole.len().saturating_add(2));
+        let minor = digits
+            .fold(0_i64, |minor, digit| minor.saturating_mul(10).saturating_add(i64::from(digit.saturating_sub(b'0'))));
         Ok(Self(minor))
     }
 

@@ -77,16 +77,35 @@ pub struct CustomerPayment {
     pub gateway: String,
     /// The gateway's name for it, unique per gateway.
     pub session: String,
-    /// The payer's phone number; where an agent pays, its shortcode.
-    pub payer: String,
-    /// The shortcode of the payee; where a subscriber is paid, the phone number.
-    pub short_code: String,
+    /// Who pays.
+    pub payer: HandsetParty,
+    /// Who is paid.
+    pub payee: HandsetParty,
     /// What the payer wants credited with the payee: the account number of a paybill.
     pub account_reference: Option<String>,
     /// How much.
     pub amount: String,
     /// When it was received.
     pub received: Timestamp,
+}
+
+/// Who pays or is paid, as the handset side names it. Which of the two it must be is a rule of the
+/// service: a shortcode of nine digits could be read as a phone number, and would be another's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HandsetParty {
+    /// A subscriber, by the phone number.
+    Msisdn(String),
+    /// An organization, by the shortcode.
+    Shortcode(String),
+}
+
+impl HandsetParty {
+    /// What it is named by.
+    pub fn identifier(&self) -> &str {
+        match self {
+            Self::Msisdn(identifier) | Self::Shortcode(identifier) => identifier,
+        }
+    }
 }
 
 /// What became of the check of the initiator's credential.

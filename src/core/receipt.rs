@@ -7,9 +7,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
-use super::ids::{Draw, IdError};
+use super::ids::{Draw, IdError, text_id};
 use crate::clock::Day;
 
 const YEARS: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -23,8 +21,7 @@ const LENGTH: usize = 10;
 const TAILS: u64 = 36 * 36 * 36 * 36 * 36 * 36;
 
 /// A receipt, also called TransactionID.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Receipt([u8; LENGTH]);
 
 impl Receipt {
@@ -49,8 +46,8 @@ impl Receipt {
 
     /// Reads a receipt, in any case and with white space around it.
     pub fn parse(text: &str) -> Result<Self, IdError> {
-        let upper = text.trim().to_ascii_uppercase();
-        let bytes: [u8; LENGTH] = upper.as_bytes().try_into().map_err(|_| IdError::Receipt)?;
+        let mut bytes: [u8; LENGTH] = text.trim().as_bytes().try_into().map_err(|_| IdError::Receipt)?;
+        bytes.make_ascii_uppercase();
         let [year, month, day, rest @ ..] = bytes;
         let dated = YEARS.contains(&year) && MONTHS.contains(&month) && DAYS.contains(&day);
         if dated && rest.iter().all(|byte| TAIL.contains(byte)) { Ok(Self(bytes)) } else { Err(IdError::Receipt) }
@@ -105,31 +102,7 @@ fn place(alphabet: &[u8], symbol: u8) -> i16 {
     i16::try_from(at).unwrap_or(0)
 }
 
-impl TryFrom<String> for Receipt {
-    type Error = IdError;
-
-    fn try_from(text: String) -> Result<Self, IdError> {
-        Self::parse(&text)
-    }
-}
-
-impl From<Receipt> for String {
-    fn from(receipt: Receipt) -> String {
-        receipt.as_str().to_owned()
-    }
-}
-
-impl fmt::Display for Receipt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl fmt::Debug for Receipt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+text_id!(Receipt, Receipt::parse);
 
 #[cfg(test)]
 mod tests {

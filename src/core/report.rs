@@ -16,11 +16,19 @@ pub struct Report {
     pub description: String,
     /// The receipt of the transaction, or the day and seven zeros where there is none.
     pub receipt: Receipt,
-    /// The result parameters in the order of the wire (protocol.md 3.5); none after a failure.
+    /// The result parameters in the order of the wire (protocol.md 3.5); after a
+    /// failure at most [`RECEIVER_CODE`].
     pub parameters: Vec<(String, ReportValue)>,
     /// The reference data to send back.
     pub reference: Vec<(String, String)>,
 }
+
+/// The parameter that tells the payer's side why the payee does not want a payment, in the payee's
+/// own code.
+pub const RECEIVER_CODE: &str = "ReceiverCode";
+
+/// Characters of such a code (protocol.md 4.3).
+pub(super) const RECEIVER_CODE_CHARACTERS_MAX: usize = 20;
 
 /// The value of one result parameter. An index counts in the captures of the decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -99,6 +99,11 @@ pub fn account(holder: &str, kind: AccountKind) -> Account {
     Account::new(holder, kind)
 }
 
+/// A party as a handset names it: a phone number has nine digits or more.
+pub fn handset_party(text: &str) -> HandsetParty {
+    if text.len() < 9 { HandsetParty::Shortcode(text.into()) } else { HandsetParty::Msisdn(text.into()) }
+}
+
 pub fn party(identifier_type: u32, identifier: &str) -> Option<Party> {
     Some(Party { identifier_type, identifier: identifier.into(), short_code: None })
 }
@@ -293,8 +298,8 @@ impl World {
             conversation,
             gateway: "ussd".into(),
             session: self.draws.to_string(),
-            payer: AMINA.into(),
-            short_code: to.into(),
+            payer: handset_party(AMINA),
+            payee: handset_party(to),
             account_reference: Some("ACC-7".into()),
             amount: amount.into(),
             received: self.now,

@@ -70,7 +70,7 @@ pub fn read_acknowledgement(kind: CallbackKind, body: &[u8]) -> Acknowledgement 
         CallbackKind::Confirmation if elements.text_of(&["C2BPaymentConfirmationResult"]).is_some() => {
             Acknowledgement::Positive
         }
-        CallbackKind::Confirmation => Acknowledgement::Unreadable,
+        CallbackKind::Confirmation => fault(&elements).unwrap_or(Acknowledgement::Unreadable),
     }
 }
 
@@ -92,8 +92,18 @@ fn verdict(elements: &Elements) -> Acknowledgement {
             code: code.to_owned(),
             description: elements.text_of(&["ResponseDesc", "ResultDesc"]).unwrap_or_default().to_owned(),
         },
-        _ => Acknowledgement::Unreadable,
+        _ => fault(elements).unwrap_or(Acknowledgement::Unreadable),
     }
+}
+
+/// A SOAP fault, of either version: the receiver's program failed, whatever its HTTP status says.
+fn fault(elements: &Elements) -> Option<Acknowledgement> {
+    elements.text_of(&["Fault"])?;
+    let owned = |names: &[&str]| elements.some_text_of(names).unwrap_or_default().to_owned();
+    Some(Acknowledgement::Negative {
+        code: owned(&["faultcode", "Value"]),
+        description: owned(&["faultstring", "Text"]),
+    })
 }
 
 /// Only a number can be a code of failure: words such as "Success" stand in this place, too.
@@ -219,6 +229,19 @@ mod tests {
         assert_eq!(read("00000000"), Acknowledgement::Positive);
         assert_eq!(read("000000001"), negative("000000001", "success"));
         assert_eq!(read(""), Acknowledgement::Unreadable);
+    }
+
+    #[test]
+    fn a_fault_is_no_acknowledgement_of_anything() {
+        let first = envelope(
+            "<soapenv:Fault><faultcode>soapenv:Server</faultcode><faultstring>no database</faultstring></soapenv:Fault>",
+        );
+        let second = "<e:Envelope xmlns:e=\"http://www.w3.org/2003/05/soap-envelope\"><e:Body><e:Fault><e:Code><e:Value>e:Receiver</e:Value></e:Code><e:Reason><e:Text>no database</e:Text></e:Reason></e:Fault></e:Body></e:Envelope>";
+        for kind in [CallbackKind::Result, CallbackKind::Timeout, CallbackKind::Confirmation] {
+            assert_eq!(read_acknowledgement(kind, first.as_bytes()), negative("soapenv:Server", "no database"));
+            assert_eq!(read_acknowledgement(kind, second.as_bytes()), negative("e:Receiver", "no database"));
+        }
+        assert_eq!(read_validation_result(first.as_bytes()), None);
     }
 
     #[test]

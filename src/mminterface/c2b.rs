@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::markup::{ENVELOPE, ENVELOPE_BYTES, pairs_bytes, push_all, push_element};
+use super::style::{C2bEnvelope, C2bPrefix, C2bStyle, EmptyElements, TypeElement, TypeWords};
 
 /// The namespace of the C2B messages; only their root elements are in it.
 const C2B: &str = "http://cps.huawei.com/cpsinterface/c2bpayment";
@@ -30,18 +31,6 @@ pub struct C2bPayment {
     pub msisdn: String,
     /// What is known of the payer: name and value, in order.
     pub kyc: Vec<(String, String)>,
-}
-
-/// The form of C2B messages that a receiver was written for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum C2bStyle {
-    /// Prefixes `soapenv` and `ns1`, no header, `TransType`, what is empty is left out: live traffic.
-    #[default]
-    Live,
-    /// Prefixes `soapenv` and `c2b`, an empty header, `TransactionType` in one word, what is empty is
-    /// written out: the specification's samples, to which some receivers were written.
-    Document,
 }
 
 /// Writes the envelope for the validation URL.
@@ -74,13 +63,13 @@ struct Message {
 impl Message {
     fn start(payment: &C2bPayment, style: C2bStyle, root: &'static str) -> Self {
         let mut out = String::with_capacity(2 * ENVELOPE_BYTES + pairs_bytes(&payment.kyc));
-        match style {
-            C2bStyle::Live => {
+        match style.envelope {
+            C2bEnvelope::Live => {
                 out.push_str(r#"<?xml version="1.0" encoding="utf-8" ?>"#);
                 push_all(&mut out, &[r#"<soapenv:Envelope xmlns:soapenv=""#, ENVELOPE]);
                 out.push_str(r#"" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body>"#);
             }
-            C2bStyle::Document => {
+            C2bEnvelope::Document => {
                 out.push_str(r#"<?xml version="1.0" encoding="UTF-8"?>"#);
                 push_all(&mut out, &[r#"<soapenv:Envelope xmlns:soapenv=""#, ENVELOPE]);
                 out.push_str(r#""><soapenv:Header/><soapenv:Body>"#);
@@ -93,9 +82,13 @@ impl Message {
 
     /// The fields with which both messages begin.
     fn common(&mut self, payment: &C2bPayment) {
-        match self.style {
-            C2bStyle::Live => self.field("TransType", &payment.trans_type),
-            C2bStyle::Document => self.field("TransactionType", in_one_word(&payment.trans_type)),
+        let element = match self.style.type_element {
+            TypeElement::TransType => "TransType",
+            TypeElement::TransactionType => "TransactionType",
+        };
+        match self.style.type_words {
+            TypeWords::Apart => self.field(element, &payment.trans_type),
+            TypeWords::Joined => self.field(element, in_one_word(&payment.trans_type)),
         }
         self.field("TransID", &payment.trans_id);
         self.field("TransTime", &payment.trans_time);
@@ -114,15 +107,16 @@ impl Message {
     }
 
     fn optional(&mut self, name: &str, text: Option<&str>) {
-        match (text.filter(|text| !text.is_empty()), self.style) {
+        match (text.filter(|text| !text.is_empty()), self.style.empty) {
             (Some(text), _) => self.field(name, text),
-            (None, C2bStyle::Live) => {}
-            (None, C2bStyle::Document) => self.field(name, ""),
+            (None, EmptyElements::LeftOut) => {}
+            (None, EmptyElements::Written) => self.field(name, ""),
         }
     }
 
     fn kyc(&mut self, kyc: &[(String, String)]) {
-        for (name, value) in kyc {
+        let left_out = self.style.empty_kyc == EmptyElements::LeftOut;
+        for (name, value) in kyc.iter().filter(|(_, value)| !(left_out && value.is_empty())) {
             self.out.push_str("<KYCInfo>");
             self.field("KYCName", name);
             self.field("KYCValue", value);
@@ -137,9 +131,9 @@ impl Message {
 }
 
 fn prefix(style: C2bStyle) -> &'static str {
-    match style {
-        C2bStyle::Live => "ns1",
-        C2bStyle::Document => "c2b",
+    match style.prefix {
+        C2bPrefix::Ns1 => "ns1",
+        C2bPrefix::C2b => "c2b",
     }
 }
 
@@ -177,7 +171,7 @@ mod tests {
     #[test]
     fn a_live_confirmation_is_written_to_the_byte() {
         assert_eq!(
-            write_confirmation(&payment(), C2bStyle::Live),
+            write_confirmation(&payment(), C2bStyle::LIVE),
             concat!(
                 r#"<?xml version="1.0" encoding="utf-8" ?>"#,
                 r#"<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" "#,
@@ -198,7 +192,7 @@ mod tests {
     #[test]
     fn a_live_validation_has_no_balance_and_no_third_partys_id() {
         let payment = C2bPayment { third_party_trans_id: Some("77".into()), bill_ref_number: None, ..payment() };
-        let written = write_validation(&payment, C2bStyle::Live);
+        let written = write_validation(&payment, C2bStyle::LIVE);
         assert!(
             written.contains("<BusinessShortCode>600000</BusinessShortCode><MSISDN>254722000000</MSISDN><KYCInfo>")
         );
@@ -209,7 +203,7 @@ mod tests {
     #[test]
     fn the_form_of_the_documents_writes_everything_out() {
         let payment = C2bPayment { bill_ref_number: None, ..payment() };
-        let written = write_confirmation(&payment, C2bStyle::Document);
+        let written = write_confirmation(&payment, C2bStyle::DOCUMENT);
         assert!(written.contains(concat!(
             "<soapenv:Header/><soapenv:Body>",
             r#"<c2b:C2BPaymentConfirmationRequest xmlns:c2b="http://cps.huawei.com/cpsinterface/c2bpayment">"#,
@@ -221,9 +215,28 @@ mod tests {
     }
 
     #[test]
+    fn each_setting_changes_what_it_says_and_nothing_else() {
+        let payment = C2bPayment { bill_ref_number: None, ..payment() };
+        let live = write_validation(&payment, C2bStyle::LIVE);
+        let prefix = C2bStyle { prefix: C2bPrefix::C2b, ..C2bStyle::LIVE };
+        let expected = live.replace("ns1:C2B", "c2b:C2B").replace("xmlns:ns1", "xmlns:c2b");
+        assert_eq!(write_validation(&payment, prefix), expected);
+        let element = C2bStyle { type_element: TypeElement::TransactionType, ..C2bStyle::LIVE };
+        assert_eq!(write_validation(&payment, element), live.replace("TransType>", "TransactionType>"));
+        let words = C2bStyle { type_words: TypeWords::Joined, ..C2bStyle::LIVE };
+        assert_eq!(write_validation(&payment, words), live.replace("Pay Bill", "PayBill"));
+        let empty = C2bStyle { empty: EmptyElements::Written, ..C2bStyle::LIVE };
+        let expected = live.replace("<MSISDN>", "<BillRefNumber/><InvoiceNumber/><MSISDN>");
+        assert_eq!(write_validation(&payment, empty), expected);
+        let kyc = C2bStyle { empty_kyc: EmptyElements::LeftOut, ..C2bStyle::LIVE };
+        let middle = "<KYCInfo><KYCName>[Personal Details][Middle Name]</KYCName><KYCValue/></KYCInfo>";
+        assert_eq!(write_validation(&payment, kyc), live.replace(middle, ""));
+    }
+
+    #[test]
     fn a_third_partys_id_comes_back_in_the_confirmation() {
         let payment = C2bPayment { third_party_trans_id: Some("77".into()), ..payment() };
-        let written = write_confirmation(&payment, C2bStyle::Live);
+        let written = write_confirmation(&payment, C2bStyle::LIVE);
         assert!(written.contains("</OrgAccountBalance><ThirdPartyTransID>77</ThirdPartyTransID><MSISDN>"));
     }
 }

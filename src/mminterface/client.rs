@@ -4,7 +4,7 @@
 
 use super::acknowledgement::ValidationResult;
 use super::document::{CallerHeader, PartyFields, RequestDocument};
-use super::handset::{HANDSET, HandsetAnswer, HandsetPayment};
+use super::handset::{HANDSET, HandsetAnswer, HandsetParty, HandsetPayment};
 use super::lenient::Elements;
 use super::markup::{
     DECLARATION, ENVELOPE, ENVELOPE_BYTES, REQUEST, RESPONSE, pairs_bytes, push_all, push_cdata, push_element,
@@ -89,9 +89,15 @@ pub fn write_handset_payment(payment: &HandsetPayment) -> String {
     push_all(&mut out, &[r#"<soapenv:Envelope xmlns:soapenv=""#, ENVELOPE, r#""><soapenv:Body>"#]);
     push_all(&mut out, &[r#"<SubmitPayment xmlns=""#, HANDSET, r#"">"#]);
     push_element(&mut out, "SessionID", &payment.session_id);
-    push_element(&mut out, "TransactionType", payment.transaction_type.name());
-    push_element(&mut out, "MSISDN", &payment.msisdn);
-    push_element(&mut out, "ShortCode", &payment.short_code);
+    push_element(&mut out, "TransactionType", &payment.transaction_type);
+    match &payment.payer {
+        HandsetParty::Msisdn(msisdn) => push_element(&mut out, "MSISDN", msisdn),
+        HandsetParty::ShortCode(short_code) => push_element(&mut out, "PayerShortCode", short_code),
+    }
+    match &payment.payee {
+        HandsetParty::Msisdn(msisdn) => push_element(&mut out, "PayeeMSISDN", msisdn),
+        HandsetParty::ShortCode(short_code) => push_element(&mut out, "ShortCode", short_code),
+    }
     push_optional(&mut out, "AccountReference", payment.account_reference.as_deref());
     push_element(&mut out, "Amount", &payment.amount);
     push_optional(&mut out, "Timestamp", payment.timestamp.as_deref());
@@ -175,6 +181,7 @@ pub fn read_handset_answer(body: &[u8]) -> Option<HandsetAnswer> {
         result_desc: owned("ResultDesc").unwrap_or_default(),
         transaction_id: owned("TransactionID"),
         balance: owned("Balance"),
+        receiver_code: owned("ReceiverCode"),
     })
 }
 
@@ -183,8 +190,10 @@ mod tests {
     use super::*;
     use crate::mminterface::handset::write_handset_answer;
     use crate::mminterface::response::write_response;
-    use crate::mminterface::result::{ResultStyle, write_result};
+    use crate::mminterface::result::write_result;
+    use crate::mminterface::style::ResultStyle;
     use crate::mminterface::{Acknowledgement, CallbackKind, read_acknowledgement, read_validation_result};
+    use crate::soap::Version;
 
     #[test]
     fn a_client_reads_what_the_broker_answers() {
@@ -192,7 +201,7 @@ mod tests {
         let accepted = ResponseDocument::accepted("AG_20261123_0000626ec4aeb2ca2256", "a & b ]]> c");
         let refused = ResponseDocument::error("1002", "The CommandID is invalid.");
         for response in [registered, accepted, refused] {
-            assert_eq!(read_response(write_response(&response).as_bytes()), Some(response));
+            assert_eq!(read_response(write_response(&response, Version::Soap11).as_bytes()), Some(response));
         }
         assert_eq!(read_response(b"<html/>"), None);
     }
@@ -221,8 +230,9 @@ mod tests {
             result_desc: "done".into(),
             transaction_id: Some("UKN519G2QV".into()),
             balance: Some("10.00".into()),
+            receiver_code: Some("-1".into()),
         };
-        assert_eq!(read_handset_answer(write_handset_answer(&answer).as_bytes()), Some(answer));
+        assert_eq!(read_handset_answer(write_handset_answer(&answer, Version::Soap11).as_bytes()), Some(answer));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::soap::Position;
+use crate::soap::{Position, Version};
 
 /// RequestSOAPHeader: who says that they call.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,8 @@ pub struct GenericRequest {
     pub document_position: Position,
     /// The bytes of the body that are the SOAP header.
     pub header_range: Option<Range<usize>>,
+    /// The version of SOAP that it came in, and that is answered in.
+    pub version: Version,
 }
 
 impl GenericRequest {
@@ -166,22 +168,25 @@ mod tests {
             initiator: Some(InitiatorFields { security_credential: "hush".into(), ..InitiatorFields::default() }),
             ..RequestDocument::default()
         };
-        let request =
-            GenericRequest { header, document: "hush".into(), document_position: Position::START, header_range: None };
+        let request = GenericRequest { header, document: "hush".into(), ..request(None) };
         let written = format!("{request:?} {document:?}");
         assert!(!written.contains("hush"), "{written}");
         assert!(written.contains("107031"));
     }
 
-    #[test]
-    fn the_header_is_cut_out_of_the_body() {
-        let body = b"<E><H>x</H><B/></E>";
-        let request = |header_range| GenericRequest {
+    fn request(header_range: Option<Range<usize>>) -> GenericRequest {
+        GenericRequest {
             header: CallerHeader::default(),
             document: String::new(),
             document_position: Position::START,
             header_range,
-        };
+            version: Version::Soap11,
+        }
+    }
+
+    #[test]
+    fn the_header_is_cut_out_of_the_body() {
+        let body = b"<E><H>x</H><B/></E>";
         assert_eq!(request(Some(3..11)).without_header(body), b"<E><B/></E>");
         assert_eq!(request(None).without_header(body), body);
     }

@@ -1,7 +1,7 @@
 //! Why something could not be read, in two voices: a code and its exact words for the caller
 //! (protocol.md 2.1, 2.2), and a private reason with path, line and rule for the operator.
 
-use crate::soap::{EnvelopeError, EnvelopePart, Fault, Violation, ViolationKind};
+use crate::soap::{EnvelopeError, EnvelopePart, Fault, FaultCode, Violation, ViolationKind};
 
 /// Why an inner document was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,6 +87,8 @@ impl ReadFailure {
     pub(super) fn from_envelope(error: &EnvelopeError) -> Self {
         let reason = error.violation.to_string();
         match (error.part, &error.violation.kind) {
+            // A demand on SOAP itself is answered by SOAP itself.
+            _ if error.code != FaultCode::Client => Self::Fault(error.fault()),
             (EnvelopePart::Header, ViolationKind::Missing { element }) => Self::Refused {
                 code: "100000014",
                 description: format!("Missing mandatory parameter:{element}"),

@@ -1,6 +1,8 @@
 //! The service descriptions, compiled: what every message is read with. The bundled ones stand in
 //! `wsdl/`; an operator may replace or add to them.
 
+mod check;
+
 use std::collections::BTreeMap;
 
 use crate::soap::{
@@ -8,28 +10,32 @@ use crate::soap::{
     Visitor, Wsdl,
 };
 
+pub use self::check::Enforced;
+use self::check::Findings;
+use super::acknowledgement::ValidationResult;
 use super::document::{GenericRequest, RequestDocument};
 use super::failure::{DocumentFailure, ReadFailure};
-use super::handset::{HANDSET, HandsetPayment, HandsetPaymentType};
+use super::feed::{FeedQuery, feed_query};
+use super::handset::{HANDSET, HandsetParty, HandsetPayment};
 use super::markup::REQUEST;
 use super::query::{TransactionQuery, transaction_query};
-use super::register_url::document_by_local_names;
+use super::register_url::register_url_document;
 use super::request::{Read, generic_request, request_document};
 use super::tolerances::Tolerances;
+use super::verdict::verdict;
 
 const REQUEST_WSDL: &str = "CBPInterface_Request.wsdl";
 const HANDSET_WSDL: &str = "Handset.wsdl";
 const QUERY_WSDL: &str = "QueryTransaction.wsdl";
+const C2B_WSDL: &str = "CBPInterface_C2BPaymentValidationAndConfirmation.wsdl";
+const FEED_WSDL: &str = "Feed.wsdl";
 const REQUEST_XSD: &str = "CPSInterface_Request.xsd";
 
 /// The files of `wsdl/`.
-const BUNDLED: [(&str, &str); 11] = [
+const BUNDLED: [(&str, &str); 12] = [
     (REQUEST_WSDL, include_str!("../../wsdl/CBPInterface_Request.wsdl")),
     ("CBPInterface_Result.wsdl", include_str!("../../wsdl/CBPInterface_Result.wsdl")),
-    (
-        "CBPInterface_C2BPaymentValidationAndConfirmation.wsdl",
-        include_str!("../../wsdl/CBPInterface_C2BPaymentValidationAndConfirmation.wsdl"),
-    ),
+    (C2B_WSDL, include_str!("../../wsdl/CBPInterface_C2BPaymentValidationAndConfirmation.wsdl")),
     ("parlayx_common_head_types_2_1.xsd", include_str!("../../wsdl/parlayx_common_head_types_2_1.xsd")),
     (REQUEST_XSD, include_str!("../../wsdl/CPSInterface_Request.xsd")),
     ("CPSInterface_Response.xsd", include_str!("../../wsdl/CPSInterface_Response.xsd")),
@@ -38,6 +44,7 @@ const BUNDLED: [(&str, &str); 11] = [
     ("Management.wsdl", include_str!("../../wsdl/Management.wsdl")),
     ("QueueTimeoutNotification.wsdl", include_str!("../../wsdl/QueueTimeoutNotification.wsdl")),
     (HANDSET_WSDL, include_str!("../../wsdl/Handset.wsdl")),
+    (FEED_WSDL, include_str!("../../wsdl/Feed.wsdl")),
 ];
 
 /// What an inner document is for.
@@ -45,7 +52,7 @@ const BUNDLED: [(&str, &str); 11] = [
 pub enum DocumentKind {
     /// A command, validated against its schema.
     Request,
-    /// RegisterURL, read by local names.
+    /// RegisterURL, read by local names where it does not fit the schema.
     RegisterUrl,
 }
 
@@ -56,7 +63,10 @@ pub struct Interfaces {
     limits: Limits,
     request: Description,
     query: Description,
+    feed: Description,
     handset: Description,
+    /// What third parties' servers answer to ValidateC2BPayment.
+    validation: Description,
     document: Schema,
     document_root: ElementId,
 }
@@ -68,18 +78,43 @@ impl Interfaces {
     }
 
     /// The bundled descriptions, with the operator's files (name and text) in the place of those of
-    /// the same name; `limits` is what one message may be.
+    /// the same name; `limits` is what one message may be. The errors are all that is wrong with any
+    /// of the files.
     pub fn with_files(files: BTreeMap<String, String>, limits: Limits) -> Result<Self, Vec<SchemaError>> {
         let mut all: BTreeMap<String, String> =
             BUNDLED.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
         all.extend(files);
-        let request = Description::compile(REQUEST_WSDL, "GenericAPIRequest", &all)?;
-        let query = Description::compile(QUERY_WSDL, "queryTransaction", &all)?;
-        let handset = Description::compile(HANDSET_WSDL, "SubmitPayment", &all)?;
-        let document = Schema::compile(&[REQUEST_XSD], &all)?;
-        let root = QName::new(REQUEST, "request");
-        let document_root = declared(&document, REQUEST_XSD, &root)?;
-        Ok(Self { files: all, limits, request, query, handset, document, document_root })
+        let mut findings = Findings::of_all(&all);
+        let request = findings.note(Description::compile(REQUEST_WSDL, "GenericAPIRequest", &all));
+        let query = findings.note(Description::compile(QUERY_WSDL, "queryTransaction", &all));
+        let feed = findings.note(Description::compile(FEED_WSDL, "GetCallbacks", &all));
+        let validation = findings.note(Description::of_answers(C2B_WSDL, "ValidateC2BPayment", &all));
+        let handset = findings.note(Description::compile(HANDSET_WSDL, "SubmitPayment", &all));
+        let document = findings.note(document_schema(&all));
+        match (request, query, feed, validation, handset, document) {
+            (
+                Some(request),
+                Some(query),
+                Some(feed),
+                Some(validation),
+                Some(handset),
+                Some((document, document_root)),
+            ) if findings.is_empty() => {
+                Ok(Self { files: all, limits, request, query, feed, handset, validation, document, document_root })
+            }
+            _ => Err(findings.into_errors()),
+        }
+    }
+
+    /// What third parties' messages are validated with.
+    pub fn enforced_on_third_parties(&self) -> Vec<Enforced> {
+        let document = Enforced { what: "the document inside".to_owned(), files: self.document.files().clone() };
+        vec![self.request.enforced(), document, self.query.enforced(), self.feed.enforced(), self.validation.enforced()]
+    }
+
+    /// What the handset side's messages are validated with.
+    pub fn enforced_on_handsets(&self) -> Vec<Enforced> {
+        vec![self.handset.enforced()]
     }
 
     /// Reads the envelope of a request, for either path.
@@ -96,18 +131,26 @@ impl Interfaces {
         base: Position,
         tolerances: Tolerances,
     ) -> Result<Read<RequestDocument>, DocumentFailure> {
-        let normal = tolerances.document();
+        let request = |tolerances: Tolerances| {
+            let normal = tolerances.document();
+            request_document(&self.document, self.document_root, &self.limits, text, base, &normal)
+        };
         match kind {
-            DocumentKind::Request => {
-                request_document(&self.document, self.document_root, &self.limits, text, base, &normal)
+            DocumentKind::Request => request(tolerances),
+            DocumentKind::RegisterUrl => {
+                register_url_document(request(tolerances), &self.limits, text, base, &tolerances.document())
             }
-            DocumentKind::RegisterUrl => document_by_local_names(&self.limits, text, base, &normal),
         }
     }
 
     /// Reads queryTransaction.
     pub fn read_query(&self, body: &[u8], tolerances: Tolerances) -> Result<Read<TransactionQuery>, ReadFailure> {
         transaction_query(&self.query.envelope(&self.limits), body, &tolerances.envelope())
+    }
+
+    /// Reads GetCallbacks.
+    pub fn read_feed(&self, body: &[u8], tolerances: Tolerances) -> Result<Read<FeedQuery>, ReadFailure> {
+        feed_query(&self.feed.envelope(&self.limits), body, &tolerances.envelope())
     }
 
     /// Reads SubmitPayment. It is our own, so nothing is tolerated.
@@ -120,9 +163,14 @@ impl Interfaces {
             .read(body, &normal, &mut (), &mut visitor)
             .map_err(|error| ReadFailure::Fault(error.fault()))?;
         visitor.finish().ok_or_else(|| {
-            let reason = "SubmitPayment/TransactionType is none of those that the gateway knows".to_owned();
-            ReadFailure::Fault(Fault { version: opened.version, code: FaultCode::Client, reason, detail: None })
+            let reason = "SubmitPayment lacks something, or names two payers or two payees".to_owned();
+            ReadFailure::Fault(Fault::new(opened.version, FaultCode::Client, reason))
         })
+    }
+
+    /// Reads what a third party's server answers to ValidateC2BPayment; none if it holds no verdict.
+    pub fn read_verdict(&self, body: &[u8], tolerances: Tolerances) -> Option<Read<ValidationResult>> {
+        verdict(&self.validation.envelope(&self.limits), body, &tolerances.answer())
     }
 
     /// The text of a description, by its file name.
@@ -151,6 +199,26 @@ impl Description {
         Ok(Self { headers, body, wsdl })
     }
 
+    /// The description of what answers the operation.
+    fn of_answers(file: &str, operation: &str, files: &BTreeMap<String, String>) -> Result<Self, Vec<SchemaError>> {
+        let wsdl = Wsdl::compile(file, files)?;
+        let Some(output) = wsdl
+            .operations()
+            .iter()
+            .find(|answered| answered.name == operation)
+            .and_then(|answered| answered.output.as_ref())
+        else {
+            return Err(vec![not_declared(file, operation)]);
+        };
+        let body = declared(wsdl.schema(), file, output)?;
+        Ok(Self { headers: Vec::new(), body, wsdl })
+    }
+
+    fn enforced(&self) -> Enforced {
+        let schema = self.wsdl.schema();
+        Enforced { what: schema.element_name(self.body).local.to_owned(), files: schema.files().clone() }
+    }
+
     fn envelope<'s>(&'s self, limits: &'s Limits) -> EnvelopeReader<'s> {
         EnvelopeReader {
             schema: self.wsdl.schema(),
@@ -159,6 +227,12 @@ impl Description {
             bodies: std::slice::from_ref(&self.body),
         }
     }
+}
+
+fn document_schema(files: &BTreeMap<String, String>) -> Result<(Schema, ElementId), Vec<SchemaError>> {
+    let schema = Schema::compile(&[REQUEST_XSD], files)?;
+    let root = declared(&schema, REQUEST_XSD, &QName::new(REQUEST, "request"))?;
+    Ok((schema, root))
 }
 
 fn declared(schema: &Schema, file: &str, name: &QName) -> Result<ElementId, Vec<SchemaError>> {
@@ -172,8 +246,17 @@ struct HandsetVisitor {
 }
 
 /// The fields of SubmitPayment.
-const HANDSET_FIELDS: [&str; 7] =
-    ["SessionID", "TransactionType", "MSISDN", "ShortCode", "AccountReference", "Amount", "Timestamp"];
+const HANDSET_FIELDS: [&str; 9] = [
+    "SessionID",
+    "TransactionType",
+    "MSISDN",
+    "PayerShortCode",
+    "ShortCode",
+    "PayeeMSISDN",
+    "AccountReference",
+    "Amount",
+    "Timestamp",
+];
 
 impl Visitor for HandsetVisitor {
     fn open(&mut self, _name: &Name<'_>) {}
@@ -192,13 +275,22 @@ impl HandsetVisitor {
         let mut take = |field: &str| self.fields.remove(field).filter(|text| !text.is_empty());
         Some(HandsetPayment {
             session_id: take("SessionID")?,
-            transaction_type: HandsetPaymentType::named(&take("TransactionType")?)?,
-            msisdn: take("MSISDN")?,
-            short_code: take("ShortCode")?,
+            transaction_type: take("TransactionType")?,
+            payer: one_of(take("MSISDN"), take("PayerShortCode"))?,
+            payee: one_of(take("PayeeMSISDN"), take("ShortCode"))?,
             account_reference: take("AccountReference"),
             amount: take("Amount")?,
             timestamp: take("Timestamp"),
         })
+    }
+}
+
+/// The party that is named in one way, and not in both.
+fn one_of(msisdn: Option<String>, short_code: Option<String>) -> Option<HandsetParty> {
+    match (msisdn, short_code) {
+        (Some(msisdn), None) => Some(HandsetParty::Msisdn(msisdn)),
+        (None, Some(short_code)) => Some(HandsetParty::ShortCode(short_code)),
+        (Some(_), Some(_)) | (None, None) => None,
     }
 }
 

@@ -13,34 +13,45 @@ mod client;
 mod collector;
 mod document;
 mod failure;
+mod feed;
 mod handset;
 mod interfaces;
 mod lenient;
 mod markup;
+mod media;
 mod query;
 mod queue_timeout;
 mod register_url;
 mod request;
 mod response;
 mod result;
+mod style;
+#[cfg(test)]
+mod tests;
 pub mod tolerances;
+mod verdict;
 
 pub use acknowledgement::{
     Acknowledgement, CallbackKind, ValidationResult, is_success, read_acknowledgement, read_validation_result,
 };
-pub use c2b::{C2bPayment, C2bStyle, write_confirmation, write_validation};
+pub use c2b::{C2bPayment, write_confirmation, write_validation};
 pub use client::{
     read_handset_answer, read_response, read_result, write_acknowledgement, write_confirmation_result,
     write_handset_payment, write_request_document, write_request_envelope, write_validation_result,
 };
 pub use document::{Caller, CallerHeader, GenericRequest, InitiatorFields, PartyFields, RequestDocument};
 pub use failure::{DocumentFailure, ReadFailure};
-pub use handset::{HandsetAnswer, HandsetPayment, HandsetPaymentType, write_handset_answer};
-pub use interfaces::{DocumentKind, Interfaces};
+pub use feed::{FeedCallback, FeedPage, FeedQuery, write_feed_page};
+pub use handset::{HandsetAnswer, HandsetParty, HandsetPayment, write_handset_answer};
+pub use interfaces::{DocumentKind, Enforced, Interfaces};
+pub use media::{MediaFailure, in_utf8};
 pub use query::{TransactionQuery, TransactionTrace, write_query_response};
 pub use queue_timeout::write_queue_timeout;
 pub use register_url::{ResponseType, UrlRegistration};
 pub use request::Read;
 pub use response::{ResponseDocument, write_response};
-pub use result::{ResultDocument, ResultStyle, write_result};
+pub use result::{ResultDocument, write_result};
+pub use style::{
+    C2bEnvelope, C2bPrefix, C2bStyle, EmptyElements, ReceiverStyle, ResultStyle, StyleError, TypeElement, TypeWords,
+};
 pub use tolerances::Tolerances;

@@ -4,11 +4,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::soap::{EnvelopeReader, Name, Normalization, Visitor};
+use crate::soap::{EnvelopeReader, Name, Normalization, Version, Visitor};
 
 use super::document::CallerHeader;
 use super::failure::ReadFailure;
-use super::markup::{DECLARATION, ENVELOPE, ENVELOPE_BYTES, RESPONSE, push_all, push_element};
+use super::markup::{DECLARATION, ENVELOPE_BYTES, RESPONSE, push_all, push_element};
 use super::request::{HeaderVisitor, Read, trimmed};
 use super::tolerances::ENVELOPE_WHITESPACE;
 
@@ -24,6 +24,8 @@ pub struct TransactionQuery {
     pub originator_conversation_id: String,
     /// yyyyMMddHHmmss: the day of the conversation, as text. It only makes the search quicker.
     pub query_date: Option<String>,
+    /// The version of SOAP that it came in, and that is answered in.
+    pub version: Version,
 }
 
 /// queryTransactionResponse. Every message is whole: start line, headers and body.
@@ -51,13 +53,14 @@ pub(super) fn transaction_query(
 ) -> Result<Read<TransactionQuery>, ReadFailure> {
     let mut header = HeaderVisitor::new(envelope, normal);
     let mut query = QueryVisitor { normal, key_is_date: false, query: TransactionQuery::default() };
-    envelope.read(body, normal, &mut header, &mut query).map_err(|error| ReadFailure::from_envelope(&error))?;
-    let value = TransactionQuery { header: header.finish(), ..query.query };
+    let opened =
+        envelope.read(body, normal, &mut header, &mut query).map_err(|error| ReadFailure::from_envelope(&error))?;
+    let value = TransactionQuery { header: header.finish(), version: opened.version, ..query.query };
     Ok(Read { value, tolerances: normal.used() })
 }
 
-/// Writes the whole envelope.
-pub fn write_query_response(trace: &TransactionTrace) -> String {
+/// Writes the whole envelope, in the version of SOAP of the request.
+pub fn write_query_response(trace: &TransactionTrace, version: Version) -> String {
     let lists = [
         ("submitApiRequest", &trace.requests),
         ("submitApiResponse", &trace.responses),
@@ -66,7 +69,8 @@ pub fn write_query_response(trace: &TransactionTrace) -> String {
     ];
     let bytes: usize = lists.iter().flat_map(|(_, messages)| *messages).map(|message| message.len() * 4 / 3 + 64).sum();
     let mut out = String::with_capacity(2 * ENVELOPE_BYTES + bytes);
-    push_all(&mut out, &[DECLARATION, r#"<soapenv:Envelope xmlns:soapenv=""#, ENVELOPE, r#""><soapenv:Body>"#]);
+    let envelope = version.namespace();
+    push_all(&mut out, &[DECLARATION, r#"<soapenv:Envelope xmlns:soapenv=""#, envelope, r#""><soapenv:Body>"#]);
     push_all(&mut out, &[r#"<loc:queryTransactionResponse xmlns:loc=""#, QUERY, r#"" xmlns:resp=""#, RESPONSE]);
     out.push_str(r#""><loc:result>"#);
     push_element(&mut out, "resp:ResponseCode", &trace.response_code);
@@ -168,7 +172,7 @@ mod tests {
             ..TransactionTrace::default()
         };
         assert_eq!(
-            write_query_response(&trace),
+            write_query_response(&trace, Version::Soap11),
             concat!(
                 r#"<?xml version="1.0" encoding="UTF-8"?>"#,
                 r#"<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>"#,

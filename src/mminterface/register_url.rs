@@ -1,6 +1,6 @@
 //! RegisterURL: a document by which an organization's URLs are registered (protocol.md 4.2). The
-//! programs that send it copied samples that fit no schema, so it is read by local names alone, and
-//! then checked for what a registration needs.
+//! programs that send it copied samples that fit no schema, so what does not fit is read by local
+//! names alone, and then checked for what a registration needs.
 //!
 //! Invariant: it is well-formed XML within the limits all the same.
 
@@ -10,7 +10,7 @@ use super::collector::Collector;
 use super::document::RequestDocument;
 use super::failure::DocumentFailure;
 use super::request::{Read, document_reader, trimmed};
-use super::tolerances::VALUE_WHITESPACE;
+use super::tolerances::{REGISTER_URL_FREE_FORM, RESPONSE_TYPE_WORDS, Tolerances, VALUE_WHITESPACE};
 
 /// What a RegisterURL asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,10 +36,11 @@ pub enum ResponseType {
 
 impl UrlRegistration {
     /// What the document asks for, if it says all that is needed.
-    pub fn from_document(document: &RequestDocument) -> Result<Self, DocumentFailure> {
+    pub fn from_document(document: &RequestDocument, tolerances: Tolerances) -> Result<Read<Self>, DocumentFailure> {
+        let normal = tolerances.document();
         let response_type = value(&document.parameters, "ResponseType")
             .ok_or_else(|| DocumentFailure::parameter_missing("ResponseType"))?;
-        let response_type = ResponseType::named(response_type).ok_or_else(|| {
+        let response_type = ResponseType::named(response_type, &normal).ok_or_else(|| {
             let reason = "Transaction/Parameters: ResponseType is neither Completed nor Cancelled";
             DocumentFailure::parameter_format("ResponseType", reason)
         })?;
@@ -49,31 +50,54 @@ impl UrlRegistration {
         let short_code = document.primary_party.as_ref().and_then(|party| party.short_code.as_deref());
         let short_code = short_code
             .ok_or_else(|| DocumentFailure::missing("ShortCode", "Identity/PrimaryParty has no ShortCode"))?;
-        Ok(Self {
+        let value = Self {
             short_code: short_code.to_owned(),
             validation_url: value(&document.reference_data, "ValidationURL").map(str::to_owned),
             confirmation_url: confirmation_url.to_owned(),
             response_type,
-        })
+        };
+        Ok(Read { value, tolerances: normal.used() })
     }
 }
 
 impl ResponseType {
-    /// In every form that programs send.
-    fn named(name: &str) -> Option<Self> {
+    /// By its name, or in the words that programs send for it.
+    fn named(name: &str, normal: &Normalization<'_>) -> Option<Self> {
         let is = |other: &str| name.eq_ignore_ascii_case(other);
-        if is("Completed") || is("Complete") {
-            Some(Self::Completed)
+        let meant = if is("Completed") || is("Complete") {
+            Self::Completed
         } else if is("Cancelled") || is("Cancel") || is("Canceled") {
-            Some(Self::Cancelled)
+            Self::Cancelled
         } else {
-            None
-        }
+            return None;
+        };
+        let exactly = matches!((meant, name), (Self::Completed, "Completed") | (Self::Cancelled, "Cancelled"));
+        (exactly || normal.apply(RESPONSE_TYPE_WORDS)).then_some(meant)
     }
 }
 
-/// Reads an inner document, which begins at `base` of the outer message, by local names.
-pub(super) fn document_by_local_names(
+/// Reads an inner document, which begins at `base` of the outer message: `as_request` is what came of
+/// reading it against the schema of requests.
+pub(super) fn register_url_document(
+    as_request: Result<Read<RequestDocument>, DocumentFailure>,
+    limits: &Limits,
+    text: &str,
+    base: Position,
+    normal: &Normalization<'_>,
+) -> Result<Read<RequestDocument>, DocumentFailure> {
+    let mut read = match as_request {
+        Ok(read) => read,
+        Err(failure) if !normal.apply(REGISTER_URL_FREE_FORM) => return Err(failure),
+        Err(_) => document_by_local_names(limits, text, base, normal)?,
+    };
+    if read.value.command_id != "RegisterURL" {
+        return Err(DocumentFailure::command("Transaction/CommandID is not RegisterURL"));
+    }
+    read.value.initiator.take_if(|initiator| initiator.identifier.is_empty());
+    Ok(read)
+}
+
+fn document_by_local_names(
     limits: &Limits,
     text: &str,
     base: Position,
@@ -106,11 +130,7 @@ pub(super) fn document_by_local_names(
         }
     }
     // Types of identifiers are empty or wrong in most of these documents, and nobody needs them.
-    let (mut value, _) = collector.finish();
-    if value.command_id != "RegisterURL" {
-        return Err(DocumentFailure::command("Transaction/CommandID is not RegisterURL"));
-    }
-    value.initiator.take_if(|initiator| initiator.identifier.is_empty());
+    let (value, _) = collector.finish();
     Ok(Read { value, tolerances: normal.used() })
 }
 

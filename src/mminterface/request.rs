@@ -36,6 +36,7 @@ pub(super) fn generic_request(
         document: message.document,
         document_position: message.position,
         header_range: opened.header,
+        version: opened.version,
     };
     Ok(Read { value, tolerances: normal.used() })
 }

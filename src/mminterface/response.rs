@@ -4,7 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::markup::{DECLARATION, ENVELOPE, ENVELOPE_BYTES, REQUEST, RESPONSE, push_all, push_element, push_optional};
+use super::markup::{DECLARATION, ENVELOPE_BYTES, REQUEST, RESPONSE, push_all, push_element, push_optional};
+use crate::soap::Version;
 
 /// The document inside `ResponseMsg`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,14 +66,15 @@ impl ResponseDocument {
     }
 }
 
-/// Writes the whole envelope.
-pub fn write_response(response: &ResponseDocument) -> String {
+/// Writes the whole envelope, in the version of SOAP of the request.
+pub fn write_response(response: &ResponseDocument, version: Version) -> String {
+    let envelope = version.namespace();
     let mut out = String::with_capacity(ENVELOPE_BYTES + 256 + response.response_desc.len());
     if response.is_the_brokers_own() {
-        push_all(&mut out, &[r#"<soapenv:Envelope xmlns:soapenv=""#, ENVELOPE, r#"" xmlns:req=""#, REQUEST, r#"">"#]);
+        push_all(&mut out, &[r#"<soapenv:Envelope xmlns:soapenv=""#, envelope, r#"" xmlns:req=""#, REQUEST, r#"">"#]);
         out.push_str("<soapenv:Header/><soapenv:Body><req:ResponseMsg>");
     } else {
-        push_all(&mut out, &[r#"<soapenv:Envelope xmlns:soapenv=""#, ENVELOPE, r#"">"#]);
+        push_all(&mut out, &[r#"<soapenv:Envelope xmlns:soapenv=""#, envelope, r#"">"#]);
         push_all(&mut out, &[r#"<soapenv:Body><req:ResponseMsg xmlns:req=""#, REQUEST, r#"">"#]);
     }
     push_response(&mut out, response);
@@ -100,7 +102,7 @@ mod tests {
     fn an_acceptance_is_written_to_the_byte() {
         let response = ResponseDocument::accepted("AG_20261123_0000626ec4aeb2ca2256", "600000_Duka_1");
         assert_eq!(
-            write_response(&response),
+            write_response(&response, Version::Soap11),
             concat!(
                 r#"<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>"#,
                 r#"<req:ResponseMsg xmlns:req="http://api-v1.gen.mm.vodafone.com/mminterface/request">"#,
@@ -118,7 +120,10 @@ mod tests {
 
     #[test]
     fn an_error_of_the_core_carries_only_code_and_words() {
-        let written = write_response(&ResponseDocument::error("23", "The request message structure is invalid."));
+        let written = write_response(
+            &ResponseDocument::error("23", "The request message structure is invalid."),
+            Version::Soap11,
+        );
         assert!(written.contains(concat!(
             r#"mminterface/response"><ResponseCode>23</ResponseCode>"#,
             "<ResponseDesc>The request message structure is invalid.</ResponseDesc></response>]]>",
@@ -129,7 +134,7 @@ mod tests {
     #[test]
     fn the_brokers_own_answers_have_an_empty_header_and_declare_req_on_the_envelope() {
         assert_eq!(
-            write_response(&ResponseDocument::error("100000007", "Authentication failed")),
+            write_response(&ResponseDocument::error("100000007", "Authentication failed"), Version::Soap11),
             concat!(
                 r#"<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" "#,
                 r#"xmlns:req="http://api-v1.gen.mm.vodafone.com/mminterface/request">"#,
@@ -144,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_registration_has_its_ids_empty() {
-        let written = write_response(&ResponseDocument::registered());
+        let written = write_response(&ResponseDocument::registered(), Version::Soap11);
         assert!(written.contains(concat!(
             "<ResponseCode>00000000</ResponseCode><ConversationID></ConversationID>",
             "<ResponseDesc>success</ResponseDesc><OriginatorConversationID></OriginatorConversationID>",
@@ -154,7 +159,7 @@ mod tests {
 
     #[test]
     fn clients_that_cut_the_raw_text_find_a_document() {
-        let written = write_response(&ResponseDocument::accepted("AG_1", "a ]]> b & c"));
+        let written = write_response(&ResponseDocument::accepted("AG_1", "a ]]> b & c"), Version::Soap11);
         assert!(written.contains(r#"mminterface/request"><![CDATA[<?xml "#));
         let start = written.find("[CDATA[").unwrap() + "[CDATA[".len();
         let document = &written[start..written.find("]]").unwrap()];

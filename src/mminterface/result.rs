@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::markup::{
     DECLARATION, ENVELOPE, ENVELOPE_BYTES, RESULT, pairs_bytes, push_all, push_element, push_optional, push_pairs,
 };
+use super::style::ResultStyle;
 
 /// The document inside `ResultMsg`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,20 +26,6 @@ pub struct ResultDocument {
     pub parameters: Vec<(String, String)>,
     /// The request's reference data, echoed.
     pub reference_data: Vec<(String, String)>,
-}
-
-/// The form of a result that a receiver was written for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ResultStyle {
-    /// `res:ResultMsg`, root `Result` in the result namespace: the B2B guide and live traffic.
-    #[default]
-    Standard,
-    /// `res:ResultMsg`, root `result` in no namespace: the documents of 2020.
-    LowerCase,
-    /// `req:ResultMsg` in the core's namespace, root `Result` in none, `ConversationId` and
-    /// `TransactionId`: the draft in the B2C specification, to which some receivers were written.
-    Draft,
 }
 
 /// What a style changes.

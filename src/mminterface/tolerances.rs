@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use super::markup::REQUEST;
+use super::markup::{ENVELOPE, REQUEST};
 use crate::soap::{Mechanism, Normalization, RuleSet, Rules};
 
 /// One row of the table.
@@ -29,6 +29,8 @@ enum Part {
     Envelope,
     Document,
     Both,
+    /// A server's answer to a validation.
+    Answer,
 }
 
 /// The namespace of the request header in the WSDL.
@@ -36,6 +38,16 @@ const HEADER: &str = "http://www.huawei.com.cn/schema/common/v2_1";
 /// The namespace of the request header in most samples.
 const HEADER_OSG: &str = "http://www.huawei.com/schema/osg/common/v2_1";
 
+/// Messages in other clothes than SOAP's; applied by this module before anything is read.
+pub(super) const CONTENT_TYPE: &str = "content-type";
+/// A charset that is not the bytes'; applied by this module before anything is read.
+pub(super) const CHARSET_PARAMETER: &str = "charset-parameter";
+/// RegisterURL that fits no schema; applied by this module.
+pub(super) const REGISTER_URL_FREE_FORM: &str = "register-url-free-form";
+/// Other words for what a RegisterURL wants; applied by this module.
+pub(super) const RESPONSE_TYPE_WORDS: &str = "response-type-words";
+/// A validation's answer that fits no schema; applied by this module.
+pub(super) const ANSWER_FREE_FORM: &str = "answer-free-form";
 /// White space around the values of an envelope; applied by this module, because the text of
 /// `RequestMsg` must stay as it is.
 pub(super) const ENVELOPE_WHITESPACE: &str = "envelope-whitespace";
@@ -48,6 +60,38 @@ pub(super) const HEADER_WITHOUT_WRAPPER: &str = "header-without-wrapper";
 
 /// The table.
 pub static TABLE: &[Tolerance] = &[
+    Tolerance {
+        name: CONTENT_TYPE,
+        accepts: "Content-Type application/xml, or none",
+        seen: "early Node programs; integration platforms that set no header",
+        on: true,
+        part: Part::Envelope,
+        mechanisms: &[Mechanism::Named],
+    },
+    Tolerance {
+        name: CHARSET_PARAMETER,
+        accepts: "a charset in Content-Type that the bytes are not in; the declaration decides",
+        seen: "a header copied from a sample, before texts that the program writes in an encoding of its own",
+        on: true,
+        part: Part::Envelope,
+        mechanisms: &[Mechanism::Named],
+    },
+    Tolerance {
+        name: "envelope-namespace",
+        accepts: "the envelope's namespace without its last slash",
+        seen: "a test file that was passed from hand to hand",
+        on: true,
+        part: Part::Envelope,
+        mechanisms: &[Mechanism::MapNamespace { from: "http://schemas.xmlsoap.org/soap/envelope", to: ENVELOPE }],
+    },
+    Tolerance {
+        name: "envelope-unqualified",
+        accepts: "Envelope, Header and Body in no namespace",
+        seen: "programs that write the envelope by hand",
+        on: true,
+        part: Part::Envelope,
+        mechanisms: &[Mechanism::MapNamespace { from: "", to: ENVELOPE }],
+    },
     Tolerance {
         name: "header-namespace-osg",
         accepts: "RequestSOAPHeader in http://www.huawei.com/schema/osg/common/v2_1",
@@ -95,6 +139,14 @@ pub static TABLE: &[Tolerance] = &[
         on: true,
         part: Part::Envelope,
         mechanisms: &[Mechanism::AnyNamespace { elements: &["RequestMsg"] }],
+    },
+    Tolerance {
+        name: "message-as-elements",
+        accepts: "the document as elements inside RequestMsg, where its text belongs",
+        seen: "programs that build the whole message with an XML library",
+        on: true,
+        part: Part::Envelope,
+        mechanisms: &[Mechanism::ElementsAsText],
     },
     Tolerance {
         name: "query-transcation",
@@ -210,6 +262,38 @@ pub static TABLE: &[Tolerance] = &[
         part: Part::Document,
         mechanisms: &[Mechanism::TrimValues],
     },
+    Tolerance {
+        name: REGISTER_URL_FREE_FORM,
+        accepts: "a RegisterURL that lacks what the schema of requests demands; it is read by local names",
+        seen: "every RegisterURL in use: the specification's own sample has no Timestamp and empty numbers",
+        on: true,
+        part: Part::Document,
+        mechanisms: &[Mechanism::Named],
+    },
+    Tolerance {
+        name: RESPONSE_TYPE_WORDS,
+        accepts: "Complete, Cancel and Canceled for Completed and Cancelled, in any case",
+        seen: "\"complete or cancel\" in the specification's prose, and a PHP program made from it",
+        on: true,
+        part: Part::Document,
+        mechanisms: &[Mechanism::Named],
+    },
+    Tolerance {
+        name: "answer-misspelled-id",
+        accepts: "ThirdPartyTransactionID for ThirdPartyTransID in the answer to a validation",
+        seen: "a receiver in Go",
+        on: true,
+        part: Part::Answer,
+        mechanisms: &[Mechanism::RenameElement { from: "ThirdPartyTransactionID", to: "ThirdPartyTransID" }],
+    },
+    Tolerance {
+        name: ANSWER_FREE_FORM,
+        accepts: "an answer to a validation that does not fit the schema; it is read by local names",
+        seen: "replies written by hand: in no namespace or a broken one, qualified, after white space, as HTML",
+        on: true,
+        part: Part::Answer,
+        mechanisms: &[Mechanism::Named],
+    },
 ];
 
 /// The tolerances that are on for one third party.
@@ -217,6 +301,7 @@ pub static TABLE: &[Tolerance] = &[
 pub struct Tolerances {
     envelope: RuleSet,
     document: RuleSet,
+    answer: RuleSet,
 }
 
 impl Default for Tolerances {
@@ -228,7 +313,7 @@ impl Default for Tolerances {
 impl Tolerances {
     /// None: only what the schemas allow.
     pub fn strict() -> Self {
-        Self { envelope: RULES.envelope.none(), document: RULES.document.none() }
+        Self { envelope: RULES.envelope.none(), document: RULES.document.none(), answer: RULES.answer.none() }
     }
 
     /// These and the one of this name; a name that the table does not have changes nothing.
@@ -237,6 +322,7 @@ impl Tolerances {
         Self {
             envelope: self.envelope.with(RULES.envelope.set(&[name])),
             document: self.document.with(RULES.document.set(&[name])),
+            answer: self.answer.with(RULES.answer.set(&[name])),
         }
     }
 
@@ -246,6 +332,7 @@ impl Tolerances {
         Self {
             envelope: self.envelope.without(RULES.envelope.set(&[name])),
             document: self.document.without(RULES.document.set(&[name])),
+            answer: self.answer.without(RULES.answer.set(&[name])),
         }
     }
 
@@ -263,20 +350,29 @@ impl Tolerances {
     pub(super) fn document(self) -> Normalization<'static> {
         Normalization::new(&RULES.document, self.document)
     }
+
+    /// For reading one answer to a validation.
+    pub(super) fn answer(self) -> Normalization<'static> {
+        Normalization::new(&RULES.answer, self.answer)
+    }
 }
 
 /// The table as `soap` takes it.
 struct Tables {
     envelope: Rules,
     document: Rules,
+    answer: Rules,
 }
 
-static RULES: LazyLock<Tables> =
-    LazyLock::new(|| Tables { envelope: rules(Part::Envelope), document: rules(Part::Document) });
+static RULES: LazyLock<Tables> = LazyLock::new(|| Tables {
+    envelope: rules(&[Part::Envelope, Part::Both]),
+    document: rules(&[Part::Document, Part::Both]),
+    answer: rules(&[Part::Answer]),
+});
 
-fn rules(part: Part) -> Rules {
+fn rules(parts: &[Part]) -> Rules {
     let mut rules = Rules::new();
-    for row in TABLE.iter().filter(|row| row.part == part || row.part == Part::Both) {
+    for row in TABLE.iter().filter(|row| parts.contains(&row.part)) {
         for &mechanism in row.mechanisms {
             let added = rules.add(row.name, mechanism);
             debug_assert!(added, "the table has more rows than fit into a set");

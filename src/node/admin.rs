@@ -8,39 +8,48 @@ use serde_json::{Value, json};
 
 use super::Addresses;
 use super::callback_desk::{CallbackDesk, read, time};
+use super::desks::Desks;
+use super::door_desk::DoorDesk;
 use crate::access::Access;
 use crate::broker::{Away, Broker};
 use crate::callbacks::Callbacks;
 use crate::clock::{Clock, Timestamp};
-use crate::server::admin::Admin;
+use crate::server::admin::{Admin, Caller};
 use crate::store::Store;
 use crate::store::embedded::EmbeddedStore;
 
 /// The node behind its admin socket.
-#[derive(Debug)]
 pub(super) struct NodeAdmin {
     pub store: Arc<EmbeddedStore>,
     pub callbacks: Arc<Callbacks>,
     pub broker: Arc<Broker>,
     pub access: Arc<Access>,
     pub addresses: Addresses,
+    pub door_desk: DoorDesk,
     pub clock: Arc<dyn Clock>,
     pub started: Timestamp,
     pub desk: CallbackDesk,
+    pub desks: Desks,
 }
 
 impl Admin for NodeAdmin {
-    fn command<'a>(&'a self, name: &'a str, arguments: Value) -> BoxFuture<'a, Result<Value, String>> {
+    fn command<'a>(&'a self, caller: Caller, name: &'a str, arguments: Value) -> BoxFuture<'a, Result<Value, String>> {
         Box::pin(async move {
             match name {
-                "status" => Ok(self.status()),
-                "maintenance.on" => self.maintenance_on(arguments).await,
-                "maintenance.off" => self.maintenance_off().await,
-                _ => match self.callback_command(name, arguments).await {
-                    Some(outcome) => outcome,
-                    None => Err(unknown(name)),
-                },
+                "status" => return Ok(self.status()),
+                "maintenance.on" => return self.maintenance_on(arguments).await,
+                "maintenance.off" => return self.maintenance_off().await,
+                "style.show" => return self.style_shown(arguments),
+                "style.set" => return self.style_set(arguments).await,
+                _ => {}
             }
+            if let Some(outcome) = self.door_desk.command(caller, name, &arguments).await {
+                return outcome;
+            }
+            if let Some(outcome) = self.callback_command(name, arguments.clone()).await {
+                return outcome;
+            }
+            self.desk_command(caller, name, arguments).await.unwrap_or_else(|| Err(unknown(name)))
         })
     }
 }
@@ -89,6 +98,8 @@ impl NodeAdmin {
             "store": self.store.health(),
             "third_parties": self.access.third_parties().len(),
             "whitelisted_networks": self.access.whitelist().networks().count(),
+            "file_faults": self.door_desk.faults(),
+            "expiring": self.door_desk.expiring(),
             "requests_waiting": self.broker.waiting(),
             "away": self.broker.away().as_ref().map(away),
             "callbacks": {

@@ -98,7 +98,14 @@ impl Behind<'_> {
         (door, tls, gate, service): (Door, Option<Tls>, Arc<dyn Gate>, Arc<dyn Service>),
     ) -> Result<SocketAddr, StartError> {
         let limits = DoorLimits::from(&self.settings.limits);
-        let opened = doors.open(listener, DoorConfig { door, tls, gate, service, limits });
+        let settings = &self.settings.doors;
+        let balancers = match door {
+            Door::ThirdParty => &settings.third_party.balancers,
+            Door::Handset => &settings.handset.balancers,
+            Door::Plain => &settings.plain.balancers,
+        };
+        let config = DoorConfig { door, tls, gate, service, balancers: balancers.clone(), limits };
+        let opened = doors.open(listener, config);
         Ok(opened.map_err(failed(door_name(door)))?.address())
     }
 

@@ -4,18 +4,18 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::ClientConfig;
 
 use crate::access::{CredentialKeys, Vault, Whitelist, fingerprint};
 use crate::callbacks::client_tls;
-use crate::clock::Zone;
+use crate::clock::{Day, Zone};
 use crate::config::Settings;
-use crate::core::Catalogue;
+use crate::core::catalogue::editions::{Editions, FOLDER_PREFIX};
 use crate::mminterface::Interfaces;
-use crate::server::{Tls, TlsFiles};
+use crate::server::{IdentityFiles, Tls, TlsFiles};
 
 /// The longest path that a Unix socket can have (`sockaddr_un`).
 const SOCKET_PATH_BYTES_MAX: usize = 107;
@@ -29,8 +29,8 @@ pub struct Materials {
     pub zone: Zone,
     /// The service descriptions, compiled.
     pub interfaces: Interfaces,
-    /// The catalogue, checked as a whole.
-    pub catalogue: Catalogue,
+    /// The catalogue and its later editions, each checked as a whole.
+    pub catalogue: Editions,
     /// Who may come in.
     pub whitelist: Whitelist,
     /// What seals secrets.
@@ -143,10 +143,41 @@ fn interfaces(settings: &Settings) -> Result<Interfaces, Vec<String>> {
     Interfaces::with_files(files, settings.limits.xml).map_err(in_words)
 }
 
-/// Reads and checks the catalogue in `folder`.
-pub fn catalogue(folder: &Path) -> Result<Catalogue, Vec<String>> {
-    let files: Vec<(String, String)> = read_folder(folder, &[".toml"])?.into_iter().collect();
-    Catalogue::parse(&files).map_err(in_words)
+/// Reads and checks the catalogue in `folder`, and its later editions in the folders within it that
+/// are named for their days: `from-2027-01-01`.
+pub fn catalogue(folder: &Path) -> Result<Editions, Vec<String>> {
+    let first = read_folder(folder, &[".toml"])?.into_iter().collect();
+    let mut later = Vec::new();
+    let mut wrong = Vec::new();
+    for (name, path) in folders_of(folder)? {
+        match name.strip_prefix(FOLDER_PREFIX).unwrap_or(&name).parse::<Day>() {
+            Ok(day) if name.starts_with(FOLDER_PREFIX) => {
+                later.push((day, read_folder(&path, &[".toml"])?.into_iter().collect()));
+            }
+            Ok(_) | Err(_) => wrong.push(format!(
+                "{}: the folder of a later edition is named for its first day, {FOLDER_PREFIX}2027-01-01",
+                path.display()
+            )),
+        }
+    }
+    match Editions::parse(first, later) {
+        Ok(editions) if wrong.is_empty() => Ok(editions),
+        Ok(_) => Err(wrong),
+        Err(errors) => Err(wrong.into_iter().chain(in_words(errors)).collect()),
+    }
+}
+
+/// The folders within a folder, by name.
+fn folders_of(folder: &Path) -> Result<BTreeMap<String, PathBuf>, Vec<String>> {
+    let said = |error: std::io::Error| vec![format!("{}: {error}", folder.display())];
+    let mut folders = BTreeMap::new();
+    for entry in fs::read_dir(folder).map_err(said)? {
+        let path = entry.map_err(said)?.path();
+        if let (true, Some(name)) = (path.is_dir(), path.file_name().and_then(|name| name.to_str())) {
+            folders.insert(name.to_owned(), path);
+        }
+    }
+    Ok(folders)
 }
 
 fn in_words<E: fmt::Display>(errors: Vec<E>) -> Vec<String> {
@@ -170,8 +201,7 @@ fn socket_path(path: &Path) -> Result<(), String> {
 pub(super) fn third_party_files(settings: &Settings) -> TlsFiles {
     let door = &settings.doors.third_party;
     TlsFiles {
-        certificate: door.certificate.clone(),
-        key: door.key.clone(),
+        identities: identities((&door.certificate, &door.key), (&door.second_certificate, &door.second_key)),
         client_ca: door.client_ca.clone(),
         client_crl: door.client_crl.clone(),
     }
@@ -181,11 +211,19 @@ pub(super) fn third_party_files(settings: &Settings) -> TlsFiles {
 pub(super) fn handset_files(settings: &Settings) -> TlsFiles {
     let door = &settings.doors.handset;
     TlsFiles {
-        certificate: door.certificate.clone(),
-        key: door.key.clone(),
+        identities: identities((&door.certificate, &door.key), (&door.second_certificate, &door.second_key)),
         client_ca: door.client_ca.clone(),
         client_crl: door.client_crl.clone(),
     }
+}
+
+fn identities(
+    (certificate, key): (&Path, &Path),
+    (second_certificate, second_key): (&Option<PathBuf>, &Option<PathBuf>),
+) -> Vec<IdentityFiles> {
+    let files = |certificate: &Path, key: &Path| IdentityFiles { certificate: certificate.into(), key: key.into() };
+    let second = second_certificate.as_ref().zip(second_key.as_ref());
+    std::iter::once(files(certificate, key)).chain(second.map(|(certificate, key)| files(certificate, key))).collect()
 }
 
 /// The identity of a verified certificate; none if its key cannot be read, which closes the

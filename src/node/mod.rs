@@ -6,10 +6,18 @@
 
 mod admin;
 mod callback_desk;
+mod catalogue_files;
+mod desks;
+mod door_desk;
 mod doors;
+mod expiry;
 mod materials;
+mod reload;
+mod style_desk;
+mod url_desk;
 mod watch;
 
+use catalogue_files::CatalogueFiles;
 pub use doors::{Addresses, Listeners};
 pub use materials::{Materials, Problem, catalogue};
 
@@ -20,12 +28,16 @@ use std::time::Duration;
 use tokio::sync::watch as signal;
 use tokio::task::JoinHandle;
 
+use door_desk::DoorDesk;
+use expiry::Expiries;
+use reload::{DoorTls, Reloader, Watched};
+
 use crate::access::{self, Access, AccessError};
 use crate::broker::{Broker, BrokerLimits, Parts, Resumed, SoapWire, WhitelistedHosts};
 use crate::callbacks::{self, Callbacks, Hosts, HttpTransport, SystemNames};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::core::{Core, CoreSettings};
+use crate::core::{Core, CoreSettings, Cores};
 use crate::entropy::Entropy;
 use crate::server::Doors;
 use crate::server::admin::SocketError;
@@ -75,7 +87,8 @@ pub enum StartError {
 /// A node that serves.
 pub struct Node {
     store: Arc<EmbeddedStore>,
-    core: Arc<Core>,
+    core: Arc<Cores>,
+    clock: Arc<dyn Clock>,
     broker: Arc<Broker>,
     callbacks: Arc<Callbacks>,
     audit: Arc<Audit>,
@@ -84,6 +97,7 @@ pub struct Node {
     addresses: Addresses,
     watchers: Vec<JoinHandle<()>>,
     reload: signal::Sender<()>,
+    access: Arc<Access>,
     resumed: Resumed,
 }
 
@@ -93,6 +107,7 @@ impl Node {
         let Materials {
             settings, zone, interfaces, catalogue, whitelist, vault, credential_keys, client_tls, tls, ..
         } = materials;
+        let interfaces = Arc::new(interfaces);
         let metrics = Arc::new(Metrics::new());
         let store = open_store(&settings)?;
         let audit = Arc::new(Audit::open(&settings.node.data.join(AUDIT_FILE), Arc::clone(&seams.clock))?);
@@ -103,6 +118,8 @@ impl Node {
             whitelist,
             credential_keys,
             credentials: (&settings.credentials).into(),
+            rates: settings.rates,
+            previous_password_seconds: settings.third_parties.previous_password_seconds,
             clock: Arc::clone(&seams.clock),
             entropy: Arc::clone(&seams.entropy),
             audit: Arc::clone(&audit),
@@ -113,29 +130,37 @@ impl Node {
         let callbacks = Callbacks::start(callbacks::Parts {
             store: Arc::clone(&store) as Arc<dyn Store>,
             transport: Arc::clone(&transport) as Arc<dyn callbacks::Transport>,
-            wire: SoapWire::new(Arc::clone(&vault)),
+            wire: Arc::new(SoapWire {
+                vault: Arc::clone(&vault),
+                store: Arc::clone(&store) as Arc<dyn Store>,
+                access: Arc::clone(&access),
+                interfaces: Arc::clone(&interfaces),
+                metrics: Arc::clone(&metrics),
+            }),
+            vault: Arc::clone(&vault),
             settings: &settings.callbacks,
             clock: Arc::clone(&seams.clock),
             entropy: Arc::clone(&seams.entropy),
             metrics: Arc::clone(&metrics),
         })?;
-        let core = Arc::new(Core::new(
-            Arc::new(catalogue),
+        let core = Arc::new(Cores::new(
+            catalogue,
             CoreSettings { zone: zone.clone(), digit: settings.node.digit, currency: settings.node.currency.clone() },
         ));
         let broker = Broker::new(Parts {
             store: Arc::clone(&store) as Arc<dyn Store>,
             access: Arc::clone(&access),
-            vault,
+            vault: Arc::clone(&vault),
             core: Arc::clone(&core),
-            interfaces: Arc::new(interfaces),
+            interfaces,
             callbacks: Arc::clone(&callbacks),
             hosts: Arc::clone(&hosts),
             special_networks: settings.callbacks.special_networks.clone(),
+            link_proxies: settings.doors.link_proxies.clone(),
             clock: Arc::clone(&seams.clock),
-            entropy: seams.entropy,
+            entropy: Arc::clone(&seams.entropy),
             metrics: Arc::clone(&metrics),
-            zone,
+            zone: zone.clone(),
             limits: limits(&settings),
         });
         let resumed = broker.resume().await?;
@@ -143,16 +168,50 @@ impl Node {
         let drain_time_max = Duration::from_secs(settings.limits.drain_seconds_max);
         let doors = Arc::new(Doors::new(Arc::clone(&seams.clock), Arc::clone(&metrics), drain_time_max));
         let doors_tls = vec![
-            (tls.third_party.clone(), materials::third_party_files(&settings)),
-            (tls.handset.clone(), materials::handset_files(&settings)),
+            DoorTls {
+                door: "third_party",
+                tls: tls.third_party.clone(),
+                files: materials::third_party_files(&settings),
+            },
+            DoorTls { door: "handset", tls: tls.handset.clone(), files: materials::handset_files(&settings) },
         ];
+        let expiries = Expiries::new(
+            &doors_tls,
+            settings.callbacks.clone(),
+            Arc::clone(&access),
+            (Arc::clone(&seams.clock), zone.clone()),
+            Arc::clone(&metrics),
+        );
         let addresses = parts.open(&doors, listeners, tls)?;
+        let catalogue_files = CatalogueFiles {
+            folder: settings.node.catalogue.clone(),
+            cores: Arc::clone(&core),
+            audit: Arc::clone(&audit),
+        };
+        let reloader = Reloader::new(Watched {
+            whitelist: settings.node.whitelist.clone(),
+            catalogue: catalogue_files.clone(),
+            doors_tls,
+            access: Arc::clone(&access),
+            transport: Arc::clone(&transport),
+            metrics,
+            audit: Arc::clone(&audit),
+            doors: Arc::clone(&doors),
+            zone,
+        });
+        reload::tell_of_overlaps(&access);
         let status = admin::NodeAdmin {
             store: Arc::clone(&store),
             callbacks: Arc::clone(&callbacks),
             broker: Arc::clone(&broker),
             access: Arc::clone(&access),
             addresses: addresses.clone(),
+            door_desk: DoorDesk {
+                reloader: Arc::clone(&reloader),
+                expiries: Arc::clone(&expiries),
+                audit: Arc::clone(&audit),
+                clock: Arc::clone(&seams.clock),
+            },
             clock: Arc::clone(&seams.clock),
             started: seams.clock.now(),
             desk: callback_desk::CallbackDesk {
@@ -160,25 +219,37 @@ impl Node {
                 special_networks: settings.callbacks.special_networks.clone(),
                 transport: Arc::clone(&transport),
                 audit: Arc::clone(&audit),
+                vault: Arc::clone(&vault),
+                entropy: Arc::clone(&seams.entropy),
             },
+            desks: desks::Desks { cores: Arc::clone(&core), catalogue: catalogue_files, entropy: seams.entropy },
         };
         doors.open_admin(&settings.doors.admin.socket, Arc::new(status))?;
-        let watched = watch::Watched {
-            whitelist: settings.node.whitelist.clone(),
-            doors_tls,
-            access,
-            transport,
-            metrics,
-            doors: Arc::clone(&doors),
-        };
         let (reload, told) = signal::channel(());
+        let clock = || Arc::clone(&seams.clock);
         let watchers = vec![
             tokio::spawn(Arc::clone(&broker).watch_reservations()),
             tokio::spawn(Arc::clone(&broker).watch_trace()),
             tokio::spawn(watch::audit(Arc::clone(&audit))),
-            tokio::spawn(watch::files(watched, told)),
+            tokio::spawn(watch::files(reloader, told)),
+            tokio::spawn(watch::rights(Arc::clone(&access), Arc::clone(&doors), clock())),
+            tokio::spawn(watch::expiries(expiries, Arc::clone(&access), clock())),
         ];
-        Ok(Self { store, core, broker, callbacks, audit, drain_time_max, doors, addresses, watchers, reload, resumed })
+        Ok(Self {
+            store,
+            core,
+            clock: seams.clock,
+            broker,
+            callbacks,
+            audit,
+            drain_time_max,
+            doors,
+            addresses,
+            watchers,
+            reload,
+            access,
+            resumed,
+        })
     }
 
     /// Where its doors are.
@@ -186,10 +257,15 @@ impl Node {
         &self.addresses
     }
 
-    /// Reads the whitelist and the doors' certificates again, changed or not. What is open and still
+    /// Reads the whitelist, the catalogue and the doors' certificates again, changed or not. What is open and still
     /// allowed stays open.
     pub fn reload(&self) {
         self.reload.send_replace(());
+    }
+
+    /// Who may come in, to be looked at and changed.
+    pub fn access(&self) -> &Access {
+        &self.access
     }
 
     /// What an earlier run had left and this one took up.
@@ -202,9 +278,9 @@ impl Node {
         &*self.store
     }
 
-    /// The core that decides in it.
-    pub fn core(&self) -> &Core {
-        &self.core
+    /// The core that decides in it now.
+    pub fn core(&self) -> Arc<Core> {
+        self.core.at(self.clock.now())
     }
 
     /// Lets what is under way finish, then closes everything. Returns how many connections had to

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::connection::{self, Ending};
 use super::door::Inside;
 use super::signal::Listener;
-use super::slots::{Full, Slot};
+use super::slots::Slot;
 
 /// The pause after a failed accept, such as with no file descriptor left: it doubles up to the
 /// longest, for trying again at once would only burn the processor.
@@ -59,15 +59,17 @@ fn admit(inside: &Arc<Inside>, stream: TcpStream, peer: SocketAddr, signal: &Lis
     }
 }
 
-/// The checks that need nothing but the address, the cheapest refusal first.
+/// The checks that need nothing but the address, the cheapest refusal first. A balancer's address says
+/// nothing yet.
 fn place(inside: &Inside, address: IpAddr) -> Result<Slot, Ending> {
-    if !inside.gate.admits(address) {
+    let known = if inside.is_balancer(address) {
+        None
+    } else if inside.gate.admits(address) {
+        Some(address)
+    } else {
         return Err(Ending::AddressRefused);
-    }
-    inside.slots.take(address).map_err(|full| match full {
-        Full::Door => Ending::DoorFull,
-        Full::Address => Ending::AddressFull,
-    })
+    };
+    inside.slots.take(known).map_err(Ending::from)
 }
 
 /// One address has one form: IPv4-mapped IPv6 is the IPv4 address.

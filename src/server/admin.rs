@@ -4,6 +4,7 @@
 //! open the socket may do everything, so only its owner (and root) may; what a command means is the
 //! business of [`Admin`].
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
 
+use super::attendants;
 use super::signal::Listener;
 use super::socket::OwnedSocket;
 
@@ -29,15 +30,26 @@ const CONNECTIONS_MAX: usize = 32;
 const QUIET_TIME_MAX: Duration = Duration::from_secs(60);
 /// How long a peer may take to accept an outcome.
 const TAKING_TIME_MAX: Duration = Duration::from_secs(30);
-/// The pause after a failed accept.
-const PAUSE: Duration = Duration::from_millis(200);
-
 const ROOT: u32 = 0;
+
+/// Who gives a command: the user of the operating system at the other end of the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The user's number.
+    pub uid: u32,
+}
+
+/// As the audit log names it.
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "uid {}", self.uid)
+    }
+}
 
 /// What carries commands out.
 pub trait Admin: Send + Sync {
     /// Carries out one command; on an error, in words for the operator, nothing has changed.
-    fn command<'a>(&'a self, name: &'a str, arguments: Value) -> BoxFuture<'a, Result<Value, String>>;
+    fn command<'a>(&'a self, caller: Caller, name: &'a str, arguments: Value) -> BoxFuture<'a, Result<Value, String>>;
 }
 
 #[derive(Serialize, Deserialize)]
@@ -102,59 +114,44 @@ pub(super) fn bind(path: &Path) -> Result<(OwnedSocket, UnixListener), SocketErr
 }
 
 /// Serves until told to end; then the socket's file is removed.
-pub(super) async fn run(admin: Arc<dyn Admin>, socket: OwnedSocket, listener: UnixListener, mut signal: Listener) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = signal.draining() => return,
-            accepted = listener.accept() => accepted,
-        };
-        let Ok((stream, _)) = accepted else {
-            tokio::time::sleep(PAUSE).await;
-            continue;
-        };
-        if !is_allowed(&stream, socket.owner()) {
+pub(super) async fn run(admin: Arc<dyn Admin>, socket: OwnedSocket, listener: UnixListener, signal: Listener) {
+    let serve_owner = |stream: UnixStream| {
+        let Some(caller) = allowed(&stream, socket.owner()) else {
             tracing::warn!("a user other than the owner was refused at the admin socket");
-            continue;
-        }
-        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-            let (admin, mut signal) = (Arc::clone(&admin), signal.clone());
-            tokio::spawn(async move {
-                tokio::select! {
-                    biased;
-                    () = signal.draining() => {}
-                    // An operator who goes away in the middle is no event.
-                    _ = serve(&*admin, stream) => {}
-                }
-                drop(place);
-            });
-        }
-    }
+            return None;
+        };
+        let admin = Arc::clone(&admin);
+        Some(async move {
+            // An operator who goes away in the middle is no event.
+            let _ = serve(&*admin, caller, stream).await;
+        })
+    };
+    attendants::run(&listener, CONNECTIONS_MAX, signal, serve_owner).await;
 }
 
 /// The permissions of the file say the same; this holds even if somebody loosened them.
-fn is_allowed(stream: &UnixStream, owner: u32) -> bool {
-    stream.peer_cred().is_ok_and(|peer| peer.uid() == owner || peer.uid() == ROOT)
+fn allowed(stream: &UnixStream, owner: u32) -> Option<Caller> {
+    let peer = stream.peer_cred().ok()?;
+    (peer.uid() == owner || peer.uid() == ROOT).then_some(Caller { uid: peer.uid() })
 }
 
-async fn serve(admin: &dyn Admin, stream: UnixStream) -> io::Result<()> {
+async fn serve(admin: &dyn Admin, caller: Caller, stream: UnixStream) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     loop {
         let read = tokio::time::timeout(QUIET_TIME_MAX, read_line(&mut stream)).await;
         let Some(line) = read.map_err(io::Error::from)?? else { return Ok(()) };
-        let outcome = carry_out(admin, &line).await;
+        let outcome = carry_out(admin, caller, &line).await;
         let line = line_of(&outcome)?;
         tokio::time::timeout(TAKING_TIME_MAX, stream.get_mut().write_all(&line)).await.map_err(io::Error::from)??;
     }
 }
 
-async fn carry_out(admin: &dyn Admin, line: &[u8]) -> Outcome {
+async fn carry_out(admin: &dyn Admin, caller: Caller, line: &[u8]) -> Outcome {
     let command: Command = match serde_json::from_slice(line) {
         Ok(command) => command,
         Err(error) => return Outcome::Refused(format!("the command cannot be read: {error}")),
     };
-    match admin.command(&command.name, command.arguments).await {
+    match admin.command(caller, &command.name, command.arguments).await {
         Ok(value) => Outcome::Done(value),
         Err(why) => Outcome::Refused(why),
     }

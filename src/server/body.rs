@@ -14,8 +14,10 @@ pub(super) enum BodyRefusal {
     TooLarge,
     /// Not complete in time.
     TooSlow,
-    /// The connection broke, or the chunks of the body make no sense.
+    /// The connection broke, or the chunks of the body or its gzip make no sense.
     Broken,
+    /// It is coded otherwise than as gzip.
+    UnknownCoding,
 }
 
 impl BodyRefusal {
@@ -25,6 +27,9 @@ impl BodyRefusal {
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The request's body is too large.\n"),
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "The request's body took too long.\n"),
             Self::Broken => (StatusCode::BAD_REQUEST, "The request's body cannot be read.\n"),
+            Self::UnknownCoding => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The request's body may be plain or gzip, nothing else.\n")
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One connection, from accept to its end: the handshake, the check of the key, the requests.
+//! One connection, from accept to its end: its arrival, its requests, and how it ended.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,17 +10,16 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
-use crate::access::KeyFingerprint;
 use crate::broker::Peer;
 
+use super::arrival::{Arrived, Whose, arrive};
 use super::conversation::Conversation;
 use super::door::{DoorLimits, Inside};
+use super::pace::{Patience, Times};
 use super::signal::{Listener, Phase};
-use super::slots::Slot;
-use super::tls::{Proof, Tls};
+use super::slots::{Full, Slot};
+use super::tls::Proof;
 use super::wire::Wire;
 
 /// hyper does not take a smaller read buffer; the cap on headers is separate.
@@ -35,7 +34,17 @@ pub(super) enum Ending {
     DoorFull,
     /// The address has no connection left.
     AddressFull,
-    /// The handshake took too long.
+    /// The door has no half-open connection left.
+    HalfOpenFull,
+    /// The address has no half-open connection left.
+    AddressHalfOpenFull,
+    /// A listed balancer did not say whom it brings.
+    BalancerWithoutHeader,
+    /// A listed balancer said it in a way that makes no sense.
+    BalancerHeaderMalformed,
+    /// Somebody who is no listed balancer speaks like one.
+    BalancerUnlisted,
+    /// The balancer's header and the handshake took too long.
     HandshakeSlow,
     /// The peer has no client certificate.
     CertificateMissing,
@@ -47,8 +56,10 @@ pub(super) enum Ending {
     KeyUnknown,
     /// The key or the address was allowed when the connection began, and is no longer.
     Withdrawn,
-    /// A request's headers were not complete in time, or there was no further request.
+    /// A request's headers were not complete in time.
     HeadersSlow,
+    /// There was no further request for a long time.
+    Idle,
     /// What came is not HTTP, or more headers than allowed.
     Malformed,
     /// The peer did not take its answer.
@@ -68,6 +79,11 @@ impl Ending {
             Self::AddressRefused => "address_refused",
             Self::DoorFull => "door_full",
             Self::AddressFull => "address_full",
+            Self::HalfOpenFull => "half_open_full",
+            Self::AddressHalfOpenFull => "address_half_open_full",
+            Self::BalancerWithoutHeader => "balancer_without_header",
+            Self::BalancerHeaderMalformed => "balancer_header_malformed",
+            Self::BalancerUnlisted => "balancer_unlisted",
             Self::HandshakeSlow => "handshake_slow",
             Self::CertificateMissing => "certificate_missing",
             Self::CertificateRefused => "certificate_refused",
@@ -75,6 +91,7 @@ impl Ending {
             Self::KeyUnknown => "key_unknown",
             Self::Withdrawn => "withdrawn",
             Self::HeadersSlow => "headers_slow",
+            Self::Idle => "idle",
             Self::Malformed => "malformed",
             Self::AnswerNotTaken => "answer_not_taken",
             Self::Broken => "broken",
@@ -89,6 +106,11 @@ impl Ending {
             Self::AddressRefused
             | Self::DoorFull
             | Self::AddressFull
+            | Self::HalfOpenFull
+            | Self::AddressHalfOpenFull
+            | Self::BalancerWithoutHeader
+            | Self::BalancerHeaderMalformed
+            | Self::BalancerUnlisted
             | Self::HandshakeSlow
             | Self::CertificateMissing
             | Self::CertificateRefused
@@ -96,6 +118,7 @@ impl Ending {
             | Self::Withdrawn => true,
             Self::HandshakeFailed
             | Self::HeadersSlow
+            | Self::Idle
             | Self::Malformed
             | Self::AnswerNotTaken
             | Self::Broken
@@ -115,63 +138,37 @@ impl Ending {
     }
 }
 
+impl From<Full> for Ending {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::Door => Self::DoorFull,
+            Full::Address => Self::AddressFull,
+            Full::HalfOpen => Self::HalfOpenFull,
+            Full::HalfOpenOfAddress => Self::AddressHalfOpenFull,
+        }
+    }
+}
+
 /// Runs one connection; `slot` is its right to be there, `signal` keeps the doors from ending before.
-pub(super) async fn run(inside: Arc<Inside>, stream: TcpStream, peer: SocketAddr, slot: Slot, mut signal: Listener) {
+pub(super) async fn run(
+    inside: Arc<Inside>,
+    stream: TcpStream,
+    mut address: SocketAddr,
+    mut slot: Slot,
+    mut signal: Listener,
+) {
     inside.metrics.connection_opened(inside.name());
     // Answers are whole when they are written; waiting to fill a segment would only delay them.
     let _ = stream.set_nodelay(true);
-    let ending = match inside.tls.clone() {
-        None => serve(&inside, stream, (Peer { address: peer, key: None }, None), &mut signal).await,
-        Some(tls) => match shake_hands(&inside, &tls, stream, &mut signal).await {
-            Ok((stream, key, proof)) => {
-                let peer = Peer { address: peer, key: Some(key) };
-                serve(&inside, stream, (peer, Some(proof)), &mut signal).await
-            }
-            Err(ending) => ending,
-        },
+    let whose = Whose { slot: &mut slot, address: &mut address };
+    let ending = match arrive(&inside, stream, whose, &mut signal).await {
+        Ok(Arrived::Plain(stream, peer)) => serve(&inside, stream, (peer, None), &mut signal).await,
+        Ok(Arrived::Tls(stream, peer, proof)) => serve(&inside, stream, (peer, Some(proof)), &mut signal).await,
+        Err(ending) => ending,
     };
-    ending.report(&inside, peer);
+    ending.report(&inside, address);
     inside.metrics.connection_closed(inside.name());
     drop(slot);
-}
-
-/// The TLS handshake, under its limits, and the check of the key that it proved.
-async fn shake_hands(
-    inside: &Inside,
-    tls: &Tls,
-    stream: TcpStream,
-    signal: &mut Listener,
-) -> Result<(TlsStream<TcpStream>, KeyFingerprint, Proof), Ending> {
-    let handshake = async {
-        // The semaphore is never closed, so there is always a turn in the end.
-        let _turn = inside.handshakes.acquire().await.map_err(|_| Ending::Cut)?;
-        let started = Instant::now();
-        let (config, generation) = tls.config();
-        let stream = TlsAcceptor::from(config).accept(stream).await.map_err(|error| handshake_ending(&error))?;
-        inside.metrics.handshake(inside.name(), started.elapsed());
-        Ok((stream, generation))
-    };
-    let (stream, generation) = tokio::select! {
-        biased;
-        () = signal.draining() => return Err(Ending::Cut),
-        shaken = tokio::time::timeout(inside.limits.handshake_time_max, handshake) => {
-            shaken.map_err(|_| Ending::HandshakeSlow)??
-        }
-    };
-    let chain = stream.get_ref().1.peer_certificates();
-    let key = tls.key(chain).ok_or(Ending::KeyUnknown)?;
-    let proof = tls.proof(chain, generation);
-    if inside.gate.key_known(&key) { Ok((stream, key, proof)) } else { Err(Ending::KeyUnknown) }
-}
-
-fn handshake_ending(error: &io::Error) -> Ending {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(rustls::Error::NoCertificatesPresented) => Ending::CertificateMissing,
-        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::InvalidCertRevocationList(_)) => {
-            Ending::CertificateRefused
-        }
-        _ => Ending::HandshakeFailed,
-    }
 }
 
 /// The requests of a connection, until one side has enough.
@@ -186,7 +183,10 @@ where
 {
     let conversation = Arc::new(Conversation::new(Arc::clone(inside), peer, proof, signal.clone()));
     let limits = &inside.limits;
-    let wire = Wire::new(stream, conversation.unflushed(), conversation.linger(), limits.body_time_max);
+    let times = Times { header_max: limits.header_time_max, idle_max: limits.idle_time_max };
+    let patience = Patience::new(conversation.pace(), times);
+    let hooks = (conversation.unflushed(), conversation.linger());
+    let wire = Wire::new(stream, hooks, patience, limits.body_time_max);
     let speaker = Arc::clone(&conversation);
     let service = hyper::service::service_fn(move |request| Arc::clone(&speaker).answer(request));
     let mut connection = pin!(http(limits).serve_connection(TokioIo::new(wire), service));
@@ -216,7 +216,8 @@ where
 fn http(limits: &DoorLimits) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(limits.header_time_max)
+        // The wire keeps the time for headers, apart from that between requests.
+        .header_read_timeout(None)
         .max_headers(limits.headers_max)
         .max_header_size(limits.header_bytes_max)
         .max_buf_size(limits.header_bytes_max.max(READ_BUFFER_BYTES_MIN))
@@ -228,7 +229,6 @@ fn http(limits: &DoorLimits) -> http1::Builder {
 fn http_ending(ended: hyper::Result<()>) -> Ending {
     match ended {
         Ok(()) => Ending::Served,
-        Err(error) if error.is_timeout() => Ending::HeadersSlow,
         Err(error) if error.is_parse() => Ending::Malformed,
         Err(error) if is_not_taken(&error) => Ending::AnswerNotTaken,
         Err(_) => Ending::Broken,

@@ -2,20 +2,21 @@
 //! to the end in a task of its own, whether or not the caller still waits: what it changes must not
 //! depend on the caller's patience.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
+use hyper::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
 use hyper::{HeaderMap, Response, StatusCode};
 
 use crate::broker::{Answer, Peer, Request};
 
 use super::body::{self, BodyRefusal};
+use super::coding;
 use super::connection::Ending;
 use super::door::Inside;
+use super::pace::Pace;
 use super::signal::Listener;
 use super::tls::Proof;
 use super::wire::Linger;
@@ -27,7 +28,7 @@ pub(super) struct Conversation {
     peer: Peer,
     /// What its certificate was; none on a door without TLS.
     proof: Option<Proof>,
-    requests: AtomicU64,
+    pace: Arc<Pace>,
     unflushed: Arc<Unflushed>,
     linger: Arc<Linger>,
     /// Why the connection ends, where we know better than hyper.
@@ -48,7 +49,7 @@ impl Conversation {
             inside,
             peer,
             proof,
-            requests: AtomicU64::new(0),
+            pace: Arc::default(),
             unflushed: Arc::default(),
             linger: Arc::default(),
             ending: OnceLock::new(),
@@ -66,9 +67,14 @@ impl Conversation {
         Arc::clone(&self.linger)
     }
 
-    /// Why the connection ends, if it was decided here.
+    /// Which request is under way, and what was waited for in vain.
+    pub(super) fn pace(&self) -> Arc<Pace> {
+        Arc::clone(&self.pace)
+    }
+
+    /// Why the connection ends, if it was decided on our side.
     pub(super) fn ending(&self) -> Option<Ending> {
-        self.ending.get().copied()
+        self.ending.get().copied().or_else(|| self.pace.over())
     }
 
     /// Whether the peer may still be here.
@@ -87,17 +93,23 @@ impl Conversation {
         request: hyper::Request<Incoming>,
     ) -> Result<Response<AnswerBody>, Unanswered> {
         let started = Instant::now();
+        let count = self.pace.ask();
         if !self.allowed() {
             self.withdraw();
             return Err(Unanswered);
         }
-        let count = self.requests.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         let limits = &self.inside.limits;
-        let (head, body) = request.into_parts();
-        let mut reply = match body::read(body, limits.body_bytes_max, limits.body_time_max).await {
+        let (mut head, body) = request.into_parts();
+        let gzip = coding::gzip_wanted(&head.headers);
+        let body = body::read(body, limits.body_bytes_max, limits.body_time_max).await;
+        let body = body.and_then(|body| coding::unpacked(&mut head.headers, body, limits.body_bytes_max));
+        let mut reply = match body {
             Ok(body) => self.ask(self.request(head, body)).await,
             Err(refusal) => self.refuse(refusal),
         };
+        if gzip {
+            reply.body = coding::packed(&mut reply.headers, reply.body);
+        }
         reply.close |= count >= limits.requests_per_connection_max;
         self.inside.metrics.request(self.inside.name(), reply.status.as_u16(), started.elapsed());
         Ok(reply.into_response(&self.unflushed))
@@ -137,7 +149,12 @@ impl Conversation {
         self.linger.ask();
         let (status, text) = refusal.answer();
         tracing::debug!(door = self.inside.name(), peer = %self.peer.address, ?refusal, "a body was refused");
-        Reply::text(status, text)
+        let mut reply = Reply::text(status, text);
+        if refusal == BodyRefusal::UnknownCoding {
+            // RFC 7694: so that the caller knows what would do.
+            reply.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        reply
     }
 }
 

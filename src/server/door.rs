@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::access::KeyFingerprint;
 use crate::broker::{self, Peer, Service};
 use crate::clock::Clock;
@@ -12,7 +14,7 @@ use crate::config;
 use crate::telemetry::metrics::Metrics;
 
 use super::lines::LineBudget;
-use super::slots::Slots;
+use super::slots::{SlotLimits, Slots};
 use super::tls::{Proof, Tls};
 
 /// Who may come in by a door. Asked at accept, after the handshake, for every request, and whenever
@@ -36,6 +38,9 @@ pub struct DoorConfig {
     pub gate: Arc<dyn Gate>,
     /// What stands behind.
     pub service: Arc<dyn Service>,
+    /// Who brings connections of others and says whose by the PROXY protocol: balancers. They must say
+    /// it, and nobody else may.
+    pub balancers: Vec<IpNet>,
     /// What one caller may cost.
     pub limits: DoorLimits,
 }
@@ -53,16 +58,21 @@ pub struct DoorLimits {
     pub connections_max: usize,
     /// Connections of one address.
     pub connections_per_address_max: usize,
-    /// Handshakes under way.
-    pub handshakes_max: usize,
-    /// From accept to the end of the handshake.
+    /// Connections that have not yet shown who they are: whose handshake is under way.
+    pub half_open_max: usize,
+    /// Such connections of one address.
+    pub half_open_per_address_max: usize,
+    /// From accept to the end of the handshake; also how long a balancer may take to say whom it brings.
     pub handshake_time_max: Duration,
     /// Bytes of a request's start line and headers.
     pub header_bytes_max: usize,
     /// Headers of a request.
     pub headers_max: usize,
-    /// Until a request's headers are complete; also how long a kept connection may be quiet.
+    /// From a request's first byte (of the first request: from the handshake) until its headers are
+    /// complete.
     pub header_time_max: Duration,
+    /// From an answer to the first byte of the next request.
+    pub idle_time_max: Duration,
     /// Bytes of a body.
     pub body_bytes_max: usize,
     /// Until a request's body is complete; also how long a peer may take to accept its answer.
@@ -78,11 +88,13 @@ impl From<&config::Limits> for DoorLimits {
         Self {
             connections_max: limits.connections_max,
             connections_per_address_max: limits.connections_per_address_max,
-            handshakes_max: limits.handshakes_max,
+            half_open_max: limits.half_open_max,
+            half_open_per_address_max: limits.half_open_per_address_max,
             handshake_time_max: Duration::from_secs(limits.handshake_seconds_max),
             header_bytes_max: limits.header_bytes_max,
             headers_max: limits.headers_max,
             header_time_max: Duration::from_secs(limits.header_seconds_max),
+            idle_time_max: Duration::from_secs(limits.idle_seconds_max),
             body_bytes_max: limits.body_bytes_max,
             body_time_max: Duration::from_secs(limits.body_seconds_max),
             requests_per_connection_max: limits.requests_per_connection_max,
@@ -110,9 +122,9 @@ pub(super) struct Inside {
     pub(super) tls: Option<Tls>,
     pub(super) gate: Arc<dyn Gate>,
     pub(super) service: Arc<dyn Service>,
+    pub(super) balancers: Vec<IpNet>,
     pub(super) limits: DoorLimits,
     pub(super) slots: Arc<Slots>,
-    pub(super) handshakes: tokio::sync::Semaphore,
     pub(super) refusal_lines: LineBudget,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
@@ -126,8 +138,13 @@ impl Inside {
             tls: config.tls,
             gate: config.gate,
             service: config.service,
-            slots: Slots::new(limits.connections_max, limits.connections_per_address_max),
-            handshakes: tokio::sync::Semaphore::new(limits.handshakes_max.min(tokio::sync::Semaphore::MAX_PERMITS)),
+            balancers: config.balancers,
+            slots: Slots::new(SlotLimits {
+                total_max: limits.connections_max,
+                per_address_max: limits.connections_per_address_max,
+                half_open_max: limits.half_open_max,
+                half_open_per_address_max: limits.half_open_per_address_max,
+            }),
             refusal_lines: LineBudget::default(),
             limits,
             clock,
@@ -142,6 +159,11 @@ impl Inside {
             broker::Door::Plain => "plain",
             broker::Door::Handset => "handset",
         }
+    }
+
+    /// Whether a connection from this address (IPv4-mapped IPv6 made IPv4) is brought by a balancer.
+    pub(super) fn is_balancer(&self, address: IpAddr) -> bool {
+        self.balancers.iter().any(|network| network.contains(&address))
     }
 
     /// Whether this peer may be here now. On a door with TLS nobody is without a key, and none whose

@@ -12,18 +12,16 @@ use hyper::server::conn::http1;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 
 use crate::telemetry::metrics::{CONTENT_TYPE as OPENMETRICS, Metrics};
 
+use super::attendants;
 use super::signal::{Listener, Phase, Signal};
 
 /// Few machines watch, and each asks seldom.
 const CONNECTIONS_MAX: usize = 64;
 const QUIET_TIME_MAX: Duration = Duration::from_secs(90);
 const CONNECTION_AGE_MAX: Duration = Duration::from_secs(3600);
-/// The pause after a failed accept.
-const PAUSE: Duration = Duration::from_millis(200);
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Tells whether the node takes requests now; if not, why, in words for the operator.
@@ -38,30 +36,11 @@ pub(super) struct Shown {
 }
 
 /// Serves until told to end.
-pub(super) async fn run(shown: Arc<Shown>, listener: TcpListener, mut signal: Listener) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = signal.draining() => return,
-            accepted = listener.accept() => accepted,
-        };
-        let Ok((stream, _)) = accepted else {
-            tokio::time::sleep(PAUSE).await;
-            continue;
-        };
-        // Without a place the connection is closed: whoever watches asks again.
-        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-            let (shown, signal) = (Arc::clone(&shown), signal.clone());
-            tokio::spawn(async move {
-                serve(shown, stream, signal).await;
-                drop(place);
-            });
-        }
-    }
+pub(super) async fn run(shown: Arc<Shown>, listener: TcpListener, signal: Listener) {
+    attendants::run(&listener, CONNECTIONS_MAX, signal, |stream| Some(serve(Arc::clone(&shown), stream))).await;
 }
 
-async fn serve(shown: Arc<Shown>, stream: TcpStream, mut signal: Listener) {
+async fn serve(shown: Arc<Shown>, stream: TcpStream) {
     let service = hyper::service::service_fn(move |request| {
         let answer = shown.answer(&request);
         async { Ok::<_, Infallible>(answer) }
@@ -69,12 +48,8 @@ async fn serve(shown: Arc<Shown>, stream: TcpStream, mut signal: Listener) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(QUIET_TIME_MAX).max_headers(64);
     let connection = http.serve_connection(TokioIo::new(stream), service);
-    tokio::select! {
-        biased;
-        () = signal.draining() => {}
-        // How a watcher's connection ended matters to nobody.
-        _ = tokio::time::timeout(CONNECTION_AGE_MAX, connection) => {}
-    }
+    // How a watcher's connection ended matters to nobody.
+    let _ = tokio::time::timeout(CONNECTION_AGE_MAX, connection).await;
 }
 
 impl Shown {

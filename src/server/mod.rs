@@ -9,12 +9,17 @@
 pub mod admin;
 
 mod accept;
+mod arrival;
+mod attendants;
 mod body;
+mod coding;
 mod connection;
 mod conversation;
 mod door;
 mod lines;
 mod metrics_door;
+mod pace;
+mod proxy;
 mod signal;
 mod slots;
 mod socket;
@@ -38,7 +43,10 @@ use crate::telemetry::metrics::Metrics;
 
 pub use door::{DoorConfig, DoorLimits, Gate, OpenDoor};
 pub use metrics_door::Readiness;
-pub use tls::{Fingerprint, Tls, TlsError, TlsFiles, TlsMaterial};
+pub use tls::{
+    Ending as TlsEnding, EndingKind as TlsEndingKind, Fingerprint, IdentityFiles, ServerIdentity, Tls, TlsError,
+    TlsFiles, TlsMaterial,
+};
 
 use admin::{Admin, SocketError};
 use door::Inside;
@@ -75,6 +83,9 @@ impl Doors {
     pub fn open(&self, listener: std::net::TcpListener, config: DoorConfig) -> io::Result<OpenDoor> {
         let listener = tokio_listener(listener)?;
         let address = listener.local_addr()?;
+        if let Some(tls) = &config.tls {
+            tls.keep_time_by(&self.clock);
+        }
         let inside = Inside::new(config, Arc::clone(&self.clock), Arc::clone(&self.metrics));
         tracing::info!(door = inside.name(), %address, tls = inside.tls.is_some(), "a door is open");
         tokio::spawn(accept::run(Arc::new(inside), listener, self.signal.listener()));

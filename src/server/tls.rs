@@ -4,124 +4,88 @@
 //! Invariant: no session is ever resumed, since a resumed session would skip the check of the client
 //! certificate.
 
+mod choice;
+mod material;
+mod verifier;
+
+pub use material::{IdentityFiles, ServerIdentity, TlsError, TlsFiles, TlsMaterial};
+
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
+use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
-use rustls::{RootCertStore, ServerConfig};
-use rustls_pki_types::pem::{self, PemObject};
-use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
+use rustls::server::NoServerSessionStorage;
+use rustls::time_provider::TimeProvider;
+use rustls_pki_types::{CertificateDer, UnixTime};
 
-use crate::access::KeyFingerprint;
+use crate::access::{IdentityError, KeyFingerprint, Validity, certificate_validity, revocation_list_validity};
+use crate::clock::{Clock, SystemClock, Timestamp};
+
+use choice::Choice;
+use verifier::{Verifier, unix_time};
 
 /// How a door tells the key of a client certificate.
 pub type Fingerprint = fn(&CertificateDer<'_>) -> Option<KeyFingerprint>;
-
-/// Where a door's certificates are.
-#[derive(Clone, Debug)]
-pub struct TlsFiles {
-    /// The server's chain, PEM, its own certificate first.
-    pub certificate: PathBuf,
-    /// Its private key, PEM.
-    pub key: PathBuf,
-    /// Who signs client certificates, PEM.
-    pub client_ca: PathBuf,
-    /// Revoked client certificates, PEM.
-    pub client_crl: Option<PathBuf>,
-}
-
-/// A door's certificates, read.
-pub struct TlsMaterial {
-    /// The server's chain, its own certificate first.
-    pub chain: Vec<CertificateDer<'static>>,
-    /// Its private key.
-    pub key: PrivateKeyDer<'static>,
-    /// Who signs client certificates.
-    pub client_cas: Vec<CertificateDer<'static>>,
-    /// Revoked client certificates. With any list, a certificate is refused unless there is one of
-    /// each CA in its chain.
-    pub client_crls: Vec<CertificateRevocationListDer<'static>>,
-}
-
-/// Why a door's TLS cannot be set up.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// A file cannot be read, or has no PEM section of the kind.
-    #[error("{}: no {what} in PEM can be read: {source}", file.display())]
-    File {
-        /// The file.
-        file: PathBuf,
-        /// What it should have.
-        what: &'static str,
-        /// What happened.
-        source: pem::Error,
-    },
-    /// Chain and key do not belong together, or have a kind that is not supported.
-    #[error("the server's certificate and key: {0}")]
-    Server(#[source] rustls::Error),
-    /// A client CA or CRL is not usable.
-    #[error("the CA or CRL for client certificates: {0}")]
-    Client(#[source] VerifierBuilderError),
-    /// A client CA's certificate makes no sense.
-    #[error("the CA for client certificates: {0}")]
-    ClientCa(#[source] rustls::Error),
-}
-
-impl TlsMaterial {
-    /// Reads the files.
-    pub fn read(files: &TlsFiles) -> Result<Self, TlsError> {
-        let key = PrivateKeyDer::from_pem_file(&files.key).map_err(fault(&files.key, "private key"))?;
-        let client_crls = match &files.client_crl {
-            Some(file) => sections(file, "revocation list")?,
-            None => Vec::new(),
-        };
-        Ok(Self {
-            chain: sections(&files.certificate, "certificate")?,
-            key,
-            client_cas: sections(&files.client_ca, "CA certificate")?,
-            client_crls,
-        })
-    }
-}
-
-impl fmt::Debug for TlsMaterial {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsMaterial").field("client_cas", &self.client_cas.len()).finish_non_exhaustive()
-    }
-}
 
 /// A door's TLS in force. Clones share it, so that a reload reaches the door.
 #[derive(Clone)]
 pub struct Tls {
     state: Arc<ArcSwap<State>>,
     fingerprint: Fingerprint,
+    time: Arc<Time>,
+}
+
+/// Something of a door's TLS that ends one day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// What it is.
+    pub what: EndingKind,
+    /// Its name and its end.
+    pub validity: Validity,
+}
+
+/// What can end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EndingKind {
+    /// A certificate that the door shows.
+    ServerCertificate,
+    /// A CA that signs client certificates.
+    ClientCa,
+    /// A list of revoked client certificates. When it is past, nobody comes in.
+    RevocationList,
 }
 
 struct State {
     config: Arc<ServerConfig>,
-    verifier: Arc<dyn ClientCertVerifier>,
+    verifier: Arc<Verifier>,
+    endings: Vec<Ending>,
     /// How often it was replaced.
     generation: u64,
 }
 
-/// The certificate that a peer showed, kept as long as its connection, so that a reload can ask
+/// The door's time, once the door is open and has a clock; the machine's before.
+#[derive(Debug, Default)]
+struct Time(OnceLock<Arc<dyn Clock>>);
+
+/// The certificate that a peer showed, kept as long as its connection, so that it can be asked again
 /// whether it is still good.
 pub(super) struct Proof {
     chain: Vec<CertificateDer<'static>>,
     /// The newest generation under which it was found good.
     good_under: AtomicU64,
+    /// The moment from which that is to be looked at again, in microseconds.
+    good_until: AtomicI64,
 }
 
 impl Tls {
     /// Sets TLS up from what was read.
     pub fn new(material: TlsMaterial, fingerprint: Fingerprint) -> Result<Self, TlsError> {
-        let state = State::new(material, 0)?;
-        Ok(Self { state: Arc::new(ArcSwap::from_pointee(state)), fingerprint })
+        let time = Arc::<Time>::default();
+        let state = State::new(material, 0, Arc::clone(&time))?;
+        Ok(Self { state: Arc::new(ArcSwap::from_pointee(state)), fingerprint, time })
     }
 
     /// Sets TLS up from files.
@@ -133,30 +97,47 @@ impl Tls {
     /// that are open have their certificate verified again before their next request, and on
     /// [`super::Doors::recheck`].
     pub fn replace(&self, material: TlsMaterial) -> Result<(), TlsError> {
-        let state = State::new(material, self.state.load().generation.wrapping_add(1))?;
+        let generation = self.state.load().generation.wrapping_add(1);
+        let state = State::new(material, generation, Arc::clone(&self.time))?;
         self.state.store(Arc::new(state));
         Ok(())
     }
 
-    /// What the peer has shown in a handshake under `generation`.
-    pub(super) fn proof(&self, chain: Option<&[CertificateDer<'_>]>, generation: u64) -> Proof {
-        let chain = chain.unwrap_or_default().iter().map(|certificate| certificate.clone().into_owned()).collect();
-        Proof { chain, good_under: AtomicU64::new(generation) }
+    /// What is in force, and when each of it ends.
+    pub fn endings(&self) -> Vec<Ending> {
+        self.state.load().endings.clone()
     }
 
-    /// Whether the certificate is good under what is in force now: of a CA of ours and not revoked.
-    /// Verifies only if TLS was replaced since it did last.
+    /// Takes the door's clock; the first door that opens with it says which.
+    pub(super) fn keep_time_by(&self, clock: &Arc<dyn Clock>) {
+        self.time.0.get_or_init(|| Arc::clone(clock));
+    }
+
+    /// What the peer has shown in a handshake under `generation`.
+    pub(super) fn proof(&self, chain: &[CertificateDer<'_>], generation: u64) -> Proof {
+        let proof = Proof {
+            chain: chain.iter().map(|certificate| certificate.clone().into_owned()).collect(),
+            good_under: AtomicU64::new(generation),
+            // Looked at before the first request, which finds it remembered from the handshake.
+            good_until: AtomicI64::new(i64::MIN),
+        };
+        self.holds(&proof);
+        proof
+    }
+
+    /// Whether the certificate is good under what is in force now: of a CA of ours, not past and not
+    /// revoked. Verifies only if TLS was replaced since it did last, or one of the dates is past.
     pub(super) fn holds(&self, proof: &Proof) -> bool {
-        let state = self.state.load();
-        if proof.good_under.load(Ordering::Relaxed) == state.generation {
+        let (state, now) = (self.state.load(), self.time.now());
+        let is_known = proof.good_under.load(Ordering::Relaxed) == state.generation;
+        if is_known && now.micros() < proof.good_until.load(Ordering::Relaxed) {
             return true;
         }
-        let Some((own, others)) = proof.chain.split_first() else { return false };
-        let good = state.verifier.verify_client_cert(own, others, UnixTime::now()).is_ok();
-        if good {
-            proof.good_under.store(state.generation, Ordering::Relaxed);
-        }
-        good
+        let chain: Vec<&CertificateDer<'_>> = proof.chain.iter().collect();
+        let Ok(until) = state.verifier.verify(&chain, now) else { return false };
+        proof.good_until.store(until.micros(), Ordering::Relaxed);
+        proof.good_under.store(state.generation, Ordering::Relaxed);
+        true
     }
 
     /// What a handshake that begins now uses, and its generation.
@@ -166,8 +147,8 @@ impl Tls {
     }
 
     /// The key of the peer's own certificate, which the handshake has verified.
-    pub(super) fn key(&self, chain: Option<&[CertificateDer<'_>]>) -> Option<KeyFingerprint> {
-        chain.and_then(<[_]>::first).and_then(self.fingerprint)
+    pub(super) fn key(&self, chain: &[CertificateDer<'_>]) -> Option<KeyFingerprint> {
+        chain.first().and_then(self.fingerprint)
     }
 }
 
@@ -178,26 +159,41 @@ impl fmt::Debug for Tls {
 }
 
 impl State {
-    fn new(material: TlsMaterial, generation: u64) -> Result<Self, TlsError> {
+    fn new(material: TlsMaterial, generation: u64, time: Arc<Time>) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let verifier = client_verifier(material.client_cas, material.client_crls, &provider)?;
-        let config = server_config(material.chain, material.key, Arc::clone(&verifier), provider)?;
-        Ok(Self { config: Arc::new(config), verifier, generation })
+        let endings = endings(&material)?;
+        let lists = endings.iter().filter(|ending| ending.what == EndingKind::RevocationList);
+        let lists_until = lists.map(|list| list.validity.until).min().unwrap_or(Timestamp::from_micros(i64::MAX));
+        let verifier = Arc::new(Verifier::new(material.client_cas, material.client_crls, lists_until, &provider)?);
+        let choice = Choice::of(material.identities, &provider)?;
+        let config = server_config(choice, Arc::clone(&verifier), provider, time)?;
+        Ok(Self { config: Arc::new(config), verifier, endings, generation })
+    }
+}
+
+impl Time {
+    fn now(&self) -> Timestamp {
+        self.0.get().map_or_else(|| SystemClock.now(), |clock| clock.now())
+    }
+}
+
+impl TimeProvider for Time {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(unix_time(self.now()))
     }
 }
 
 fn server_config(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-    verifier: Arc<dyn ClientCertVerifier>,
+    choice: Choice,
+    verifier: Arc<Verifier>,
     provider: Arc<CryptoProvider>,
+    time: Arc<Time>,
 ) -> Result<ServerConfig, TlsError> {
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let mut config = ServerConfig::builder_with_details(provider, time)
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Server)?
         .with_client_cert_verifier(verifier)
-        .with_single_cert(chain, key)
-        .map_err(TlsError::Server)?;
+        .with_cert_resolver(Arc::new(choice));
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     // No resumption: no stored session, no ticket of TLS 1.2 (the default ticketer makes none) or 1.3.
     config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -205,29 +201,25 @@ fn server_config(
     Ok(config)
 }
 
-fn client_verifier(
-    cas: Vec<CertificateDer<'static>>,
-    crls: Vec<CertificateRevocationListDer<'static>>,
-    provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-    let mut roots = RootCertStore::empty();
-    for ca in cas {
-        roots.add(ca).map_err(TlsError::ClientCa)?;
+/// Everything that ends. A server's chain is as good as the first of its certificates to end.
+fn endings(material: &TlsMaterial) -> Result<Vec<Ending>, TlsError> {
+    let mut endings = Vec::new();
+    for identity in &material.identities {
+        let validities = read_all(&identity.chain, "server's certificate", certificate_validity)?;
+        let validity = validities.into_iter().min_by_key(|validity| validity.until);
+        endings.extend(validity.map(|validity| Ending { what: EndingKind::ServerCertificate, validity }));
     }
-    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
-        .with_crls(crls)
-        .enforce_revocation_expiration()
-        .build()
-        .map_err(TlsError::Client)
+    let cas = read_all(&material.client_cas, "CA for client certificates", certificate_validity)?;
+    endings.extend(cas.into_iter().map(|validity| Ending { what: EndingKind::ClientCa, validity }));
+    let lists = read_all(&material.client_crls, "CRL for client certificates", revocation_list_validity)?;
+    endings.extend(lists.into_iter().map(|validity| Ending { what: EndingKind::RevocationList, validity }));
+    Ok(endings)
 }
 
-/// All PEM sections of one kind; at least one.
-fn sections<T: PemObject>(file: &Path, what: &'static str) -> Result<Vec<T>, TlsError> {
-    let all: Vec<T> =
-        T::pem_file_iter(file).and_then(|sections| sections.collect::<Result<_, _>>()).map_err(fault(file, what))?;
-    if all.is_empty() { Err(fault(file, what)(pem::Error::NoItemsFound)) } else { Ok(all) }
-}
-
-fn fault(file: &Path, what: &'static str) -> impl Fn(pem::Error) -> TlsError {
-    move |source| TlsError::File { file: file.to_owned(), what, source }
+fn read_all<T>(
+    all: &[T],
+    what: &'static str,
+    read: impl Fn(&T) -> Result<Validity, IdentityError>,
+) -> Result<Vec<Validity>, TlsError> {
+    all.iter().map(|one| read(one).map_err(|source| TlsError::Unreadable { what, source })).collect()
 }

@@ -1,6 +1,7 @@
-//! What hyper sees of a connection: the stream, with three things added. It tells [`Unflushed`] when
-//! all is flushed, it gives an answer only so long to be taken by the peer, and after a refusal it
-//! reads on for a moment, so that closing does not make the peer's system throw the answer away.
+//! What hyper sees of a connection: the stream, with four things added. It tells [`Unflushed`] when
+//! all is flushed, it waits for requests only as long as [`Patience`] says, it gives an answer only so
+//! long to be taken by the peer, and after a refusal it reads on for a moment, so that closing does not
+//! make the peer's system throw the answer away.
 
 use std::io;
 use std::pin::Pin;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use super::pace::Patience;
 use super::written::Unflushed;
 
 /// How long, and how many bytes, a refused peer may go on to send before its connection is closed.
@@ -39,6 +41,7 @@ pub(super) struct Wire<S> {
     stream: S,
     unflushed: Arc<Unflushed>,
     linger: Arc<Linger>,
+    patience: Patience,
     /// How long the peer may take to accept an answer.
     taking_time_max: Duration,
     /// Runs from the first write that had to wait until the flush that finished the answer.
@@ -56,8 +59,13 @@ enum Ending {
 
 impl<S> Wire<S> {
     /// Wraps `stream`.
-    pub(super) fn new(stream: S, unflushed: Arc<Unflushed>, linger: Arc<Linger>, taking_time_max: Duration) -> Self {
-        Self { stream, unflushed, linger, taking_time_max, taking: None, ending: Ending::Open }
+    pub(super) fn new(
+        stream: S,
+        (unflushed, linger): (Arc<Unflushed>, Arc<Linger>),
+        patience: Patience,
+        taking_time_max: Duration,
+    ) -> Self {
+        Self { stream, unflushed, linger, patience, taking_time_max, taking: None, ending: Ending::Open }
     }
 
     /// Passes on what a write came to, and lets it wait only until the time for the answer is over.
@@ -90,7 +98,20 @@ impl<S: AsyncRead + Unpin> Wire<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        match read {
+            Poll::Pending if self.patience.is_over(cx) => {
+                // As if the peer had closed: between requests hyper then closes, too, and in the
+                // middle of headers it gives up.
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Ok(())) if buffer.filled().len() > before => {
+                self.patience.came();
+                read
+            }
+            _ => read,
+        }
     }
 }
 
@@ -118,7 +139,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         ready!(self.bounded(cx, flushed))?;
         // hyper flushes its stream only when it has written all that it had buffered.
         self.taking = None;
-        self.unflushed.flushed();
+        let answers = self.unflushed.flushed();
+        self.patience.answered(answers, cx);
         Poll::Ready(Ok(()))
     }
 
@@ -155,11 +177,17 @@ mod tests {
     use hyper_util::rt::TokioIo;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
+    use super::super::pace::Times;
     use super::super::written::{AnswerBody, Written};
     use super::*;
 
     const PIPE_BYTES: usize = 64;
     const BODY_BYTES: usize = 1000;
+
+    fn patience() -> Patience {
+        let minute = Duration::from_secs(60);
+        Patience::new(Arc::default(), Times { header_max: minute, idle_max: minute })
+    }
 
     /// One connection over a pipe that holds 64 bytes, and the client's end of it.
     struct Served {
@@ -176,7 +204,7 @@ mod tests {
             let runs = Arc::new(AtomicUsize::new(0));
             let unflushed = Arc::new(Unflushed::default());
             let (mut client, server) = duplex(PIPE_BYTES);
-            let wire = Wire::new(server, Arc::clone(&unflushed), Arc::default(), Duration::from_secs(60));
+            let wire = Wire::new(server, (Arc::clone(&unflushed), Arc::default()), patience(), Duration::from_secs(60));
             let (counted, waiting) = (Arc::clone(&runs), Arc::clone(&unflushed));
             let service = hyper::service::service_fn(move |_| {
                 let counted = Arc::clone(&counted);
@@ -246,7 +274,7 @@ mod tests {
     #[tokio::test]
     async fn a_peer_that_does_not_take_its_answer_is_given_up() {
         let (client, server) = duplex(PIPE_BYTES);
-        let mut wire = Wire::new(server, Arc::default(), Arc::default(), Duration::from_millis(20));
+        let mut wire = Wire::new(server, Default::default(), patience(), Duration::from_millis(20));
         let error = wire.write_all(&[0; 2 * PIPE_BYTES]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop(client);
@@ -257,7 +285,7 @@ mod tests {
         let (mut client, server) = duplex(PIPE_BYTES);
         let linger = Arc::new(Linger::default());
         linger.ask();
-        let mut wire = Wire::new(server, Arc::default(), linger, Duration::from_secs(60));
+        let mut wire = Wire::new(server, (Arc::default(), linger), patience(), Duration::from_secs(60));
         let closing = tokio::spawn(async move { wire.shutdown().await });
         client.write_all(&[0; 10 * PIPE_BYTES]).await.unwrap();
         client.shutdown().await.unwrap();

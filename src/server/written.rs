@@ -49,6 +49,8 @@ pub(super) struct Unflushed(Mutex<Hooks>);
 #[derive(Debug, Default)]
 struct Hooks {
     waiting: Vec<Written>,
+    /// Answers taken and not flushed, with a hook or without.
+    taken: u64,
     ended: bool,
 }
 
@@ -56,10 +58,11 @@ impl Unflushed {
     /// The answer's last byte is in hyper's buffer: the hook waits for the next flush, or runs now
     /// if the connection is gone.
     fn wait(&self, written: Written) {
+        let mut hooks = self.lock();
+        hooks.taken = hooks.taken.saturating_add(1);
         if written.is_empty() {
             return;
         }
-        let mut hooks = self.lock();
         if hooks.ended {
             drop(hooks); // The hook runs after this, outside the lock.
         } else {
@@ -67,10 +70,14 @@ impl Unflushed {
         }
     }
 
-    /// Everything that hyper had buffered is with the operating system.
-    pub(super) fn flushed(&self) {
-        let done = std::mem::take(&mut self.lock().waiting);
+    /// Everything that hyper had buffered is with the operating system; gives how many answers were
+    /// in it.
+    pub(super) fn flushed(&self) -> u64 {
+        let mut hooks = self.lock();
+        let (done, answers) = (std::mem::take(&mut hooks.waiting), std::mem::take(&mut hooks.taken));
+        drop(hooks);
         drop(done);
+        answers
     }
 
     /// The connection is gone: nothing waits any longer, now or later.
@@ -148,12 +155,11 @@ mod tests {
         let (written, runs) = counting();
         let unflushed = Arc::new(Unflushed::default());
         let body = AnswerBody::new(Bytes::from_static(b"<x/>"), written, Arc::clone(&unflushed));
-        unflushed.flushed();
+        assert_eq!(unflushed.flushed(), 0);
         assert_eq!(runs.load(Ordering::SeqCst), 0, "a flush before the body was taken means nothing");
         drop(body);
         assert_eq!(runs.load(Ordering::SeqCst), 0);
-        unflushed.flushed();
-        unflushed.flushed();
+        assert_eq!((unflushed.flushed(), unflushed.flushed()), (1, 0));
         unflushed.ended();
         assert_eq!(runs.load(Ordering::SeqCst), 1);
     }

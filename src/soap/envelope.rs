@@ -3,16 +3,19 @@
 //! Invariants: a header block that must be understood and is not is never passed over; exactly one
 //! element of the wanted ones stands in the body, and nothing after it.
 
+mod spelled;
+
 use std::ops::Range;
 
+use self::spelled::Spelled;
 use super::characters::is_blank;
-use super::fault::{Fault, FaultCode};
-use super::names::Name;
+use super::fault::{Fault, FaultCode, FaultDetail};
+use super::names::{Name, QName};
 use super::normalize::{Mechanism, Normalization};
 use super::reader::{Event, Reader, Start};
-use super::schema::{ElementId, Schema};
+use super::schema::{Content, ElementId, Schema};
 use super::validate::{Problem, Validator, Violation, ViolationKind, Visitor, malformed};
-use super::{Limits, Place, Position};
+use super::{Limits, Place, Position, XmlReason};
 
 /// A version of SOAP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -30,6 +33,17 @@ impl Version {
         match self {
             Self::Soap11 => "http://schemas.xmlsoap.org/soap/envelope/",
             Self::Soap12 => "http://www.w3.org/2003/05/soap-envelope",
+        }
+    }
+
+    /// The version that a message claims by its root, for answers to what is not read any further:
+    /// 1.1 unless it is 1.2.
+    pub fn claimed_by(message: &[u8]) -> Self {
+        let limits = Limits::default();
+        let Ok(mut reader) = Reader::new(message, &limits) else { return Self::Soap11 };
+        match reader.next() {
+            Ok(Event::Start(root)) if root.name.namespace == Self::Soap12.namespace() => Self::Soap12,
+            _ => Self::Soap11,
         }
     }
 
@@ -88,12 +102,24 @@ pub struct EnvelopeError {
     pub code: FaultCode,
     /// What is wrong.
     pub violation: Box<Violation>,
+    /// The header block that must be understood and is not.
+    pub not_understood: Option<Box<QName>>,
 }
 
 impl EnvelopeError {
     /// The fault to answer with.
     pub fn fault(&self) -> Fault {
-        Fault { version: self.version, code: self.code, reason: self.violation.to_string(), detail: None }
+        let Violation { path, position, .. } = &*self.violation;
+        let reason = match &self.not_understood {
+            Some(name) => format!("{path}, {position}: the header block `{name}` must be understood, and is not"),
+            None => self.violation.to_string(),
+        };
+        // SOAP 1.1, 4.4: a detail never tells about header blocks.
+        let detail = (self.part != EnvelopePart::Header).then(|| {
+            let [expected, found] = [&self.violation.expected, &self.violation.found].map(ToString::to_string);
+            Box::new(FaultDetail { path: path.clone(), position: *position, expected, found })
+        });
+        Fault { detail, not_understood: self.not_understood.clone(), ..Fault::new(self.version, self.code, reason) }
     }
 }
 
@@ -114,9 +140,9 @@ impl EnvelopeReader<'_> {
             .map_err(|error| pass.refuse(FaultCode::Client, malformed(None, error)))?;
         loop {
             let step = match reader.next_placed() {
-                Ok((Event::Start(start), _)) => pass.start(&start, &mut visitors),
+                Ok((Event::Start(start), place)) => pass.start(&start, &place, &mut visitors),
                 Ok((Event::Text(run), place)) => pass.text(run, &place, &mut visitors),
-                Ok((Event::End(name), _)) => pass.end(name, &mut visitors),
+                Ok((Event::End(name), place)) => pass.end(name, &place, &mut visitors),
                 Ok((Event::Eof, _)) => break,
                 Err(error) => return Err(pass.refuse(FaultCode::Client, malformed(Some(&reader), error))),
             };
@@ -162,11 +188,16 @@ struct Pass<'p> {
     validator: Validator<'p, 'p>,
     stage: Stage,
     version: Version,
+    /// The envelope's namespace as it was sent: that of its attributes, too.
+    sent_namespace: String,
     body: Option<ElementId>,
     /// Header blocks that came: each may come once, lest two readers heed different ones.
     blocks: Vec<ElementId>,
     header: Option<Range<usize>>,
     header_open: bool,
+    /// Elements inside a body that is text, written as that text.
+    spelled: Spelled,
+    not_understood: Option<Box<QName>>,
 }
 
 /// What goes wrong in a pass, and whose fault that is.
@@ -180,10 +211,13 @@ impl<'p> Pass<'p> {
             validator: Validator::new(reader.schema, normal),
             stage: Stage::Outside,
             version: Version::default(),
+            sent_namespace: String::new(),
             body: None,
             blocks: Vec::new(),
             header: None,
             header_open: false,
+            spelled: Spelled::new(reader.limits.text_bytes_max),
+            not_understood: None,
         }
     }
 
@@ -193,7 +227,8 @@ impl<'p> Pass<'p> {
             Stage::Body => EnvelopePart::Body,
             Stage::Outside | Stage::Envelope | Stage::AfterHeader | Stage::AfterBody => EnvelopePart::Envelope,
         };
-        EnvelopeError { version: self.version, part, code, violation: Box::new(violation) }
+        let not_understood = self.not_understood.clone();
+        EnvelopeError { version: self.version, part, code, violation: Box::new(violation), not_understood }
     }
 
     /// Notes which bytes are the Header, from the event that opened it to the one that closed it.
@@ -211,9 +246,13 @@ impl<'p> Pass<'p> {
         }
     }
 
-    fn start(&mut self, start: &Start<'_>, visitors: &mut Visitors<'_>) -> Step {
+    fn start(&mut self, start: &Start<'_>, place: &Place<'_>, visitors: &mut Visitors<'_>) -> Step {
         if self.validator.is_open() {
             let visitor = visitors.of(self.stage);
+            if self.stage == Stage::Body && self.body_is_text() && self.normal.use_switch(Mechanism::ElementsAsText) {
+                let markup = self.spelled.start(start).map_err(malformed_here)?;
+                return client(self.validator.text(markup, place, visitor));
+            }
             return client(self.validator.start(start, visitor));
         }
         match self.stage {
@@ -241,6 +280,7 @@ impl<'p> Pass<'p> {
         match version {
             Some(version) => {
                 self.version = version;
+                sent.namespace.clone_into(&mut self.sent_namespace);
                 self.validator.allow_on_roots(version.namespace());
                 self.enter(start, Stage::Envelope)
             }
@@ -280,6 +320,7 @@ impl<'p> Pass<'p> {
             return client(self.validator.open_root(element, start, visitor));
         }
         if self.must_understand(start)? {
+            self.not_understood = Some(Box::new(start.name.to_owned()));
             let kind = ViolationKind::Unexpected { element: start.name.local.to_owned() };
             let problem = Problem::here(kind, "header blocks that are understood", &start.name.to_string());
             return Err((FaultCode::MustUnderstand, problem));
@@ -291,8 +332,11 @@ impl<'p> Pass<'p> {
     /// Whether an unknown block demands to be understood, by us and not by another node on the way.
     fn must_understand(&self, start: &Start<'_>) -> Result<bool, (FaultCode, Problem)> {
         let value = |local: &str| {
-            let name = Name { namespace: self.version.namespace(), local };
-            start.attributes().find(|attribute| attribute.name == name).map(|attribute| attribute.value.trim())
+            let is_soaps = |name: Name<'_>| {
+                name.local == local
+                    && (name.namespace == self.version.namespace() || name.namespace == self.sent_namespace)
+            };
+            start.attributes().find(|attribute| is_soaps(attribute.name)).map(|attribute| attribute.value.trim())
         };
         let demanded = match value("mustUnderstand") {
             None | Some("0" | "false") => false,
@@ -328,9 +372,17 @@ impl<'p> Pass<'p> {
         client(self.validator.open_root(element, start, visitor))
     }
 
+    /// Whether the element in the body holds text and nothing else.
+    fn body_is_text(&self) -> bool {
+        let schema = self.reader.schema;
+        let kind = self.body.and_then(|body| schema.declaration(body)).and_then(|element| schema.kind(element.kind));
+        kind.is_some_and(|kind| matches!(kind.content, Content::Simple(_)))
+    }
+
     fn text(&mut self, run: &str, place: &Place<'_>, visitors: &mut Visitors<'_>) -> Step {
         if self.validator.is_open() {
             let visitor = visitors.of(self.stage);
+            let run = if self.spelled.is_open() { self.spelled.text(run).map_err(malformed_here)? } else { run };
             return client(self.validator.text(run, place, visitor));
         }
         if is_blank(run) || self.normal.use_switch(Mechanism::IgnoreStrayText) {
@@ -345,9 +397,13 @@ impl<'p> Pass<'p> {
         Err((FaultCode::Client, Problem::here(kind, "elements only", "text")))
     }
 
-    fn end(&mut self, sent: Name<'_>, visitors: &mut Visitors<'_>) -> Step {
+    fn end(&mut self, sent: Name<'_>, place: &Place<'_>, visitors: &mut Visitors<'_>) -> Step {
         if self.validator.is_open() {
             let visitor = visitors.of(self.stage);
+            if self.spelled.is_open() {
+                let markup = self.spelled.end(sent).map_err(malformed_here)?;
+                return client(self.validator.text(markup, place, visitor));
+            }
             return client(self.validator.end(sent, visitor));
         }
         let missing = match self.stage {
@@ -376,6 +432,11 @@ const ROLES: [&str; 3] = [
     "http://www.w3.org/2003/05/soap-envelope/role/next",
     "http://www.w3.org/2003/05/soap-envelope/role/ultimateReceiver",
 ];
+
+fn malformed_here(reason: XmlReason) -> (FaultCode, Problem) {
+    let (expected, found) = ("well-formed XML within the limits", reason.to_string());
+    (FaultCode::Client, Problem::here(ViolationKind::Malformed(reason), expected, &found))
+}
 
 fn client(result: Result<(), Problem>) -> Step {
     result.map_err(|problem| (FaultCode::Client, problem))

@@ -2,8 +2,10 @@
 
 use std::fmt::Write;
 
+use super::Position;
 use super::envelope::Version;
-use super::escape::escape_text;
+use super::escape::{escape_attribute, escape_text};
+use super::names::QName;
 
 /// What kind of fault: whose doing it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,9 +29,27 @@ pub struct Fault {
     pub code: FaultCode,
     /// Why, for people; in English.
     pub reason: String,
-    /// More about it: the text of one `message` element in the detail.
-    pub detail: Option<String>,
+    /// The same for programs.
+    pub detail: Option<Box<FaultDetail>>,
+    /// The header block that must be understood and is not.
+    pub not_understood: Option<Box<QName>>,
 }
+
+/// What a program may want to know about a message that does not fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultDetail {
+    /// The elements from the root's child down, with slashes.
+    pub path: String,
+    /// Where.
+    pub position: Position,
+    /// What may stand there.
+    pub expected: String,
+    /// What stands there.
+    pub found: String,
+}
+
+/// The namespace of [`FaultDetail`]'s elements.
+const DETAIL: &str = "urn:lango:fault:1";
 
 impl FaultCode {
     fn local(self, version: Version) -> &'static str {
@@ -44,7 +64,24 @@ impl FaultCode {
     }
 }
 
+impl FaultDetail {
+    fn write(&self, out: &mut String) {
+        let Position { line, column } = self.position;
+        let [path, expected, found] = [&self.path, &self.expected, &self.found].map(|text| escape_text(text));
+        let _ = write!(
+            out,
+            "<flaw xmlns=\"{DETAIL}\"><path>{path}</path><line>{line}</line><column>{column}</column>\
+             <expected>{expected}</expected><found>{found}</found></flaw>"
+        );
+    }
+}
+
 impl Fault {
+    /// A fault that says what is wrong in words alone.
+    pub fn new(version: Version, code: FaultCode, reason: impl Into<String>) -> Self {
+        Self { version, code, reason: reason.into(), detail: None, not_understood: None }
+    }
+
     /// The whole envelope.
     pub fn to_xml(&self) -> String {
         let mut out = String::with_capacity(512);
@@ -54,7 +91,7 @@ impl Fault {
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?><soapenv:Envelope xmlns:soapenv=\"{}\">{}<soapenv:Body>\
              <soapenv:Fault>",
             self.version.namespace(),
-            self.upgrade(),
+            self.header(),
         );
         match self.version {
             Version::Soap11 => self.write_soap11(&mut out),
@@ -72,16 +109,24 @@ impl Fault {
         }
     }
 
-    /// SOAP 1.2, 5.4.7: a VersionMismatch says which versions would do.
-    fn upgrade(&self) -> &'static str {
-        match (self.version, self.code) {
-            (Version::Soap12, FaultCode::VersionMismatch) => {
-                "<soapenv:Header><soapenv:Upgrade>\
+    /// The header of a fault: SOAP 1.2 names there what would be understood (5.4.7) and what was not
+    /// (5.4.8).
+    fn header(&self) -> String {
+        match (self.version, self.code, &self.not_understood) {
+            (Version::Soap12, FaultCode::VersionMismatch, _) => "<soapenv:Header><soapenv:Upgrade>\
                  <soapenv:SupportedEnvelope qname=\"soapenv:Envelope\"/>\
                  <soapenv:SupportedEnvelope xmlns:soap11=\"http://schemas.xmlsoap.org/soap/envelope/\" \
                  qname=\"soap11:Envelope\"/></soapenv:Upgrade></soapenv:Header>"
+                .to_owned(),
+            (Version::Soap12, FaultCode::MustUnderstand, Some(name)) if name.namespace.is_empty() => {
+                format!("<soapenv:Header><soapenv:NotUnderstood qname=\"{}\"/></soapenv:Header>", name.local)
             }
-            _ => "",
+            (Version::Soap12, FaultCode::MustUnderstand, Some(name)) => format!(
+                "<soapenv:Header><soapenv:NotUnderstood xmlns:block=\"{}\" qname=\"block:{}\"/></soapenv:Header>",
+                escape_attribute(&name.namespace),
+                name.local
+            ),
+            _ => String::new(),
         }
     }
 
@@ -92,9 +137,11 @@ impl Fault {
             self.code.local(self.version),
             escape_text(&self.reason)
         );
-        // SOAP 1.1, 4.4: the detail is about the Body alone.
+        // SOAP 1.1, 4.4: a detail never tells about header blocks; who makes the fault sees to that.
         if let Some(detail) = &self.detail {
-            let _ = write!(out, "<detail><message>{}</message></detail>", escape_text(detail));
+            out.push_str("<detail>");
+            detail.write(out);
+            out.push_str("</detail>");
         }
     }
 
@@ -107,7 +154,9 @@ impl Fault {
             escape_text(&self.reason)
         );
         if let Some(detail) = &self.detail {
-            let _ = write!(out, "<soapenv:Detail><message>{}</message></soapenv:Detail>", escape_text(detail));
+            out.push_str("<soapenv:Detail>");
+            detail.write(out);
+            out.push_str("</soapenv:Detail>");
         }
     }
 }
@@ -129,33 +178,46 @@ mod tests {
         }
     }
 
+    fn detail(text: &str) -> FaultDetail {
+        let [path, expected, found] = [text, text, text].map(str::to_owned);
+        FaultDetail { path, position: Position { line: 3, column: 7 }, expected, found }
+    }
+
     #[test]
     fn a_soap_1_1_fault_names_code_and_reason() {
-        let fault = Fault {
-            version: Version::Soap11,
-            code: FaultCode::Client,
-            reason: "no Body".into(),
-            detail: Some("line 1".into()),
-        };
-        assert_eq!(texts(&fault.to_xml()), ["soapenv:Client", "no Body", "line 1"]);
+        let detail = Some(Box::new(detail("Body")));
+        let fault = Fault { detail, ..Fault::new(Version::Soap11, FaultCode::Client, "no Body") };
+        assert_eq!(texts(&fault.to_xml()), ["soapenv:Client", "no Body", "Body", "3", "7", "Body", "Body"]);
         assert_eq!(fault.http_status(), 500);
         assert!(fault.to_xml().contains("http://schemas.xmlsoap.org/soap/envelope/"));
     }
 
     #[test]
     fn a_soap_1_2_fault_says_sender() {
-        let fault = Fault { version: Version::Soap12, code: FaultCode::Client, reason: "no Body".into(), detail: None };
+        let fault = Fault::new(Version::Soap12, FaultCode::Client, "no Body");
         assert_eq!(texts(&fault.to_xml()), ["soapenv:Sender", "no Body"]);
         assert_eq!(fault.http_status(), 400);
         assert!(fault.to_xml().contains("http://www.w3.org/2003/05/soap-envelope"));
     }
 
     #[test]
+    fn soap_1_2_names_in_a_header_what_was_not_understood() {
+        let fault = |namespace: &str| Fault {
+            not_understood: Some(Box::new(QName::new(namespace, "Route"))),
+            ..Fault::new(Version::Soap12, FaultCode::MustUnderstand, "Route")
+        };
+        let named = r#"<soapenv:NotUnderstood xmlns:block="urn:a&amp;b" qname="block:Route"/>"#;
+        assert!(fault("urn:a&b").to_xml().contains(named));
+        assert!(fault("").to_xml().contains(r#"<soapenv:NotUnderstood qname="Route"/>"#));
+        assert_eq!(texts(&fault("urn:a&b").to_xml()), ["soapenv:MustUnderstand", "Route"]);
+    }
+
+    #[test]
     fn what_a_client_sent_cannot_break_out_of_a_fault() {
         for version in [Version::Soap11, Version::Soap12] {
             for code in [FaultCode::VersionMismatch, FaultCode::MustUnderstand, FaultCode::Client, FaultCode::Server] {
-                let reason = "</faultstring>&\u{0}".to_owned();
-                let fault = Fault { version, code, reason: reason.clone(), detail: Some(reason) };
+                let reason = "</faultstring>&\u{0}";
+                let fault = Fault { detail: Some(Box::new(detail(reason))), ..Fault::new(version, code, reason) };
                 assert!(texts(&fault.to_xml()).concat().contains("</faultstring>&\u{FFFD}"));
             }
         }

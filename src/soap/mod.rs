@@ -9,6 +9,7 @@
 //! its time and memory grow linearly with the input.
 
 mod characters;
+mod encoding;
 mod envelope;
 mod escape;
 mod fault;
@@ -20,9 +21,10 @@ mod schema;
 mod validate;
 
 pub use crate::config::Xml as Limits;
+pub use encoding::{Utf8, to_utf8};
 pub use envelope::{EnvelopeError, EnvelopePart, EnvelopeReader, Opened, Version};
 pub use escape::{escape_attribute, escape_text, write_cdata};
-pub use fault::{Fault, FaultCode};
+pub use fault::{Fault, FaultCode, FaultDetail};
 pub use names::{Name, QName};
 pub use normalize::{Mechanism, Normalization, RuleSet, Rules};
 pub use position::{Place, Position};

@@ -47,6 +47,9 @@ pub enum Mechanism {
     IgnoreTypeAttributes,
     /// Text where only elements may stand is passed over.
     IgnoreStrayText,
+    /// Elements inside a body that is declared as text are taken as the text that they would be in a
+    /// CDATA section.
+    ElementsAsText,
     /// White space of any kind around the values of simple types is taken away, even from values
     /// that fit with it.
     TrimValues,

@@ -1,9 +1,14 @@
 //! Ordered keys: a sequence of texts and numbers, encoded so that the order of the bytes is the
 //! order of the parts, and no part can run into the next one whatever it holds.
+//!
+//! A decision makes dozens of keys, so the bytes of usual ones are kept in place: they are made,
+//! copied and compared without going to the heap.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 const TEXT: u8 = 0x02;
 const NUMBER: u8 = 0x15;
@@ -11,52 +16,100 @@ const END: u8 = 0x00;
 const ESCAPED: u8 = 0xFF;
 
 /// A key, for example `balance / 600000 / Utility`. The first part names the kind of record.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Key(#[serde(with = "serde_bytes")] Vec<u8>);
+#[derive(Clone)]
+pub struct Key(Bytes);
+
+/// The most bytes that are kept in place: with them a key fills one cache line, and all but those
+/// with names of other people's making in them are shorter.
+const SHORT_BYTES: usize = 62;
+
+#[derive(Clone)]
+enum Bytes {
+    Short { length: u8, bytes: [u8; SHORT_BYTES] },
+    Long(Vec<u8>),
+}
+
+impl Bytes {
+    const EMPTY: Self = Self::Short { length: 0, bytes: [0; SHORT_BYTES] };
+
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            // The length never exceeds the array: it grows in `push` alone.
+            Self::Short { length, bytes } => bytes.get(..usize::from(*length)).unwrap_or_default(),
+            Self::Long(bytes) => bytes,
+        }
+    }
+
+    fn push(&mut self, more: &[u8]) {
+        match self {
+            Self::Short { length, bytes } => {
+                let from = usize::from(*length);
+                let to = from.saturating_add(more.len());
+                match (bytes.get_mut(from..to), u8::try_from(to)) {
+                    (Some(free), Ok(to)) => {
+                        free.copy_from_slice(more);
+                        *length = to;
+                    }
+                    _ => *self = Self::Long([self.as_slice(), more].concat()),
+                }
+            }
+            Self::Long(bytes) => bytes.extend_from_slice(more),
+        }
+    }
+}
 
 impl Key {
     /// The key whose first part is `kind`, or the prefix of all keys of that kind.
     pub fn of(kind: &str) -> Self {
-        Self(Vec::with_capacity(48)).text(kind)
+        Self(Bytes::EMPTY).text(kind)
     }
 
     /// This key with one more text part.
     #[must_use]
     pub fn text(mut self, part: &str) -> Self {
-        self.0.push(TEXT);
-        for &byte in part.as_bytes() {
-            self.0.push(byte);
-            if byte == END {
-                self.0.push(ESCAPED);
+        self.0.push(&[TEXT]);
+        if part.as_bytes().contains(&END) {
+            for piece in part.as_bytes().split_inclusive(|&byte| byte == END) {
+                self.0.push(piece);
+                if piece.ends_with(&[END]) {
+                    self.0.push(&[ESCAPED]);
+                }
             }
+        } else {
+            self.0.push(part.as_bytes());
         }
-        self.0.push(END);
+        self.0.push(&[END]);
         self
     }
 
     /// This key with one more number part.
     #[must_use]
     pub fn number(mut self, part: u64) -> Self {
-        self.0.push(NUMBER);
-        self.0.extend_from_slice(&part.to_be_bytes());
+        self.0.push(&[NUMBER]);
+        self.0.push(&part.to_be_bytes());
         self
     }
 
     /// The encoded bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        self.0.as_slice()
     }
 
     /// A key from bytes that [`Key::as_bytes`] gave.
-    pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
-        Self(bytes.into())
+    pub fn from_bytes(bytes: impl AsRef<[u8]>) -> Self {
+        Self(Bytes::EMPTY).and(bytes.as_ref())
+    }
+
+    /// This key with bytes after it that are no part.
+    fn and(mut self, bytes: &[u8]) -> Self {
+        self.0.push(bytes);
+        self
     }
 
     /// The parts, decoded; what is no key decodes as far as it goes.
     pub fn parts(&self) -> Vec<Part> {
         let mut parts = Vec::new();
-        let mut rest = self.0.as_slice();
+        let mut rest = self.as_bytes();
         while let Some((part, after)) = next_part(rest) {
             parts.push(part);
             rest = after;
@@ -67,17 +120,51 @@ impl Key {
     /// All keys that begin with this one's parts, itself included.
     pub fn subtree(&self) -> KeyRange {
         // Parts begin with 0x02 or 0x15, so no key of the subtree reaches prefix + 0xFF.
-        let mut end = self.0.clone();
-        end.push(0xFF);
-        KeyRange { from: self.clone(), to: Key(end) }
+        KeyRange { from: self.clone(), to: self.clone().and(&[0xFF]) }
     }
 
     /// The smallest key after this one.
     #[must_use]
     pub fn successor(&self) -> Self {
-        let mut bytes = self.0.clone();
-        bytes.push(0x00);
-        Self(bytes)
+        self.clone().and(&[0x00])
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Key {}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
+impl Serialize for Key {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.as_bytes())
+    }
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde_bytes::ByteBuf::deserialize(deserializer).map(Self::from_bytes)
     }
 }
 
@@ -168,6 +255,19 @@ mod tests {
             let range = Key::of("k").text(&a).subtree();
             let key = Key::of("k").text(&b).number(n);
             prop_assert_eq!(range.from <= key && key < range.to, a == b);
+        }
+    }
+
+    #[test]
+    fn a_key_is_the_same_whether_it_is_kept_in_place_or_not() {
+        for length in SHORT_BYTES - 9..SHORT_BYTES + 9 {
+            let text = "x".repeat(length);
+            let expected = [&[TEXT, b'k', END, TEXT], text.as_bytes(), &[END, NUMBER, 0, 0, 0, 0, 0, 0, 1, 2]].concat();
+            let key = Key::of("k").text(&text).number(258);
+            assert_eq!(key.as_bytes(), expected);
+            assert_eq!(Key::from_bytes(&expected), key);
+            assert_eq!(Key::from_bytes(&expected).number(3), key.clone().number(3));
+            assert_eq!(rmp_serde::from_slice::<Key>(&rmp_serde::to_vec(&key).unwrap()).unwrap(), key);
         }
     }
 

@@ -14,6 +14,8 @@ pub mod memory;
 mod state;
 mod stored;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 mod write_set;
 

@@ -2,6 +2,8 @@
 //! the fields' names, so that an old record can be read by a new version (`#[serde(default)]` for
 //! what was added) and a person with a decoder can read any of them.
 
+use std::cell::RefCell;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -15,17 +17,38 @@ pub trait Stored: Serialize + DeserializeOwned {
     const FORMAT: u8 = 1;
 }
 
+thread_local! {
+    /// Where records are written before their size is known, so that each takes one piece of memory
+    /// of just its size.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 /// The record's bytes.
 pub fn encode<T: Stored>(value: &T) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(128);
-    bytes.push(T::FORMAT);
+    SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
+        Ok(mut scratch) => encoded_with(&mut scratch, value),
+        // A value that has another one encoded while it is written.
+        Err(_) => encoded_with(&mut Vec::new(), value),
+    })
+}
+
+fn encoded_with<T: Stored>(scratch: &mut Vec<u8>, value: &T) -> Vec<u8> {
+    scratch.clear();
+    scratch.push(T::FORMAT);
     // Writing to memory fails only for maps of unknown length, which no record has; an empty body
     // would be refused by `decode`, so it could not be taken for a value.
-    if rmp_serde::encode::write_named(&mut bytes, value).is_err() {
-        bytes.truncate(1);
+    if rmp_serde::encode::write_named(scratch, value).is_err() {
+        scratch.truncate(1);
+    }
+    let bytes = scratch.as_slice().to_vec();
+    if scratch.capacity() > SCRATCH_BYTES_MAX {
+        *scratch = Vec::new();
     }
     bytes
 }
+
+/// A larger scratch than this, which no usual record needs, is not kept.
+const SCRATCH_BYTES_MAX: usize = 64 * 1024;
 
 /// The value in a record's bytes.
 pub fn decode<T: Stored>(record: &Record) -> Result<T, ReadError> {
@@ -72,6 +95,14 @@ mod tests {
 
     fn record(value: Vec<u8>) -> Record {
         Record { version: 1, value: Bytes::from(value), captured: Vec::new() }
+    }
+
+    #[test]
+    fn a_record_has_its_own_bytes_whatever_was_written_before_it() {
+        for length in [10, SCRATCH_BYTES_MAX, 0, 3] {
+            let old = Old { name: "x".repeat(length) };
+            assert_eq!(decode::<Old>(&record(encode(&old))), Ok(old));
+        }
     }
 
     #[test]

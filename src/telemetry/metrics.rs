@@ -1,8 +1,10 @@
 //! Counters, gauges and histograms, and their text for the metrics door. Other modules call the
 //! methods of [`Metrics`] and never touch the types of the metrics library.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -15,6 +17,9 @@ use prometheus_client::registry::{Registry, Unit};
 
 /// The content type of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Endpoints of third parties that are counted each for itself.
+pub const ENDPOINTS_MAX: usize = 256;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct AtDoor {
@@ -45,6 +50,12 @@ struct CallbackAttempt {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EndpointAttempt {
+    endpoint: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CallbackKind {
     kind: &'static str,
 }
@@ -64,6 +75,39 @@ struct Refusal {
     reason: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reload {
+    door: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ending {
+    kind: &'static str,
+    name: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WithinDays {
+    days: u16,
+}
+
+/// Something that has to be renewed before it ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Expiry<'a> {
+    /// What it is, such as `server_certificate`.
+    pub kind: &'static str,
+    /// Which one.
+    pub name: &'a str,
+    /// Its end, in seconds since 1970.
+    pub until_seconds: i64,
+    /// Whole days until then; below zero when it is past.
+    pub days_left: i64,
+}
+
+/// Days ahead for which what ends is counted.
+const EXPIRY_DAYS: [u16; 4] = [1, 7, 14, 30];
+
 type Seconds<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// Everything that this process counts. One per process, shared by reference.
@@ -78,6 +122,8 @@ pub struct Metrics {
     answers: Family<AnswerCode, Counter>,
     callbacks: Family<CallbackAttempt, Counter>,
     callbacks_dead: Family<CallbackKind, Counter>,
+    endpoint_calls: Family<EndpointAttempt, Counter>,
+    endpoints: Mutex<HashSet<String>>,
     commits: Family<Outcome, Counter>,
     commit_seconds: Histogram,
     tolerances: Family<Tolerance, Counter>,
@@ -85,6 +131,10 @@ pub struct Metrics {
     whitelist_reloads: Family<Outcome, Counter>,
     whitelist_stale: Gauge,
     whitelist_networks: Gauge<u64, AtomicU64>,
+    certificate_reloads: Family<Reload, Counter>,
+    certificates_stale: Family<AtDoor, Gauge>,
+    expires: Family<Ending, Gauge>,
+    expiring: Family<WithinDays, Gauge>,
 }
 
 impl Metrics {
@@ -105,6 +155,8 @@ impl Metrics {
                 "callbacks_dead",
                 "Callbacks given up, until somebody replays them",
             ),
+            endpoint_calls: counters(&mut registry, "endpoint_calls", "Calls to a third party's endpoint, by outcome"),
+            endpoints: Mutex::default(),
             commits: counters(&mut registry, "commits", "Write sets given to the store, by outcome"),
             commit_seconds: commit_seconds(&mut registry),
             tolerances: counters(&mut registry, "tolerances_used", "Uses of named tolerances"),
@@ -116,6 +168,22 @@ impl Metrics {
                 "1 while the whitelist's file has a fault and the list before it is in force",
             ),
             whitelist_networks: gauge(&mut registry, "whitelist_networks", "Networks of the whitelist in force"),
+            certificate_reloads: counters(
+                &mut registry,
+                "certificate_reloads",
+                "Readings of a door's certificates, by outcome",
+            ),
+            certificates_stale: family(
+                &mut registry,
+                "certificates_stale",
+                "1 while a door's certificates have a fault and those before them are in force",
+            ),
+            expires: family(
+                &mut registry,
+                "expires_timestamp_seconds",
+                "When a certificate, CA, revocation list or key ends, in seconds since 1970",
+            ),
+            expiring: family(&mut registry, "expiring", "What ends within so many days, or is past"),
             registry,
         }
     }
@@ -162,6 +230,17 @@ impl Metrics {
         self.callbacks.get_or_create(&CallbackAttempt { kind, outcome }).inc();
     }
 
+    /// A call went out to this endpoint (scheme, host and port). The first [`ENDPOINTS_MAX`] are
+    /// counted each for itself, those after them together as `other`: the names are third parties'.
+    pub fn endpoint_called(&self, endpoint: &str, outcome: &'static str) {
+        let mut endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        let own =
+            endpoints.contains(endpoint) || endpoints.len() < ENDPOINTS_MAX && endpoints.insert(endpoint.to_owned());
+        drop(endpoints);
+        let endpoint = if own { endpoint } else { "other" }.to_owned();
+        self.endpoint_calls.get_or_create(&EndpointAttempt { endpoint, outcome }).inc();
+    }
+
     /// A callback was given up: a dead letter.
     pub fn callback_dead(&self, kind: &'static str) {
         self.callbacks_dead.get_or_create(&CallbackKind { kind }).inc();
@@ -194,6 +273,33 @@ impl Metrics {
     pub fn whitelist_refused(&self) {
         self.whitelist_reloads.get_or_create(&Outcome { outcome: "refused" }).inc();
         self.whitelist_stale.set(1);
+    }
+
+    /// New certificates, CAs and revocation lists are in force at `door`.
+    pub fn certificates_replaced(&self, door: &'static str) {
+        self.certificate_reloads.get_or_create(&Reload { door, outcome: "replaced" }).inc();
+        self.certificates_stale.get_or_create(&AtDoor { door }).set(0);
+    }
+
+    /// The certificates of `door` have a fault; those before them stay in force.
+    pub fn certificates_refused(&self, door: &'static str) {
+        self.certificate_reloads.get_or_create(&Reload { door, outcome: "refused" }).inc();
+        self.certificates_stale.get_or_create(&AtDoor { door }).set(1);
+    }
+
+    /// Everything that ends one day, in the place of what was told before.
+    pub fn expiries<'a>(&self, all: impl Iterator<Item = Expiry<'a>>) {
+        self.expires.clear();
+        let mut counts = EXPIRY_DAYS.map(|days| (days, 0));
+        for Expiry { kind, name, until_seconds, days_left } in all {
+            self.expires.get_or_create(&Ending { kind, name: name.to_owned() }).set(until_seconds);
+            for (_, count) in counts.iter_mut().filter(|(days, _)| days_left < i64::from(*days)) {
+                *count += 1;
+            }
+        }
+        for (days, count) in counts {
+            self.expiring.get_or_create(&WithinDays { days }).set(count);
+        }
     }
 
     /// All of it as OpenMetrics text, of [`CONTENT_TYPE`].
@@ -303,6 +409,43 @@ mod tests {
         metrics.whitelist_replaced(5);
         let text = metrics.text();
         assert!(text.contains("lango_whitelist_stale 0\n") && text.contains("lango_whitelist_networks 5\n"), "{text}");
+    }
+
+    #[test]
+    fn what_ends_soon_is_counted_and_what_was_renewed_is_gone() {
+        let metrics = Metrics::new();
+        let expiry = |name, days_left| Expiry { kind: "client_ca", name, until_seconds: 1_800_000_000, days_left };
+        metrics.expiries([expiry("a", 6), expiry("b", 29), expiry("c", -1), expiry("d", 30)].into_iter());
+        let text = metrics.text();
+        for line in [
+            r#"lango_expires_timestamp_seconds{kind="client_ca",name="a"} 1800000000"#,
+            r#"lango_expiring{days="1"} 1"#,
+            r#"lango_expiring{days="7"} 2"#,
+            r#"lango_expiring{days="14"} 2"#,
+            r#"lango_expiring{days="30"} 3"#,
+        ] {
+            assert!(text.contains(line), "{line} is missing in\n{text}");
+        }
+        metrics.expiries([expiry("d", 365)].into_iter());
+        let text = metrics.text();
+        assert!(text.contains(r#"lango_expiring{days="30"} 0"#) && !text.contains(r#"name="a""#), "{text}");
+    }
+
+    #[test]
+    fn d6_endpoints_beyond_the_most_are_counted_together() {
+        let metrics = Metrics::new();
+        for at in 0..ENDPOINTS_MAX + 3 {
+            metrics.endpoint_called(&format!("https://{at}.example.com:443"), "delivered");
+        }
+        metrics.endpoint_called("https://0.example.com:443", "delivered");
+        let text = metrics.text();
+        for line in [
+            r#"lango_endpoint_calls_total{endpoint="https://0.example.com:443",outcome="delivered"} 2"#,
+            r#"lango_endpoint_calls_total{endpoint="other",outcome="delivered"} 3"#,
+        ] {
+            assert!(text.contains(line), "{line} is missing");
+        }
+        assert_eq!(text.matches("lango_endpoint_calls_total{").count(), ENDPOINTS_MAX + 1);
     }
 
     #[test]

@@ -3,7 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use aws_lc_rs::hmac;
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hyper::StatusCode;
+use lango::cli::receiver::Call;
 use serde_json::Value;
 
 use crate::callback_shop::{Shop, json, listed, pay, register, run, said, url_of, wait_until};
@@ -48,17 +53,23 @@ async fn a_dead_letter_is_listed_shown_and_replayed_with_the_same_id() {
     said(&deployed, &["callback", "replay", id]);
     wait_until("the replayed one is delivered", || listed(&deployed, "delivered").len() == 1);
     let all = said(&deployed, &["callback", "replay", "--dead", "--shortcode", "600000"]);
-    assert!(all.contains("1 of 1 dead letters"), "{all}");
+    assert!(all.contains("1 of 1 callbacks"), "{all}");
     wait_until("both are delivered", || {
         listed(&deployed, "delivered").len() == 2 && listed(&deployed, "dead").is_empty()
     });
+
+    let again = ["callback", "replay", "--shortcode", "600000", "--since", "1h", "--until", "0s"];
+    assert!(said(&deployed, &again).contains("2 of 2 callbacks"));
+    wait_until("both came once more", || shop.confirmed().len() == 6);
+    let before_all = said(&deployed, &["callback", "replay", "--shortcode", "600000", "--until", "1h"]);
+    assert!(before_all.contains("0 of 0 callbacks"), "{before_all}");
 
     let confirmed = shop.confirmed();
     let of = |receipt: &str| confirmed.iter().filter(|call| call.receipt == *receipt).collect::<Vec<_>>();
     for receipt in &receipts {
         let calls = of(receipt);
-        assert_eq!(calls.len(), 2, "{confirmed:?}");
-        assert_eq!(calls[0].delivery, calls[1].delivery, "d2: the id changed");
+        assert_eq!(calls.len(), 3, "{confirmed:?}");
+        assert!(calls.iter().all(|call| call.delivery == calls[0].delivery), "d2: the id changed");
         assert_eq!((calls[0].attempt.as_str(), calls[1].attempt.as_str()), ("1", "2"));
     }
     for nothing in [&["callback", "replay", "msg_none"][..], &["callback", "show", "msg_none"]] {
@@ -94,6 +105,17 @@ async fn urls_are_set_read_back_kept_and_pinged_step_by_step() {
     }
     assert_eq!(json(&deployed, &["url", "show", "600000"]), shown, "what was refused changed something");
 
+    // All or none: the second shortcode has no organization, so the first keeps what it had.
+    let some = run(&deployed, &["url", "set", "600100", "999999", "--confirmation", &confirmation]);
+    assert!(!some.status.success());
+    assert!(!run(&deployed, &["url", "show", "600100"]).status.success(), "half of it was set");
+    said(&deployed, &["url", "set", "600000", "600100", "--confirmation", &confirmation, "--validation", &validation]);
+    said(&deployed, &["url", "remove", "600100"]);
+    assert!(!run(&deployed, &["url", "show", "600100"]).status.success(), "it was not removed");
+    let history = json(&deployed, &["url", "history", "600100"]);
+    assert_eq!(history["registrations"].as_array().unwrap().len(), 2);
+    assert_ne!(history["registrations"][1]["removed_at"], Value::Null);
+
     let nobody = run(&deployed, &["url", "ping", "600000"]);
     let told = String::from_utf8(nobody.stdout).unwrap();
     assert_eq!(nobody.status.code(), Some(1));
@@ -107,4 +129,69 @@ async fn urls_are_set_read_back_kept_and_pinged_step_by_step() {
     assert!(told.contains("TLSv1_3"), "{told}");
     let calls = shop.calls.lock().unwrap();
     assert!(calls.iter().all(|call| call.headers.contains_key("lango-ping") && !call.body.contains("TransID")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn s5_keys_are_made_shown_rotated_and_retired_and_sign_what_is_sent() {
+    let deployed = Deployed::with_demonstration().await;
+    let served = deployed.served();
+    register(&deployed);
+    let shop = Shop::open(&deployed, |_| StatusCode::OK).await;
+    let sent = |count: usize| {
+        pay(&deployed);
+        wait_until("a confirmation", || shop.confirmed().len() == count);
+        let calls = shop.calls.lock().unwrap();
+        calls.last().unwrap().clone()
+    };
+    assert!(!sent(1).headers.contains_key("webhook-signature"), "signed without keys");
+    let first = json(&deployed, &["url", "key", "rotate", "duka"]);
+    let call = sent(2);
+    assert!(verified(&call, &first) == (true, true) && signatures(&call).len() == 2);
+
+    let second = json(&deployed, &["url", "key", "rotate", "duka", "--overlap", "1h"]);
+    let call = sent(3);
+    assert_eq!(signatures(&call).len(), 4, "two keys, each with both signatures");
+    assert!(verified(&call, &first) == (true, true) && verified(&call, &second) == (true, true));
+    let third = run(&deployed, &["url", "key", "rotate", "duka"]);
+    assert!(String::from_utf8_lossy(&third.stderr).contains("two keys sign already"), "{third:?}");
+    said(&deployed, &["url", "key", "retire", "duka"]);
+    let call = sent(4);
+    assert!(verified(&call, &first) == (false, false) && verified(&call, &second) == (true, true));
+
+    let shown = said(&deployed, &["url", "key", "show", "duka"]);
+    assert!(shown.contains(second["public"].as_str().unwrap()) && !shown.contains("whsec_"), "{shown}");
+    assert_eq!(run(&deployed, &["url", "key", "rotate", "nobody"]).status.code(), Some(1));
+    said(&deployed, &["url", "key", "remove", "duka"]);
+    assert!(!sent(5).headers.contains_key("webhook-signature"));
+
+    let (_, logged) = served.terminated();
+    for made in [&first, &second] {
+        let secret = made["secret"].as_str().unwrap().strip_prefix("whsec_").unwrap();
+        assert!(!logged.contains(secret), "s5: a secret is in the log");
+        let found = std::process::Command::new("grep").args(["-rlF", secret]).arg(deployed.dir()).output().unwrap();
+        assert!(found.stdout.is_empty(), "s5: a secret is in {}", String::from_utf8_lossy(&found.stdout));
+    }
+}
+
+fn signatures(call: &Call) -> Vec<(String, Vec<u8>)> {
+    let header = call.headers["webhook-signature"].to_str().unwrap();
+    let parts = header.split(' ').map(|part| part.split_once(',').unwrap());
+    parts.map(|(version, text)| (version.to_owned(), STANDARD.decode(text).unwrap())).collect()
+}
+
+/// Whether a signature of each kind verifies with what the command printed, as a receiver does it.
+fn verified(call: &Call, made: &Value) -> (bool, bool) {
+    let header = |name: &str| call.headers[name].to_str().unwrap();
+    let message = format!("{}.{}.{}", header("webhook-id"), header("webhook-timestamp"), call.body);
+    let decoded =
+        |name: &str, prefix: &str| STANDARD.decode(made[name].as_str().unwrap().strip_prefix(prefix).unwrap()).unwrap();
+    let secret = hmac::Key::new(hmac::HMAC_SHA256, &decoded("secret", "whsec_"));
+    let public = UnparsedPublicKey::new(&ED25519, decoded("public", "whpk_"));
+    let any = |version: &str, verifies: &dyn Fn(&[u8]) -> bool| {
+        signatures(call).iter().any(|(found, signature)| found == version && verifies(signature))
+    };
+    (
+        any("v1", &|signature| hmac::verify(&secret, message.as_bytes(), signature).is_ok()),
+        any("v1a", &|signature| public.verify(message.as_bytes(), signature).is_ok()),
+    )
 }

@@ -7,9 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hyper::StatusCode;
+use lango::mminterface::write_confirmation_result;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::oneshot;
 
 use crate::callback_shop::{Shop, listed, pay, register, wait_until};
-use crate::house::Deployed;
+use crate::house::{Deployed, PATIENCE};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn d1_killed_before_the_first_attempt_arrived_the_confirmation_still_comes() {
@@ -28,6 +31,101 @@ async fn d1_killed_before_the_first_attempt_arrived_the_confirmation_still_comes
     assert_eq!(confirmed[0].receipt, receipt);
     assert_eq!(confirmed[0].delivery, before[0]["id"].as_str().unwrap(), "d2: the id changed");
     wait_until("it is delivered", || listed(&deployed, "delivered").len() == 1);
+}
+
+/// How far an attempt is when the node is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reached {
+    /// The connection is there, and nothing was said.
+    Connected,
+    /// TLS is agreed on, and nothing was asked.
+    Shaken,
+    /// The request was read, and nothing answered.
+    Asked,
+    /// A part of the answer was sent.
+    HalfAnswered,
+    /// The whole answer was sent; the node may have written it down or not.
+    Answered,
+}
+
+/// A server that lets one attempt get so far, tells, and then holds still.
+async fn stubborn(deployed: &Deployed, reached: Reached) -> (tokio::task::JoinHandle<()>, oneshot::Receiver<()>) {
+    let port = deployed.demonstration.file.receiver.port;
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    let acceptor = deployed.receiver_tls();
+    let (tell, told) = oneshot::channel();
+    let task = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut tell = Some(tell);
+        let mut at = |here: Reached| {
+            if here == reached {
+                // The test may have seen enough already.
+                let _ = tell.take().map(|tell| tell.send(()));
+            }
+            here == reached
+        };
+        if at(Reached::Connected) {
+            return std::future::pending().await;
+        }
+        let mut stream = acceptor.accept(stream).await.unwrap();
+        if at(Reached::Shaken) {
+            return std::future::pending().await;
+        }
+        let mut request = String::new();
+        while !request.ends_with("Envelope>") {
+            let mut part = [0; 4096];
+            let read = stream.read(&mut part).await.unwrap();
+            request.push_str(std::str::from_utf8(&part[..read]).unwrap());
+        }
+        if at(Reached::Asked) {
+            return std::future::pending().await;
+        }
+        let body = write_confirmation_result("T1");
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let (half, rest) = answer.split_at(answer.len() / 2);
+        stream.write_all(half.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+        if at(Reached::HalfAnswered) {
+            return std::future::pending().await;
+        }
+        stream.write_all(rest.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+        at(Reached::Answered);
+        std::future::pending().await
+    });
+    (task, told)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn d1_d2_killed_at_any_point_of_an_attempt_nothing_is_lost_and_the_id_stays() {
+    for reached in [Reached::Connected, Reached::Shaken, Reached::Asked, Reached::HalfAnswered, Reached::Answered] {
+        let deployed = Deployed::with_demonstration().await;
+        let served = deployed.served();
+        register(&deployed);
+        let (server, told) = stubborn(&deployed, reached).await;
+        let receipt = pay(&deployed);
+        tokio::time::timeout(PATIENCE, told).await.expect("the attempt did not get so far").unwrap();
+        let before = [listed(&deployed, "pending"), listed(&deployed, "delivered")].concat();
+        served.killed();
+        server.abort();
+        let _ = server.await;
+
+        let shop = Shop::open(&deployed, |_| StatusCode::OK).await;
+        let _served = deployed.served();
+        wait_until("it is delivered", || listed(&deployed, "delivered").len() == 1);
+        assert!(listed(&deployed, "pending").is_empty() && listed(&deployed, "dead").is_empty());
+        let after = &listed(&deployed, "delivered")[0];
+        assert_eq!(after["id"], before[0]["id"], "d2: the id changed, killed when {reached:?}");
+        let again = shop.confirmed();
+        // Only an answer that was sent can have been written down, and then nothing comes again.
+        assert!(again.len() == 1 || again.is_empty() && reached == Reached::Answered, "{reached:?}: {again:?}");
+        for call in again {
+            assert_eq!(
+                (call.receipt.as_str(), call.delivery.as_str()),
+                (receipt.as_str(), after["id"].as_str().unwrap())
+            );
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

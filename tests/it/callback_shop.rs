@@ -10,7 +10,11 @@ use hyper::StatusCode;
 use lango::cli::receiver::{Call, Receiver};
 use lango::cli::soap_client::Identity;
 use lango::mminterface::write_confirmation_result;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
 use serde_json::Value;
+use tokio_rustls::TlsAcceptor;
 
 use crate::house::{Deployed, PATIENCE, lango};
 
@@ -31,6 +35,14 @@ pub struct Shop {
 impl Shop {
     /// Opens it at the deployment's receiver port; `answer` may take its time.
     pub async fn open(deployed: &Deployed, answer: impl Fn(&Call) -> StatusCode + Send + Sync + 'static) -> Self {
+        Self::speaking(deployed, move |call| (answer(call), write_confirmation_result("T1"))).await
+    }
+
+    /// The same, with the bodies of its answers.
+    pub async fn speaking(
+        deployed: &Deployed,
+        answer: impl Fn(&Call) -> (StatusCode, String) + Send + Sync + 'static,
+    ) -> Self {
         let read = |name: &str| std::fs::read_to_string(deployed.dir().join("certs").join(name)).unwrap();
         let identity = Identity { certificate: read("receiver.pem"), key: read("receiver.key") };
         let port = deployed.demonstration.file.receiver.port;
@@ -39,7 +51,7 @@ impl Shop {
         let seen = Arc::clone(&calls);
         let script = move |call: &Call| {
             seen.lock().unwrap().push(call.clone());
-            (answer(call), write_confirmation_result("T1"))
+            answer(call)
         };
         let receiver = Receiver::start(listener, &identity, &read("ca.pem"), Arc::new(script)).unwrap();
         Self { calls, _receiver: receiver }
@@ -114,5 +126,22 @@ pub fn wait_until(what: &str, so: impl Fn() -> bool) {
     while !so() {
         assert!(begun.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
         std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
+impl Deployed {
+    /// TLS as the deployment's receiver speaks it, for a server that behaves otherwise.
+    pub fn receiver_tls(&self) -> TlsAcceptor {
+        let read = |name: &str| std::fs::read(self.dir().join("certs").join(name)).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(&read("ca.pem")).unwrap()).unwrap();
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().unwrap();
+        let chain = vec![CertificateDer::from_pem_slice(&read("receiver.pem")).unwrap()];
+        let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let config = config.unwrap().with_client_cert_verifier(verifier);
+        let key = PrivateKeyDer::from_pem_slice(&read("receiver.key")).unwrap();
+        TlsAcceptor::from(Arc::new(config.with_single_cert(chain, key).unwrap()))
     }
 }

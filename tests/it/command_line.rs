@@ -48,7 +48,16 @@ fn init_writes_a_deployment_that_checks() {
     }
     let check = lango().args(["check", "--config"]).arg(dir.join("lango.toml")).output().unwrap();
     assert!(check.status.success(), "{}", text(&check.stdout));
-    assert!(text(&check.stdout).contains("client certificate required"), "{}", text(&check.stdout));
+    let said = text(&check.stdout);
+    for enforced in [
+        "client certificate required",
+        "RequestMsg: CBPInterface_Request.wsdl, parlayx_common_head_types_2_1.xsd",
+        "the document inside: CPSInterface_Request.xsd",
+        "SubmitPayment: Handset.wsdl",
+        "32 attributes, 16 namespace declarations",
+    ] {
+        assert!(said.contains(enforced), "{enforced} is missing in {said}");
+    }
 }
 
 #[test]
@@ -93,6 +102,44 @@ fn check_names_every_problem_and_exits_64() {
     assert!(said.contains("doors.third_party") && said.contains("doors.handset"), "{said}");
     let serve = lango().args(["serve", "--config"]).arg(dir.join("lango.toml")).output().unwrap();
     assert_eq!(serve.status.code(), Some(64), "a node with problems started");
+}
+
+/// A deployment's own descriptions with several flaws in several files, one of which nothing is served
+/// with: each is named with its file and line, and the doors stay closed.
+#[test]
+fn check_names_every_flaw_of_the_schemas() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("mine");
+    assert!(init(&dir, &["--empty"]).status.success());
+    let own = dir.join("descriptions");
+    fs::create_dir(&own).unwrap();
+    let settings = fs::read_to_string(dir.join("lango.toml")).unwrap();
+    assert!(settings.contains("\n[node]\n"));
+    let settings = settings.replacen("\n[node]\n", "\n[node]\nwsdl = \"descriptions\"\n", 1);
+    fs::write(dir.join("lango.toml"), settings).unwrap();
+    let schema = |body: &str| {
+        format!(
+            "<xs:schema xmlns:xs='http://www.w3.org/2001/XMLSchema' targetNamespace='urn:own'>\n{body}\n</xs:schema>"
+        )
+    };
+    fs::write(own.join("own.xsd"), schema("<xs:element name='a' type='xs:duration'/>\n<xs:notation name='n'/>"))
+        .unwrap();
+    let bundled = include_str!("../../wsdl/CPSInterface_Request.xsd");
+    fs::write(own.join("CPSInterface_Request.xsd"), bundled.replacen("\"xsd:string\"", "\"xsd:strong\"", 2)).unwrap();
+    fs::write(own.join("Management.wsdl"), "<definitions>\n<oops>").unwrap();
+    let check = lango().args(["check", "--config"]).arg(dir.join("lango.toml")).output().unwrap();
+    let said = text(&check.stdout);
+    assert_eq!(check.status.code(), Some(64), "{said}");
+    for flaw in [
+        "own.xsd, line 2, column 1: `a`: the type `duration` is not supported",
+        "own.xsd, line 3, column 1: `n`: `notation` at the top of a schema is not supported",
+        "Management.wsdl, line 2,",
+    ] {
+        assert_eq!(said.matches(flaw).count(), 1, "{flaw}: {said}");
+    }
+    assert_eq!(said.matches("strong` is not declared").count(), 2, "{said}");
+    let serve = lango().args(["serve", "--config"]).arg(dir.join("lango.toml")).output().unwrap();
+    assert_eq!(serve.status.code(), Some(64), "a node with flawed schemas started");
 }
 
 #[test]

@@ -14,28 +14,46 @@ use tokio_rustls::client::TlsStream;
 
 use crate::house::{PATIENCE, lango};
 
+/// A TLS client that trusts `ca` and shows the certificate `client` (its path without an ending).
+pub fn connector(ca: &Path, client: &Path) -> TlsConnector {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
+    let chain = CertificateDer::pem_file_iter(client.with_extension("pem")).unwrap().map(Result::unwrap).collect();
+    let key = PrivateKeyDer::from_pem_file(client.with_extension("key")).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(chain, key)
+        .unwrap();
+    TlsConnector::from(Arc::new(config))
+}
+
 /// A connection to the third parties' door that is open.
 pub struct Kept(TlsStream<TcpStream>);
 
 impl Kept {
     /// Shakes hands with the certificate `client` (its path without an ending), from `source`.
     pub async fn open(door: SocketAddr, ca: &Path, client: &Path, source: &str) -> std::io::Result<Self> {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
-        let chain = CertificateDer::pem_file_iter(client.with_extension("pem")).unwrap().map(Result::unwrap).collect();
-        let key = PrivateKeyDer::from_pem_file(client.with_extension("key")).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_client_auth_cert(chain, key)
-            .unwrap();
+        Self::open_after(door, ca, client, source, "").await
+    }
+
+    /// The same after a balancer's words.
+    pub async fn open_after(
+        door: SocketAddr,
+        ca: &Path,
+        client: &Path,
+        source: &str,
+        header: &str,
+    ) -> std::io::Result<Self> {
+        let connector = connector(ca, client);
         let socket = TcpSocket::new_v4()?;
         socket.bind(SocketAddr::new(source.parse::<IpAddr>().unwrap(), 0))?;
-        let stream = socket.connect(door).await?;
+        let mut stream = socket.connect(door).await?;
+        stream.write_all(header.as_bytes()).await?;
         let name = ServerName::IpAddress(door.ip().into());
-        Ok(Self(TlsConnector::from(Arc::new(config)).connect(name, stream).await?))
+        Ok(Self(connector.connect(name, stream).await?))
     }
 
     /// Asks for a description, keeping the connection; whether it was answered.

@@ -97,6 +97,10 @@ fn test_says_which_line_lets_an_address_in_or_why_none_does() {
     assert!(ask(&["203.0.113.17", "--party", "duka", "--command", "RegisterURL"]).0);
     let (good, said) = ask(&["203.0.113.17", "--party", "duka", "--command", "BusinessPayment"]);
     assert!(!good && said.contains("VPN"), "{said}");
+    let neighbour = ["whitelist", "add", "jirani", "shared", "203.0.113.16/30", "--kind", "internet"];
+    let overlap = "jirani's \"shared\" 203.0.113.16/30 is within line";
+    assert!(says(&dir, &neighbour).1.contains("the certificate decides"));
+    assert!(says(&dir, &["whitelist", "show"]).1.contains(overlap) && says(&dir, &["check"]).1.contains(overlap));
     let (good, said) = ask(&["203.0.113.17", "--command", "BusinessPaymnt"]);
     assert!(!good && said.contains("no command"), "{said}");
 }

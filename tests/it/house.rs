@@ -27,8 +27,13 @@ pub struct House {
 
 impl House {
     pub async fn built() -> Self {
+        Self::built_with(seams()).await
+    }
+
+    /// With a clock of the test's own, perhaps.
+    pub async fn built_with(seams: Seams) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let stage = Stage::set(folder.path(), seams()).await.unwrap();
+        let stage = Stage::set(folder.path(), seams).await.unwrap();
         Self { stage, teller: Teller::new(false), folder }
     }
 
@@ -65,6 +70,11 @@ pub struct Deployed {
 
 impl Deployed {
     pub async fn with_demonstration() -> Self {
+        Self::made_with(&seams()).await
+    }
+
+    /// Made when it was another time, perhaps.
+    pub async fn made_with(seams: &Seams) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let ports = Ports {
             third_party: free_address(),
@@ -73,7 +83,7 @@ impl Deployed {
             receiver: free_address().port(),
         };
         let dir = folder.path().join("lango");
-        let demonstration = deployment::write_demonstration(&dir, Some(ports), &seams()).await.unwrap();
+        let demonstration = deployment::write_demonstration(&dir, Some(ports), seams).await.unwrap();
         Self { folder, demonstration }
     }
 
@@ -87,29 +97,40 @@ impl Deployed {
 
     /// Runs `lango serve` and waits until it answers.
     pub fn served(&self) -> Served {
-        let child = lango()
-            .args(["serve", "--config"])
-            .arg(self.config())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut served = Served { child: Some(child) };
-        let begun = Instant::now();
-        while !self.status().status.success() {
-            let child = served.child.as_mut().unwrap();
-            if child.try_wait().unwrap().is_some() || begun.elapsed() > PATIENCE {
-                let output = served.child.take().unwrap().wait_with_output().unwrap();
-                panic!("lango serve does not answer: {}", String::from_utf8_lossy(&output.stderr));
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        served
+        served(&self.config())
+    }
+
+    /// Changes the settings; what is to be replaced must be there.
+    pub fn set(&self, from: &str, to: &str) {
+        let settings = std::fs::read_to_string(self.config()).unwrap();
+        assert!(settings.contains(from), "{from}");
+        std::fs::write(self.config(), settings.replacen(from, to, 1)).unwrap();
     }
 
     pub fn status(&self) -> std::process::Output {
-        lango().args(["status", "--json", "--config"]).arg(self.config()).output().unwrap()
+        status(&self.config())
     }
+}
+
+fn status(config: &Path) -> std::process::Output {
+    lango().args(["status", "--json", "--config"]).arg(config).output().unwrap()
+}
+
+/// Runs `lango serve` with these settings and waits until it answers.
+pub fn served(config: &Path) -> Served {
+    let child =
+        lango().args(["serve", "--config"]).arg(config).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut served = Served { child: Some(child) };
+    let begun = Instant::now();
+    while !status(config).status.success() {
+        let child = served.child.as_mut().unwrap();
+        if child.try_wait().unwrap().is_some() || begun.elapsed() > PATIENCE {
+            let output = served.child.take().unwrap().wait_with_output().unwrap();
+            panic!("lango serve does not answer: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    served
 }
 
 /// A running `lango serve`; killed when the test forgets it.

@@ -3,22 +3,34 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+mod approvals;
 mod callback_commands;
+mod callback_feed;
 mod callback_kills;
 mod callback_shop;
 mod callback_trace;
+mod callback_validation;
+mod catalogue_commands;
 mod command_line;
 mod demonstration;
 mod descriptions;
+mod directory_commands;
 mod door_certificates;
+mod door_expiry;
+mod door_rights;
+mod door_scan;
+mod door_slow;
 mod door_support;
 mod door_whitelist;
 mod doors;
 mod house;
 mod layers;
 mod maintenance;
+mod office;
 mod payments;
 mod readme;
+mod soap_door;
 mod store_crash;
 mod store_formats;
 mod store_tools;
+mod tolerances;

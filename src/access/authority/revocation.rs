@@ -177,7 +177,7 @@ mod tests {
         wishes.distinguished_name.push(DnType::CommonName, "the boss");
         wishes.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let request = wishes.serialize_request(&key).unwrap().pem().unwrap();
-        let signed = authority.sign_client(&request, "duka", NOW, &SeededEntropy::new(2)).unwrap();
+        let signed = authority.sign_client(&request, ("duka", None), NOW, &SeededEntropy::new(2)).unwrap();
         let facts = authority.facts(&signed).unwrap();
         assert_eq!(facts.subject, "CN=duka");
         let der = CertificateDer::from_pem_slice(signed.as_bytes()).unwrap();
@@ -190,7 +190,7 @@ mod tests {
     fn a_request_that_does_not_prove_its_key_is_not_signed() {
         let authority = authority(1);
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
-        let sign = |pem: &str| authority.sign_client(pem, "duka", NOW, &SeededEntropy::new(2));
+        let sign = |pem: &str| authority.sign_client(pem, ("duka", None), NOW, &SeededEntropy::new(2));
         let request = CertificateParams::default().serialize_request(&key).unwrap();
         assert!(sign(&request.pem().unwrap()).is_ok());
         let mut bent = request.der().to_vec();
@@ -199,6 +199,24 @@ mod tests {
         let bent = pem("CERTIFICATE REQUEST", &bent);
         assert!(matches!(sign(&bent), Err(AuthorityError::Request(_))));
         assert!(matches!(sign("no request"), Err(AuthorityError::Request(_))));
+    }
+
+    #[test]
+    fn a_request_with_a_weak_or_strange_key_is_not_signed() {
+        let authority = authority(1);
+        let sign = |pem: &str| authority.sign_client(pem, ("duka", Some(30)), NOW, &SeededEntropy::new(2));
+        let request = |key: &KeyPair| CertificateParams::default().serialize_request(key).unwrap().pem().unwrap();
+        let rsa = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
+        let signed = sign(&request(&rsa)).unwrap();
+        assert_eq!(authority.facts(&signed).unwrap().until, NOW.plus(DAY * 30));
+        let p521 = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512).unwrap();
+        // Its signature cannot be checked, so it stops before its key is looked at.
+        assert!(matches!(sign(&request(&p521)), Err(AuthorityError::Key(_) | AuthorityError::Request(_))));
+        let ed25519 = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+        assert!(matches!(sign(&request(&ed25519)), Err(AuthorityError::Key(_))));
+        // Made with another program, which still makes such keys.
+        let weak = include_str!("../../../tests/data/certificates/rsa-1024.csr");
+        assert!(matches!(sign(weak), Err(AuthorityError::Key(_) | AuthorityError::Request(_))));
     }
 
     fn pem(label: &str, der: &[u8]) -> String {

@@ -8,6 +8,8 @@ mod cache;
 mod keys;
 mod password;
 mod record;
+mod source;
+mod verdict;
 mod verifier;
 
 pub use keys::{CredentialKeyError, CredentialKeys, security_credential};
@@ -15,8 +17,8 @@ pub use password::{
     HashCost, HashError, PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN, PasswordHash, PasswordRule, check_password,
 };
 pub use record::{Credential, expiry, key, read};
+pub use verdict::{CredentialRefusal, CredentialVerdict};
 pub(super) use verifier::Verifier;
-pub use verifier::{CredentialRefusal, CredentialVerdict};
 
 use crate::clock::Timestamp;
 use crate::config;
@@ -28,6 +30,10 @@ use crate::store::{Read, ReadError, WriteSet, encode};
 pub struct CredentialSettings {
     /// Failures in a row that lock an operator.
     pub failures_max: u32,
+    /// Failures of one third party, whoever's they are, that stop it for a while.
+    pub source_failures_max: u32,
+    /// Seconds for which they are counted together.
+    pub source_failures_seconds: u64,
     /// Days after which a password must be set anew.
     pub password_days_max: u32,
     /// Verified credentials remembered.
@@ -40,6 +46,8 @@ impl From<&config::Credentials> for CredentialSettings {
     fn from(settings: &config::Credentials) -> Self {
         Self {
             failures_max: settings.failures_max,
+            source_failures_max: settings.source_failures_max,
+            source_failures_seconds: settings.source_failures_seconds,
             password_days_max: settings.password_days_max,
             cache_entries_max: settings.cache_entries_max,
             cost: HashCost::default(),

@@ -1,3 +1,4 @@
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -6,7 +7,7 @@ use futures_util::FutureExt as _;
 
 use super::*;
 use crate::access::Access;
-use crate::access::testing::{CHEAP, CREDENTIAL, House, NOW, OLD_CREDENTIAL, house, house_with};
+use crate::access::testing::{CHEAP, CREDENTIAL, CREDENTIALS, House, NOW, OLD_CREDENTIAL, house, house_with};
 use crate::store::CommitError;
 use CredentialRefusal as R;
 use CredentialVerdict::{Refused, Verified};
@@ -29,7 +30,7 @@ fn sealed(password: &str) -> String {
 }
 
 async fn refused(access: &Access, operator: Option<u64>, text: &str) -> R {
-    match access.verify_credential(operator, text).await {
+    match access.check_credential(operator, text).await {
         Refused(refusal) => refusal,
         Verified => panic!("verified"),
     }
@@ -47,15 +48,14 @@ async fn the_right_password_is_verified_under_the_current_and_the_previous_key()
     let house = house_of_amina().await;
     let old = security_credential(PASSWORD, &OLD_CREDENTIAL.certificate_pem).unwrap();
     for text in [sealed(PASSWORD), old, format!("\n  {} \n", sealed(PASSWORD))] {
-        assert_eq!(house.access.verify_credential(Some(AMINA), &text).await, Verified);
+        assert_eq!(house.access.check_credential(Some(AMINA), &text).await, Verified);
     }
 }
 
 #[tokio::test]
 async fn every_refusal_has_its_private_reason() {
     let house =
-        house_with(CredentialSettings { failures_max: 100, password_days_max: 90, cache_entries_max: 0, cost: CHEAP })
-            .await;
+        house_with(CredentialSettings { failures_max: 100, cache_entries_max: 0, cost: CHEAP, ..CREDENTIALS }).await;
     house.store.apply(house.access.set_password(AMINA, PASSWORD).unwrap()).unwrap();
     house.store.apply(create(PENDING)).unwrap();
     for (operator, text, reason) in [
@@ -92,7 +92,7 @@ async fn failures_of_every_kind_lock_and_only_unlocking_opens_again() {
         "a new password unlocks nothing"
     );
     house.store.apply(unlock(&*house.store, AMINA).unwrap()).unwrap();
-    assert_eq!(house.access.verify_credential(Some(AMINA), &sealed("Sesame#9")).await, Verified);
+    assert_eq!(house.access.check_credential(Some(AMINA), &sealed("Sesame#9")).await, Verified);
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn a_good_attempt_forgets_the_failures_before_it() {
         refused(&house.access, Some(AMINA), &sealed("Sesame#2")).await;
         refused(&house.access, Some(AMINA), &sealed("Sesame#2")).await;
         assert_eq!(failures(&house), Some(2));
-        assert_eq!(house.access.verify_credential(Some(AMINA), &sealed(PASSWORD)).await, Verified);
+        assert_eq!(house.access.check_credential(Some(AMINA), &sealed(PASSWORD)).await, Verified);
         assert_eq!(failures(&house), Some(0));
     }
 }
@@ -112,7 +112,7 @@ async fn many_attempts_at_once_are_all_counted() {
     let house = house_of_amina().await;
     let attempts: Vec<_> = (0..20).map(|n| sealed(&format!("Sesame#{n}{n}"))).collect();
     let verdicts =
-        futures_util::future::join_all(attempts.iter().map(|text| house.access.verify_credential(Some(AMINA), text)))
+        futures_util::future::join_all(attempts.iter().map(|text| house.access.check_credential(Some(AMINA), text)))
             .await;
     let wrong = verdicts.iter().filter(|verdict| **verdict == Refused(R::Password)).count();
     assert_eq!((wrong, failures(&house)), (3, None), "three guesses, then it is locked: {verdicts:?}");
@@ -122,7 +122,7 @@ async fn many_attempts_at_once_are_all_counted() {
 async fn who_goes_away_is_counted_all_the_same() {
     let house = house_of_amina().await;
     let text = sealed("Sesame#2");
-    let attempt = house.access.verify_credential(Some(AMINA), &text);
+    let attempt = house.access.check_credential(Some(AMINA), &text);
     assert!(attempt.now_or_never().is_none(), "it was dropped in the middle");
     while failures(&house) == Some(0) {
         tokio::task::yield_now().await;
@@ -134,30 +134,30 @@ async fn who_goes_away_is_counted_all_the_same() {
 async fn a_verified_credential_is_remembered_until_the_record_changes() {
     let house = house_of_amina().await;
     let text = sealed(PASSWORD);
-    assert_eq!(house.access.verify_credential(Some(AMINA), &text).await, Verified);
+    assert_eq!(house.access.check_credential(Some(AMINA), &text).await, Verified);
     let before = house.store.commits();
-    assert_eq!(house.access.verify_credential(Some(AMINA), &text).await, Verified);
+    assert_eq!(house.access.check_credential(Some(AMINA), &text).await, Verified);
     assert_eq!(house.store.commits(), before);
     assert_eq!(refused(&house.access, Some(PENDING), &text).await, R::Pending, "another's is not remembered");
 
     house.store.apply(house.access.set_password(AMINA, "Sesame#2").unwrap()).unwrap();
     assert_eq!(refused(&house.access, Some(AMINA), &text).await, R::Password);
-    assert_eq!(house.access.verify_credential(Some(AMINA), &sealed("Sesame#2")).await, Verified);
+    assert_eq!(house.access.check_credential(Some(AMINA), &sealed("Sesame#2")).await, Verified);
 }
 
 #[tokio::test]
 async fn what_is_remembered_does_not_outlive_expiry_or_lock() {
     let house = house_of_amina().await;
     let text = sealed(PASSWORD);
-    assert_eq!(house.access.verify_credential(Some(AMINA), &text).await, Verified);
+    assert_eq!(house.access.check_credential(Some(AMINA), &text).await, Verified);
     for _ in 0..3 {
         refused(&house.access, Some(AMINA), "wrong").await;
     }
     assert_eq!(refused(&house.access, Some(AMINA), &text).await, R::Locked);
     house.store.apply(unlock(&*house.store, AMINA).unwrap()).unwrap();
-    assert_eq!(house.access.verify_credential(Some(AMINA), &text).await, Verified);
+    assert_eq!(house.access.check_credential(Some(AMINA), &text).await, Verified);
     house.clock.set(NOW.plus(DAY * 90).minus(Duration::from_micros(1)));
-    assert_eq!(house.access.verify_credential(Some(AMINA), &text).await, Verified);
+    assert_eq!(house.access.check_credential(Some(AMINA), &text).await, Verified);
     house.clock.set(NOW.plus(DAY * 90));
     assert_eq!(refused(&house.access, Some(AMINA), &text).await, R::Expired);
 }
@@ -186,12 +186,12 @@ async fn two_settings_at_once_do_not_both_win() {
     assert!(matches!(house.store.apply(create(AMINA)), Err(CommitError::Expectation(_))));
 }
 
-/// S6: every refusal does one decryption per key, one hash and one commit.
+/// S6: every refusal does one decryption per key, one hash and one commit. With
+/// `LANGO_S6_SAMPLES=200`, on a quiet machine, the time is measured, too.
 #[tokio::test]
 async fn s6_2001_looks_the_same_whatever_was_wrong() {
     let cost = HashCost { memory_kib: 2048, passes: 2 };
-    let house =
-        house_with(CredentialSettings { failures_max: 1_000, password_days_max: 90, cache_entries_max: 0, cost }).await;
+    let house = house_with(CredentialSettings { failures_max: 1_000, cache_entries_max: 0, cost, ..CREDENTIALS }).await;
     const LOCKED: u64 = 3;
     for operator in [AMINA, LOCKED] {
         house.store.apply(house.access.set_password(operator, PASSWORD).unwrap()).unwrap();
@@ -211,16 +211,29 @@ async fn s6_2001_looks_the_same_whatever_was_wrong() {
         (Some(LOCKED), sealed(PASSWORD), R::Locked),
         (Some(PENDING), sealed(PASSWORD), R::Pending),
     ];
-    let mut fastest = [Duration::MAX; 6];
-    for _ in 0..15 {
-        for ((operator, text, reason), fastest) in cases.iter().zip(&mut fastest) {
-            let (commits, start) = (house.store.commits(), Instant::now());
+    let samples = std::env::var("LANGO_S6_SAMPLES").ok().and_then(|samples| samples.parse().ok()).unwrap_or(0);
+    let verifier = &house.access.verifier;
+    let work = || {
+        let counted = [&verifier.keys.decryptions, &*verifier.hashes].map(|count| count.load(Ordering::Relaxed));
+        (counted, house.store.commits())
+    };
+    let mut times = [const { Vec::new() }; 6];
+    for _ in 0..samples.max(1) {
+        for ((operator, text, reason), times) in cases.iter().zip(&mut times) {
+            let (([decryptions, hashes], commits), start) = (work(), Instant::now());
             assert_eq!(refused(&house.access, *operator, text).await, *reason);
-            *fastest = start.elapsed().min(*fastest);
-            assert_eq!(house.store.commits(), commits + 1, "{reason} writes once");
+            times.push(start.elapsed());
+            assert_eq!(work(), ([decryptions + 2, hashes + 1], commits + 1), "{reason}");
         }
     }
-    // A skipped hash or decryption would be a matter of several times; a busy machine is not.
-    let (quickest, slowest) = (fastest.iter().min().unwrap(), fastest.iter().max().unwrap());
-    assert!(*slowest < *quickest * 3 / 2, "{fastest:?}");
+    if samples > 0 {
+        // Interleaved samples and their medians, which a busy moment does not move.
+        let medians = times.map(|mut times| {
+            times.sort();
+            times[times.len() / 2]
+        });
+        let (quickest, slowest) = (medians.iter().min().unwrap(), medians.iter().max().unwrap());
+        println!("s6: medians of {samples}: {medians:?}");
+        assert!(*slowest < *quickest * 11 / 10, "{medians:?}");
+    }
 }

@@ -2,13 +2,15 @@
 
 use std::fmt;
 use std::sync::Arc;
-
-use tokio::sync::Semaphore;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::cache::{Tag, VerifiedCache};
 use super::keys::{OpenFault, Opened};
 use super::record::{Credential, expiry, key, read};
-use super::{CredentialKeys, CredentialSettings, HashError, PasswordHash};
+use super::source::{SourceFailures, read_source, source_key};
+use super::{CredentialKeys, CredentialRefusal, CredentialSettings, CredentialVerdict, HashError, PasswordHash};
+use crate::access::shares::{NoShare, Shares};
+use crate::access::turns::Turns;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::store::{CommitError, Key, Store, WriteSet, encode};
@@ -16,60 +18,11 @@ use crate::telemetry::audit::Audit;
 
 /// Hashes at a time: each takes a processor and memory of its own, and everybody else needs some.
 const HASHES_MAX: usize = 2;
+/// Credentials that may wait for their hash, each third party's share of them as in [`Shares`]. At
+/// two at a time and 20 ms each, the last of them waits for ten seconds.
+const WAITING_MAX: usize = 1024;
 /// Attempts to write an outcome while others change the same record.
 const SETTLE_ATTEMPTS_MAX: usize = 8;
-
-/// What became of a credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CredentialVerdict {
-    /// It is the operator's.
-    Verified,
-    /// It is not, or may not be used.
-    Refused(CredentialRefusal),
-}
-
-/// The private reason of a refusal. To the caller they are all the same (S6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CredentialRefusal {
-    /// There is no such operator, or it has no credential.
-    OperatorUnknown,
-    /// No password was set yet.
-    Pending,
-    /// Locked after too many failures.
-    Locked,
-    /// It is no base64 of an encrypted password's length.
-    Base64,
-    /// No key found a password in it.
-    Padding,
-    /// The password is wrong.
-    Password,
-    /// The password is right, but too old.
-    Expired,
-    /// The store or the hash failed, so that nothing is known.
-    Unavailable,
-}
-
-impl CredentialRefusal {
-    /// The reason, as logs, metrics and the audit name it.
-    pub fn reason(self) -> &'static str {
-        match self {
-            CredentialRefusal::OperatorUnknown => "operator-unknown",
-            CredentialRefusal::Pending => "credential-pending",
-            CredentialRefusal::Locked => "credential-locked",
-            CredentialRefusal::Base64 => "credential-base64",
-            CredentialRefusal::Padding => "credential-padding",
-            CredentialRefusal::Password => "password-wrong",
-            CredentialRefusal::Expired => "password-expired",
-            CredentialRefusal::Unavailable => "credential-unavailable",
-        }
-    }
-}
-
-impl fmt::Display for CredentialRefusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.reason())
-    }
-}
 
 /// What checks credentials.
 pub(in crate::access) struct Verifier {
@@ -77,9 +30,14 @@ pub(in crate::access) struct Verifier {
     pub clock: Arc<dyn Clock>,
     pub audit: Arc<Audit>,
     pub settings: CredentialSettings,
-    keys: Arc<CredentialKeys>,
+    pub keys: Arc<CredentialKeys>,
     cache: VerifiedCache,
-    hashes: Arc<Semaphore>,
+    /// Who waits for a hash.
+    places: Arc<Shares>,
+    /// Who may hash.
+    turns: Arc<Turns>,
+    /// Hashes computed so far: every refusal costs one (S6).
+    pub hashes: Arc<AtomicU64>,
     /// What is hashed against where there is nothing to hash against.
     nobody: PasswordHash,
 }
@@ -107,26 +65,45 @@ impl Verifier {
             settings,
             keys: Arc::new(keys),
             cache: VerifiedCache::new(settings.cache_entries_max, entropy),
-            hashes: Arc::new(Semaphore::new(HASHES_MAX)),
+            places: Shares::new(WAITING_MAX),
+            turns: Turns::new(HASHES_MAX),
+            hashes: Arc::default(),
             nobody: PasswordHash::new(b"nobody", settings.cost, entropy)?,
         })
     }
 
-    /// Checks the credential of this operator; none is an operator that does not exist.
-    pub async fn verify(self: &Arc<Self>, operator: Option<u64>, security_credential: &str) -> CredentialVerdict {
+    /// Checks the credential of this operator, which `source` sent; none is an operator that does
+    /// not exist.
+    pub async fn verify(
+        self: &Arc<Self>,
+        third_party: &str,
+        operator: Option<u64>,
+        security_credential: &str,
+    ) -> CredentialVerdict {
         let security_credential = security_credential.trim();
         if let Some(operator) = operator
             && self.was_verified(operator, security_credential)
         {
             return CredentialVerdict::Verified;
         }
-        // In a task of its own: who goes away in the middle must not escape the counting.
-        let (this, text) = (self.clone(), security_credential.to_owned());
-        let verdict = tokio::spawn(async move { this.verify_anew(operator, text).await }).await;
-        let verdict = verdict.unwrap_or(CredentialVerdict::Refused(CredentialRefusal::Unavailable));
+        let verdict = match self.places.take(third_party) {
+            Ok(place) => {
+                // In a task of its own: who goes away in the middle must not escape the counting.
+                let (this, text, source) = (self.clone(), security_credential.to_owned(), third_party.to_owned());
+                let task = tokio::spawn(async move {
+                    let verdict = this.verify_anew(&source, operator, text).await;
+                    drop(place);
+                    verdict
+                });
+                task.await.unwrap_or(CredentialVerdict::Refused(CredentialRefusal::Unavailable))
+            }
+            Err(NoShare::PartyHasItsShare) => CredentialVerdict::Refused(CredentialRefusal::Crowded),
+            Err(NoShare::AllTaken) => CredentialVerdict::Refused(CredentialRefusal::Unavailable),
+        };
         if let CredentialVerdict::Refused(refusal) = verdict {
             let operator = operator.map_or_else(|| "unknown".to_owned(), |operator| operator.to_string());
-            self.audit.record("credential-refused", &[("operator", &operator), ("reason", refusal.reason())]);
+            let same = [("third_party", third_party), ("operator", &*operator), ("reason", refusal.reason())];
+            self.audit.record_often("credential-refused", &same, &[]);
         }
         verdict
     }
@@ -137,10 +114,15 @@ impl Verifier {
         in_time && self.cache.contains(&self.cache.tag(operator, version, security_credential))
     }
 
-    async fn verify_anew(self: Arc<Self>, operator: Option<u64>, security_credential: String) -> CredentialVerdict {
+    async fn verify_anew(
+        self: Arc<Self>,
+        third_party: &str,
+        operator: Option<u64>,
+        security_credential: String,
+    ) -> CredentialVerdict {
         // Kept until the outcome is counted, so that not more attempts than this can run ahead of
         // the count.
-        let Ok(_permit) = self.hashes.clone().acquire_owned().await else {
+        let Some(_turn) = self.turns.take(third_party).await else {
             return CredentialVerdict::Refused(CredentialRefusal::Unavailable);
         };
         // Clients come back all at once, each with the same credential: while this one waited for its
@@ -151,7 +133,7 @@ impl Verifier {
             return CredentialVerdict::Verified;
         }
         let outcome = match self.judge(operator, security_credential.clone()).await {
-            Some(judged) => self.settle(operator, judged, &security_credential).await,
+            Some(judged) => self.settle(third_party, operator, judged, &security_credential).await,
             None => Err(CredentialRefusal::Unavailable),
         };
         match outcome {
@@ -170,25 +152,31 @@ impl Verifier {
             None => None,
         };
         let against = credential.and_then(|credential| credential.hash().cloned());
-        let (keys, nobody) = (self.keys.clone(), self.nobody.clone());
+        let (keys, nobody, hashes) = (self.keys.clone(), self.nobody.clone(), self.hashes.clone());
         let work = tokio::task::spawn_blocking(move || {
             let Opened { password, fault } = keys.open(&security_credential);
+            hashes.fetch_add(1, Ordering::Relaxed);
             let matches = against.as_ref().unwrap_or(&nobody).is_of(&password).ok()?;
             Some(Judged { fault, matches: matches && against.is_some(), against })
         });
         work.await.ok().flatten()
     }
 
-    /// Decides on the record as it is now, and writes what follows. Every refusal writes once, so
+    /// Decides on the records as they are now, and writes what follows. Every refusal writes once, so
     /// that they take the same time.
     async fn settle(
         &self,
+        third_party: &str,
         operator: Option<u64>,
         judged: Judged,
         security_credential: &str,
     ) -> Result<Tag, CredentialRefusal> {
-        let Some(operator) = operator else { return Err(self.decoy(CredentialRefusal::OperatorUnknown).await) };
         for _ in 0..SETTLE_ATTEMPTS_MAX {
+            let source = read_source(&*self.store, third_party).map_err(|_| CredentialRefusal::Unavailable)?;
+            if source.is_some_and(|(failures, _)| failures.stopped(&self.settings, self.clock.now())) {
+                return Err(self.decoy(CredentialRefusal::SourceStopped).await);
+            }
+            let Some(operator) = operator else { return Err(self.decoy(CredentialRefusal::OperatorUnknown).await) };
             let present = read(&*self.store, operator).map_err(|_| CredentialRefusal::Unavailable)?;
             let Some((credential, version)) = present else {
                 return Err(self.decoy(CredentialRefusal::OperatorUnknown).await);
@@ -198,12 +186,19 @@ impl Verifier {
                 Decision::Unchanged(Ok(())) => return Ok(self.cache.tag(operator, version, security_credential)),
                 Decision::Unchanged(Err(refusal)) => return Err(self.decoy(refusal).await),
             };
-            match self.write(operator, version, &after).await {
-                Ok(version) => {
+            let mut write_set = WriteSet::new();
+            write_set.expect_version(key(operator), version);
+            write_set.put(key(operator), encode(&after));
+            if outcome.is_err() {
+                self.count_for_source(&mut write_set, third_party, source);
+            }
+            match self.store.commit(write_set).await {
+                Ok(committed) => {
                     if matches!(after, Credential::Locked { .. }) {
-                        self.audit.record("credential-locked", &[("operator", &operator.to_string())]);
+                        let fields = [("operator", &*operator.to_string()), ("third_party", third_party)];
+                        self.audit.record("credential-locked", &fields);
                     }
-                    return outcome.map(|()| self.cache.tag(operator, version, security_credential));
+                    return outcome.map(|()| self.cache.tag(operator, committed.sequence, security_credential));
                 }
                 Err(CommitError::Expectation(_)) => {}
                 // A wrong password stays wrong; a right one must not count before its failures are gone.
@@ -211,6 +206,17 @@ impl Verifier {
             }
         }
         Err(CredentialRefusal::Unavailable)
+    }
+
+    /// A failure counts for whoever sent it, too.
+    fn count_for_source(&self, write_set: &mut WriteSet, third_party: &str, before: Option<(SourceFailures, u64)>) {
+        let key = source_key(third_party);
+        match before {
+            Some((_, version)) => write_set.expect_version(key.clone(), version),
+            None => write_set.expect_absent(key.clone()),
+        }
+        let before = before.map(|(failures, _)| failures);
+        write_set.put(key, encode(&SourceFailures::and_one_more(before, &self.settings, self.clock.now())));
     }
 
     fn decide(&self, judged: &Judged, credential: Credential) -> Decision {
@@ -241,19 +247,16 @@ impl Verifier {
         }
     }
 
-    async fn write(&self, operator: u64, version: u64, after: &Credential) -> Result<u64, CommitError> {
-        let mut write_set = WriteSet::new();
-        write_set.expect_version(key(operator), version);
-        write_set.put(key(operator), encode(after));
-        self.store.commit(write_set).await.map(|committed| committed.sequence)
-    }
-
     /// Writes something of a credential's size that means nothing, for refusals that have nothing to
     /// count: an attempt that skipped the write would be told by its time.
     async fn decoy(&self, refusal: CredentialRefusal) -> CredentialRefusal {
         let nobody = Credential::Active { hash: self.nobody.clone(), set_at: self.clock.now(), failures: 0 };
         let mut write_set = WriteSet::new();
         write_set.put(Key::of("credential_decoy"), encode(&nobody));
+        write_set.put(
+            Key::of("credential_decoy").text("source"),
+            encode(&SourceFailures::and_one_more(None, &self.settings, self.clock.now())),
+        );
         // The refusal holds whether or not the decoy was written.
         let _ = self.store.commit(write_set).await;
         refusal

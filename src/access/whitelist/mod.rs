@@ -8,10 +8,12 @@ pub mod changes;
 pub mod edit;
 
 mod callback_host;
+mod overlaps;
 mod parse;
 
 pub use callback_host::{CallbackHost, HostRule};
 pub use changes::WhitelistChange;
+pub use overlaps::{Overlap, Overlaps};
 pub use parse::WhitelistError;
 
 use std::collections::BTreeMap;
@@ -121,6 +123,16 @@ impl Whitelist {
     /// Every third party with its networks, for people.
     pub fn networks(&self) -> impl Iterator<Item = (&str, &NamedNetwork)> {
         self.parties.iter().flat_map(|(name, party)| party.networks.iter().map(move |network| (name.as_str(), network)))
+    }
+
+    /// The first moment after `after` at which a network falls out of force; none if none does.
+    pub fn next_end(&self, after: Timestamp) -> Option<Timestamp> {
+        self.networks().filter_map(|(_, network)| network.until).filter(|until| *until > after).min()
+    }
+
+    /// The networks of different third parties that share addresses.
+    pub fn overlaps(&self) -> Overlaps<'_> {
+        overlaps::find(self)
     }
 
     /// The networks that hold an address, in force or not: why it is let in or refused. Walks the

@@ -1,6 +1,7 @@
 //! Tests of callbacks as a whole.
 
 mod deliveries;
+mod faults;
 mod sink;
 mod sockets;
 mod tls;

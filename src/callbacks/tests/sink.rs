@@ -1,20 +1,27 @@
 //! A third party's server that behaves as told, byte by byte: real ones do worse than HTTP libraries
 //! let a test do.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 /// What the server does with a request.
 #[derive(Clone, Debug)]
 pub enum Act {
     /// Answers: status line and headers as given, Content-Length added.
-    Answer(&'static str, &'static str),
+    Answer(&'static str, Cow<'static, str>),
+    /// Answers so after so long.
+    Late(Duration, &'static str, &'static str),
+    /// Resets the connection after its first bytes, whatever they are.
+    Refuse,
+    /// Answers its first bytes with HTTP, whatever they are.
+    Babble,
     /// Reads and never answers.
     Hang,
     /// Reads and resets the connection.
@@ -27,6 +34,13 @@ pub enum Act {
     Endless,
     /// Sends what is no HTTP.
     Noise,
+}
+
+impl Act {
+    /// Answers with this status line (and headers) and body.
+    pub fn says(head: &'static str, body: impl Into<Cow<'static, str>>) -> Self {
+        Self::Answer(head, body.into())
+    }
 }
 
 /// A server.
@@ -55,6 +69,11 @@ impl Sink {
         let (acts, seen) = (Arc::new(Mutex::new(VecDeque::from(acts.to_vec()))), requests.clone());
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                let first = acts.lock().unwrap().front().cloned();
+                if matches!(first, Some(Act::Refuse | Act::Babble)) {
+                    tokio::spawn(interrupt(stream, matches!(first, Some(Act::Babble))));
+                    continue;
+                }
                 let (acts, seen, tls) = (acts.clone(), seen.clone(), tls.clone());
                 tokio::spawn(async move {
                     match tls {
@@ -93,10 +112,12 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
             if acts.len() > 1 { acts.pop_front().unwrap() } else { acts[0].clone() }
         };
         match act {
-            Act::Answer(head, body) => {
-                let answer = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-                stream.write_all(answer.as_bytes()).await.unwrap();
+            Act::Answer(head, body) => answer(&mut stream, head, &body).await,
+            Act::Late(pause, head, body) => {
+                tokio::time::sleep(pause).await;
+                answer(&mut stream, head, body).await;
             }
+            Act::Refuse | Act::Babble => return,
             Act::Hang => std::future::pending().await,
             Act::Reset => return before_reset(&mut stream),
             Act::Break => {
@@ -107,10 +128,25 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                 stream.write_all(b"SSH-2.0-OpenSSH_9.6\r\n\r\n").await.unwrap();
                 return;
             }
-            Act::Drip => send_on(&mut stream, b"x", Duration::from_millis(50)).await,
+            Act::Drip => send_on(&mut stream, b"x", Duration::from_secs(1)).await,
             Act::Endless => send_on(&mut stream, &[b'x'; 16384], Duration::ZERO).await,
         }
     }
+}
+
+async fn interrupt(mut stream: TcpStream, in_words: bool) {
+    let _ = stream.read(&mut [0; 4096]).await;
+    if in_words {
+        answer(&mut stream, "400 Bad Request", "this is not TLS").await;
+    } else {
+        stream.set_zero_linger().unwrap();
+    }
+}
+
+async fn answer<S: AsyncWrite + Unpin>(stream: &mut S, head: &str, body: &str) {
+    let answer = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    // Who asked may have given up.
+    let _ = stream.write_all(answer.as_bytes()).await;
 }
 
 async fn send_on<S: AsyncWrite + Unpin>(stream: &mut S, piece: &[u8], pause: Duration) {
@@ -131,7 +167,7 @@ async fn read_request<S: AsyncRead + Unpin>(stream: &mut S) -> Option<String> {
             }
         }
         let read = stream.read(&mut buffer).await.ok().filter(|&read| read > 0)?;
-        text.push_str(std::str::from_utf8(&buffer[..read]).unwrap());
+        text.push_str(&String::from_utf8_lossy(&buffer[..read]));
     }
 }
 

@@ -1,4 +1,4 @@
-//! The real transport against real sockets: a row for each way in which servers answer or fail to.
+//! The real transport against real sockets: what a request looks like, and where it goes.
 
 use std::io;
 use std::net::IpAddr;
@@ -9,13 +9,13 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::sink::{Act, Sink, nobody};
+use super::sink::{Act, Sink};
 use super::tls::Pki;
 use crate::callbacks::delivery::{Outcome, State};
 use crate::callbacks::testing::*;
 use crate::callbacks::*;
 
-fn quick() -> crate::config::Callbacks {
+pub fn quick() -> crate::config::Callbacks {
     let mut settings = settings();
     settings.schedule_seconds = vec![0, 0, 0];
     settings.answer_seconds_max = 1;
@@ -34,66 +34,9 @@ fn call(url: &str) -> Call {
     Call { third_party, url: url.into(), pool: Pool::Deliveries, headers, body: b"<x/>".to_vec(), deadline }
 }
 
-#[tokio::test]
-async fn each_way_to_answer_has_its_outcome() {
-    let rows = [
-        (Act::Answer("200 OK", "code 0"), Outcome::Acknowledged),
-        (Act::Answer("200 OK", "code 00000000"), Outcome::Acknowledged),
-        (Act::Answer("200 OK", ""), Outcome::Acknowledged),
-        (Act::Answer("202 Accepted", " \r\n"), Outcome::Acknowledged),
-        (Act::Answer("204 No Content", ""), Outcome::Acknowledged),
-        (Act::Answer("200 OK", "code 200000001"), Outcome::Declined),
-        (Act::Answer("200 OK\r\nContent-Type: text/html", "<html>It works!</html>"), Outcome::Unread),
-        (Act::Answer("301 Moved Permanently\r\nLocation: http://127.0.0.1:1/", ""), Outcome::Redirected),
-        (Act::Answer("302 Found\r\nLocation: http://169.254.169.254/latest/", ""), Outcome::Redirected),
-        (Act::Answer("400 Bad Request", ""), Outcome::RefusedByServer),
-        (Act::Answer("404 Not Found", "code 0"), Outcome::RefusedByServer),
-        (Act::Answer("410 Gone", ""), Outcome::Gone),
-        (Act::Answer("429 Too Many Requests\r\nRetry-After: 7", ""), Outcome::Throttled),
-        (Act::Answer("500 Internal Server Error", "code 0"), Outcome::FailedAtServer),
-        (Act::Answer("503 Service Unavailable", ""), Outcome::Throttled),
-        (Act::Hang, Outcome::TimedOut),
-        (Act::Drip, Outcome::TimedOut),
-        (Act::Reset, Outcome::Broken),
-        (Act::Break, Outcome::Broken),
-        (Act::Endless, Outcome::Unread),
-        (Act::Noise, Outcome::NotHttp),
-    ];
-    for (act, outcome) in rows {
-        let sink = Sink::start(std::slice::from_ref(&act)).await;
-        let answer = transport(SystemNames).post(call(&sink.url())).await;
-        let verdict = crate::callbacks::verdict::judge(&answer, Kind::Result, &LineWire);
-        assert_eq!(verdict.outcome, outcome, "{act:?}: {verdict:?}");
-        assert_eq!(sink.requests().len(), 1, "{act:?} is called once and not followed");
-        if let Ok(answer) = answer {
-            assert_eq!(answer.address, Some(sink.address));
-            assert!(answer.body.len() <= quick().answer_bytes_max);
-        }
-    }
-}
-
-#[tokio::test]
-async fn nobody_there_and_places_that_may_not_be_called_have_theirs() {
-    let refused = format!("http://{}/", nobody().await);
-    let rows = [
-        (refused.as_str(), Outcome::ConnectFailed),
-        ("http://no-such-name.invalid/", Outcome::NameFailed),
-        ("http://169.254.169.254/latest/meta-data", Outcome::Forbidden),
-        ("http://[::1]:9/", Outcome::Forbidden),
-        ("http://[::ffff:169.254.169.254]/", Outcome::Forbidden),
-        ("gopher://127.0.0.1/", Outcome::Forbidden),
-        ("http://user:secret@127.0.0.1:9/", Outcome::Forbidden),
-        ("nonsense", Outcome::Forbidden),
-    ];
-    for (url, outcome) in rows {
-        let error = transport(SystemNames).post(call(url)).await.unwrap_err();
-        assert_eq!(error.outcome, outcome, "{url}: {error:?}");
-    }
-}
-
 /// Resolves every name to one list of addresses after the other.
 #[derive(Debug)]
-struct Turning(Vec<&'static [&'static str]>, AtomicUsize);
+pub struct Turning(pub Vec<&'static [&'static str]>, pub AtomicUsize);
 
 impl Names for Turning {
     fn look_up(&self, _name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
@@ -105,7 +48,7 @@ impl Names for Turning {
 
 #[tokio::test]
 async fn a_name_is_called_only_at_addresses_that_were_checked() {
-    let sink = Sink::start(&[Act::Answer("200 OK\r\nConnection: close", "code 0")]).await;
+    let sink = Sink::start(&[Act::says("200 OK\r\nConnection: close", "code 0")]).await;
     let url = format!("http://pay.example.com:{}/", sink.address.port());
     // The first look finds a bad address beside a good one, the second only bad ones.
     let names = Turning(vec![&["169.254.169.254", "127.0.0.1"], &["169.254.169.254", "::1"]], AtomicUsize::new(0));
@@ -119,7 +62,7 @@ async fn a_name_is_called_only_at_addresses_that_were_checked() {
 
 #[tokio::test]
 async fn a_request_looks_as_real_receivers_expect_it() {
-    let sink = Sink::start(&[Act::Answer("200 OK", "code 0")]).await;
+    let sink = Sink::start(&[Act::says("200 OK", "code 0")]).await;
     let node = Node::start_with(transport(SystemNames), Arc::default(), &quick());
     let id = node.send(&sink.url(), "paid").await;
     node.ended(&id).await;
@@ -147,9 +90,8 @@ async fn a_request_looks_as_real_receivers_expect_it() {
 
 #[tokio::test]
 async fn d2_a_server_that_recovers_gets_the_same_id_each_time() {
-    let fails = Act::Answer("500 Internal Server Error", "");
-    let sink =
-        Sink::start(&[Act::Reset, fails, Act::Answer("200 OK", "code 1"), Act::Answer("200 OK", "code 0")]).await;
+    let fails = Act::says("500 Internal Server Error", "");
+    let sink = Sink::start(&[Act::Reset, fails, Act::says("200 OK", "code 1"), Act::says("200 OK", "code 0")]).await;
     let node = Node::start_with(transport(SystemNames), Arc::default(), &quick());
     let id = node.send(&sink.url(), "paid").await;
     let delivery = node.ended(&id).await;

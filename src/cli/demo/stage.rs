@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::teller::Teller;
+use crate::access::Access;
 use crate::cli::deployment::{
     self, BULK, HANDSET_GATEWAY, NEIGHBOUR, PAYBILL, Ports, ReadDemonstration, STRANGER, SUBSCRIBERS, THIRD_PARTY,
 };
@@ -19,7 +20,7 @@ use crate::config;
 use crate::core::accounts::{balances, ledger_sum};
 use crate::core::{AccountKind, Amount, Holder, Msisdn, Shortcode};
 use crate::mminterface::{
-    HandsetAnswer, HandsetPayment, HandsetPaymentType, RequestDocument, ResponseDocument, ResultDocument,
+    HandsetAnswer, HandsetParty, HandsetPayment, RequestDocument, ResponseDocument, ResultDocument,
     read_handset_answer, read_response, read_result, write_handset_payment,
 };
 use crate::node::{Addresses, Listeners, Materials, Node, Seams};
@@ -90,6 +91,11 @@ impl Stage {
         self.node.addresses()
     }
 
+    /// Who may come in.
+    pub fn access(&self) -> &Access {
+        self.node.access()
+    }
+
     /// What the node has committed.
     pub fn store(&self) -> &dyn Store {
         self.node.store()
@@ -144,9 +150,9 @@ impl Stage {
         let [amina, _] = SUBSCRIBERS;
         HandsetPayment {
             session_id: self.new_id("ussd"),
-            transaction_type: HandsetPaymentType::CustomerPayBillOnline,
-            msisdn: amina.msisdn.into(),
-            short_code: PAYBILL.shortcode.into(),
+            transaction_type: "CustomerPayBillOnline".into(),
+            payer: HandsetParty::Msisdn(amina.msisdn.into()),
+            payee: HandsetParty::ShortCode(PAYBILL.shortcode.into()),
             account_reference: Some(account.into()),
             amount: amount.into(),
             timestamp: None,

@@ -118,6 +118,12 @@ impl Checker<'_> {
                 });
             }
             Flow::Reversal(rules) => {
+                if let Some(approval) = &rules.approval {
+                    self.permission(command, &approval.permission, Channel::Web);
+                    self.require(approval.seconds > 0, SERVICES, || {
+                        format!("{command}: nobody can approve within 0 `seconds`; allow more, or remove `approval`")
+                    });
+                }
                 for original in &rules.of {
                     let flow = self.catalogue.services.get(original).map(|service| &service.flow);
                     let payment = matches!(flow, Some(Flow::Transfer(_) | Flow::CustomerPayment(_)));
@@ -283,7 +289,7 @@ impl Checker<'_> {
     }
 
     fn bands(&mut self, name: &str, from: Day, bands: &[Band]) {
-        let version = format!("tariff \"{name}\" of {:04}-{:02}-{:02}", from.year, from.month, from.day);
+        let version = format!("tariff \"{name}\" of {from}");
         let mut reached = Amount::ZERO;
         for band in bands {
             let Band { above, up_to, .. } = *band;

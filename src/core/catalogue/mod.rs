@@ -3,6 +3,8 @@
 //! offers means changing these files, not code.
 
 mod check;
+pub mod differences;
+pub mod editions;
 mod parse;
 mod service;
 #[cfg(test)]
@@ -11,8 +13,9 @@ mod tests;
 use std::collections::HashMap;
 
 pub use service::{
-    ChargeRule, CustomerPaymentRules, Customers, Direction, Flow, NetworkNeed, Parameter, ParameterFormat, PartyKind,
-    Product, Relation, ResultStyle, ReversalRules, Service, SettlementRules, SideRule, TransferRules,
+    ApprovalRules, ChargeRule, CustomerPaymentRules, Customers, Direction, Flow, NetworkNeed, Parameter,
+    ParameterFormat, PartyKind, Product, Relation, ResultStyle, ReversalRules, Service, SettlementRules, SideRule,
+    TransferRules,
 };
 
 use super::accounts::{Account, AccountKind, Bounds, Holder};
@@ -91,6 +94,13 @@ impl Catalogue {
     /// The role with this name.
     pub fn role(&self, name: &str) -> Option<&Role> {
         self.roles.get(name)
+    }
+
+    /// All roles, in the order of their names.
+    pub fn roles(&self) -> Vec<&Role> {
+        let mut roles: Vec<_> = self.roles.values().collect();
+        roles.sort_by(|one, other| one.name.cmp(&other.name));
+        roles
     }
 
     /// The tariff with this name.

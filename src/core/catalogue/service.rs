@@ -134,6 +134,18 @@ impl Flow {
 pub struct ReversalRules {
     /// The command IDs of the payments that can be given back.
     pub of: Vec<String>,
+    /// What the provider wants to say about it first; none if it says nothing.
+    pub approval: Option<ApprovalRules>,
+}
+
+/// The rules of an approval by the provider.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalRules {
+    /// What a role of the portal must allow an operator of the provider who approves.
+    pub permission: String,
+    /// For how long it can be approved.
+    pub seconds: u32,
 }
 
 /// The rules of a settlement.

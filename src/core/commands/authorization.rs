@@ -18,7 +18,7 @@ use crate::core::decision::Decision;
 use crate::core::evidence::Evidence;
 use crate::core::ids::Draw;
 use crate::core::ledger::Stage;
-use crate::core::order::{CustomerPayment, Party};
+use crate::core::order::{CustomerPayment, HandsetParty, Party};
 use crate::core::report::Report;
 use crate::core::transaction::{Origin, State, Transaction};
 use crate::store::{Read, ReadError, WriteSet};
@@ -105,31 +105,30 @@ impl Authorization<'_> {
         if let Some(organization) = payer.organization() {
             gates::must_start(self.core.catalogue(), organization, service)?;
         }
-        let payee = self.party(rules.payee, &payment.short_code, ResultCode::ReceiverParty)?;
+        let payee = self.party(rules.payee, &payment.payee, ResultCode::ReceiverParty)?;
         payee.must_be_payable()?;
         if let Some(organization) = payee.organization() {
             gates::must_receive(self.core.catalogue(), organization, service)?;
         }
-        let [one, other] =
-            [payer.side(rules.debit_account), payee.side(rules.credit_account)].map(|side| side.account.holder);
-        if one == other {
-            return refuse(ResultCode::ReceiverParty, format!("{one} would pay itself"));
+        if payer.holder() == payee.holder() {
+            return refuse(ResultCode::ReceiverParty, format!("{payer} would pay itself"));
         }
         Ok((payer, payee))
     }
 
-    fn party(&mut self, kind: PartyKind, text: &str, code: ResultCode) -> Result<Resolved, Halt> {
-        match kind {
-            PartyKind::Subscriber => {
+    fn party(&mut self, kind: PartyKind, named: &HandsetParty, code: ResultCode) -> Result<Resolved, Halt> {
+        match (kind, named) {
+            (PartyKind::Subscriber, HandsetParty::Msisdn(text)) => {
                 let numbering = self.core.catalogue().numbering();
                 parties::subscriber(&mut self.evidence, numbering, text, code).map(Resolved::Subscriber)
             }
-            PartyKind::Organization => {
+            (PartyKind::Organization, HandsetParty::Shortcode(text)) => {
                 let identifier_type = identifier::SHORTCODE;
-                let party = Party { identifier_type, identifier: text.to_owned(), short_code: None };
+                let party = Party { identifier_type, identifier: text.clone(), short_code: None };
                 gates::organization(&mut self.evidence, Some(&party), &[identifier_type], code)
                     .map(Resolved::Organization)
             }
+            (kind, named) => refuse(code, format!("{named:?} is to be {kind:?}")),
         }
     }
 

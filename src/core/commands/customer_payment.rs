@@ -14,7 +14,7 @@ use crate::core::evidence::Evidence;
 use crate::core::ledger::{Entry, Leg, Stage, Unbalanced};
 use crate::core::order::CancelReason;
 use crate::core::receipt::Receipt;
-use crate::core::report::{Report, ReportValue};
+use crate::core::report::{RECEIVER_CODE, RECEIVER_CODE_CHARACTERS_MAX, Report, ReportValue};
 use crate::core::transaction::{Alias, Origin, Outcome, State, Transaction};
 use crate::store::{Key, Part, Read, ReadError, Stored, WriteSet, decode, encode};
 
@@ -119,7 +119,11 @@ pub(in crate::core) fn cancel(
     let legs = releasing_legs(&transaction);
     let mut write_set = end(evidence, &mut transaction, Stage::Release, legs, now)?;
     uncount_sent(core, &mut write_set, &transaction);
-    let report = Report::new(code, *receipt);
+    let mut report = Report::new(code, *receipt);
+    if let CancelReason::Refused { code, .. } = why {
+        let shown: String = code.chars().take(RECEIVER_CODE_CHARACTERS_MAX).collect();
+        report.parameters.push((RECEIVER_CODE.into(), ReportValue::text(shown)));
+    }
     Ok(Decision { report, write_set, captures: Vec::new(), private, transaction: Some(transaction) })
 }
 

@@ -4,6 +4,7 @@ use super::attempt::{Halt, refuse};
 use crate::clock::Timestamp;
 use crate::core::HIERARCHY_LEVELS_MAX;
 use crate::core::catalogue::{Catalogue, Relation, Service};
+use crate::core::channel::Channel;
 use crate::core::codes::ResultCode;
 use crate::core::directory::{Operator, Organization, load_operator, load_operator_named, load_organization};
 use crate::core::evidence::Evidence;
@@ -108,14 +109,25 @@ impl Acting {
 
     /// A role of the service's channel, in force now, has the permission (S2).
     pub fn must_hold_permission(&self, catalogue: &Catalogue, service: &Service, now: Timestamp) -> Result<(), Halt> {
-        let Some(permission) = &service.permission else {
-            return refuse(ResultCode::NotAllowed, format!("{} has no permission that could be held", service.command));
-        };
+        match &service.permission {
+            Some(permission) => self.must_hold(catalogue, service.channel, permission, now),
+            None => refuse(ResultCode::NotAllowed, format!("{} has no permission that could be held", service.command)),
+        }
+    }
+
+    /// A role of this channel, in force now, has the permission (S2).
+    pub fn must_hold(
+        &self,
+        catalogue: &Catalogue,
+        channel: Channel,
+        permission: &str,
+        now: Timestamp,
+    ) -> Result<(), Halt> {
         let in_force: Vec<&Grant> = self.operator.roles.iter().filter(|grant| grant.in_force(now)).collect();
         // Roles that were granted before the catalogue made them exclude each other: neither counts,
         // for nothing says which of them was meant to stay (S3).
         let void = |grant: &Grant| in_force.iter().any(|other| catalogue.exclusion(&grant.role, &other.role).is_some());
-        let permits = |grant: &&&Grant| catalogue.role_permits(&grant.role, service.channel, permission);
+        let permits = |grant: &&&Grant| catalogue.role_permits(&grant.role, channel, permission);
         match in_force.iter().find(permits) {
             Some(grant) if void(grant) => {
                 refuse(ResultCode::NotAllowed, format!("role \"{}\" is excluded by another that is held", grant.role))
@@ -123,8 +135,8 @@ impl Acting {
             Some(_) => Ok(()),
             None => {
                 let reason = format!(
-                    "operator {} has no role in force on the channel {} with the permission \"{permission}\"",
-                    self.operator.id, service.channel
+                    "operator {} has no role in force on the channel {channel} with the permission \"{permission}\"",
+                    self.operator.id
                 );
                 refuse(ResultCode::NotAllowed, reason)
             }

@@ -2,6 +2,7 @@
 //! message, initiator, credential, allowed operation, parties, permission to each party,
 //! parameters; then the transaction exists, and the accounting rules decide over it.
 
+mod approval;
 mod attempt;
 mod authorization;
 mod balance;
@@ -19,6 +20,8 @@ mod status_query;
 mod tests;
 mod transfer;
 
+pub use approval::{ApprovalError, PendingApproval};
+pub(super) use approval::{approvals, approve, expire, refuse as refuse_approval};
 pub(super) use authorization::authorize;
 pub use customer_payment::SettleError;
 pub(super) use customer_payment::{cancel, complete, overdue, payment_of_session};
@@ -52,6 +55,8 @@ struct Case<'a> {
     attempt: Attempt,
     now: Timestamp,
     draw: Draw,
+    /// Whether the provider has approved it, where its service asks for that.
+    approved: bool,
 }
 
 /// The service that third parties can order by this command ID.
@@ -69,7 +74,18 @@ pub(super) fn execute(
     now: Timestamp,
     draw: Draw,
 ) -> Result<Decision, ReadError> {
-    let attempt = Attempt {
+    let attempt = attempt_of(order);
+    let Some(service) = orderable(core, &order.command).filter(|service| service.channel == order.channel) else {
+        let reason = format!("no service of the channel {} has the command ID {:?}", order.channel, order.command);
+        return Ok(attempt.refused(core, Refusal::new(ResultCode::Command, reason), now, false));
+    };
+    let evidence = Evidence::new(facts);
+    decided(Case { core, evidence, order, service, attempt, now, draw, approved: false }, credential)
+}
+
+/// What is kept about the attempt at an order.
+fn attempt_of(order: &Order) -> Attempt {
+    Attempt {
         command: order.command.clone(),
         conversation: order.conversation.clone(),
         origin: Origin::ThirdParty {
@@ -79,15 +95,16 @@ pub(super) fn execute(
         initiator: None,
         initiator_shortcode: None,
         reference: order.reference.clone(),
-    };
-    let Some(service) = orderable(core, &order.command).filter(|service| service.channel == order.channel) else {
-        let reason = format!("no service of the channel {} has the command ID {:?}", order.channel, order.command);
-        return Ok(attempt.refused(core, Refusal::new(ResultCode::Command, reason), now, false));
-    };
-    let mut case = Case { core, evidence: Evidence::new(facts), order, service, attempt, now, draw };
+    }
+}
+
+/// The decision about a case: what it asks for, or its refusal.
+fn decided(mut case: Case<'_>, credential: &Credential) -> Result<Decision, ReadError> {
     match case.decide(credential) {
         Ok(decision) => Ok(decision),
-        Err(Halt::Refused(refusal)) => Ok(case.attempt.refused(core, refusal, now, service.flow.moves_money())),
+        Err(Halt::Refused(refusal)) => {
+            Ok(case.attempt.refused(case.core, refusal, case.now, case.service.flow.moves_money()))
+        }
         Err(Halt::Read(error)) => Err(error),
     }
 }
@@ -110,7 +127,8 @@ impl Case<'_> {
 
     /// The message itself: not too old, and not decided before.
     fn message(&mut self) -> Result<(), Halt> {
-        if let Some(seconds) = self.service.request_seconds_max {
+        // What waited for the provider's approval was in time when it came.
+        if let Some(seconds) = self.service.request_seconds_max.filter(|_| !self.approved) {
             let age = self.now.since(self.order.received);
             if age > Duration::from_secs(seconds) {
                 let reason = format!("the request waited {} s, and {seconds} s are allowed", age.as_secs());

@@ -1,5 +1,7 @@
 //! The parties of a payment, once they are found: an organization, a subscriber or the provider.
 
+use std::fmt;
+
 use super::attempt::{Halt, refuse};
 use crate::core::accounts::{Account, AccountKind, Holder};
 use crate::core::codes::ResultCode;
@@ -25,6 +27,15 @@ impl Resolved {
         }
     }
 
+    /// Who that is.
+    pub fn holder(&self) -> Holder {
+        match self {
+            Self::Organization(organization) => Holder::Organization(organization.shortcode.clone()),
+            Self::Subscriber(subscriber) => Holder::Subscriber(subscriber.msisdn.clone()),
+            Self::Provider => Holder::Provider,
+        }
+    }
+
     /// The organization, if it is one.
     pub fn organization(&self) -> Option<&Organization> {
         match self {
@@ -36,9 +47,7 @@ impl Resolved {
     /// It is in a state in which it pays.
     pub fn must_pay(&self) -> Result<(), Halt> {
         match self.status() {
-            Some((who, status)) if !status.may_act() => {
-                refuse(ResultCode::DebitPartyState, format!("{who} is {status:?}"))
-            }
+            Some(status) if !status.may_act() => refuse(ResultCode::DebitPartyState, format!("{self} is {status:?}")),
             _ => Ok(()),
         }
     }
@@ -46,18 +55,29 @@ impl Resolved {
     /// It is in a state in which it is paid.
     pub fn must_be_payable(&self) -> Result<(), Halt> {
         match self.status() {
-            Some((who, status)) if !status.may_receive() => {
-                refuse(ResultCode::CreditPartyState, format!("{who} is {status:?}"))
+            Some(status) if !status.may_receive() => {
+                refuse(ResultCode::CreditPartyState, format!("{self} is {status:?}"))
             }
             _ => Ok(()),
         }
     }
 
-    fn status(&self) -> Option<(String, Status)> {
+    fn status(&self) -> Option<Status> {
         match self {
-            Self::Organization(it) => Some((format!("organization {}", it.shortcode), it.status)),
-            Self::Subscriber(it) => Some((format!("subscriber {}", it.msisdn), it.status)),
+            Self::Organization(organization) => Some(organization.status),
+            Self::Subscriber(subscriber) => Some(subscriber.status),
             Self::Provider => None,
+        }
+    }
+}
+
+/// As reasons name it.
+impl fmt::Display for Resolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Organization(organization) => write!(f, "organization {}", organization.shortcode),
+            Self::Subscriber(subscriber) => write!(f, "subscriber {}", subscriber.msisdn),
+            Self::Provider => f.write_str("the provider"),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! The reversal writes the transaction that it gives back, whose version it expects: of two that
 //! race, one commits.
 
+use super::approval;
 use super::attempt::{Halt, refuse};
 use super::gates::{self, Acting};
 use super::parties::Resolved;
@@ -32,6 +33,9 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting, rules: &ReversalRules
     Resolved::Organization(giver).must_pay()?;
     taker(case, &original)?.must_be_payable()?;
     let amount = amount(case, &original)?;
+    if let Some(approval) = rules.approval.as_ref().filter(|_| !case.approved) {
+        return Ok(approval::wait(case, acting, approval, &original, amount));
+    }
 
     let draft = Draft {
         attempt: &case.attempt,

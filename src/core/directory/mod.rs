@@ -4,14 +4,19 @@
 
 mod admin;
 mod evidenced;
+mod funds;
+mod operators;
+mod organizations;
+mod subscribers;
 #[cfg(test)]
 mod tests;
 
-pub use admin::{
-    AdminError, Granted, NewOperator, NewOrganization, create_operator, create_organization, create_subscriber, fund,
-    grant_roles, set_status,
-};
+pub use admin::AdminError;
 pub(super) use evidenced::{load_operator, load_operator_named, load_organization, load_subscriber};
+pub use funds::{freeze, frozen, fund};
+pub use operators::{Granted, NewOperator, create_operator, grant_roles, revoke_role, set_status};
+pub use organizations::{Changed, NewOrganization, OrganizationChange, change_organization, create_organization};
+pub use subscribers::{SubscriberChange, change_subscriber, create_subscriber};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +24,9 @@ use super::ids::{Msisdn, OperatorId, Shortcode};
 use super::roles::Grant;
 use crate::clock::Timestamp;
 use crate::store::{Key, Read, ReadError, Stored, decode};
+
+/// The most characters of a user name (domain.md 4).
+const USER_NAME_CHARACTERS_MAX: usize = 15;
 
 /// The state of an organization, operator or subscriber.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +45,25 @@ pub enum Status {
 }
 
 impl Status {
+    /// All states.
+    pub const ALL: [Status; 5] = [Self::PendingActive, Self::Active, Self::Suspended, Self::Locked, Self::Closed];
+
+    /// How people write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PendingActive => "pending-active",
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Locked => "locked",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// The state that people write so.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+
     /// Whether it may start anything and pay.
     pub const fn may_act(self) -> bool {
         matches!(self, Self::Active)
@@ -168,6 +195,40 @@ pub fn organizations(
     facts.range(&range, limit)?.iter().map(|(_, record)| decode(record)).collect()
 }
 
+/// At most `limit` operators of an organization, or of the provider, after the user name `after`, in
+/// the order of their user names.
+pub fn operators(
+    facts: &dyn Read,
+    shortcode: Option<&Shortcode>,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<Operator>, ReadError> {
+    let all = user_names_key(shortcode).subtree();
+    let range = after.map_or(all.clone(), |after| all.after(&user_name_key(shortcode, after)));
+    let mut operators = Vec::new();
+    for (_, record) in facts.range(&range, limit)? {
+        operators.extend(operator(facts, decode::<UserName>(&record)?.operator)?);
+    }
+    Ok(operators)
+}
+
+/// The operator with this name in this organization, or of the provider where there is none.
+pub fn operator_named(
+    facts: &dyn Read,
+    shortcode: Option<&Shortcode>,
+    user_name: &str,
+) -> Result<Option<Operator>, ReadError> {
+    let named: Option<UserName> = read(facts, user_name_key(shortcode, user_name))?;
+    named.map_or(Ok(None), |named| operator(facts, named.operator))
+}
+
+/// At most `limit` subscribers after the one with the number `after`, in the order of their numbers.
+pub fn subscribers(facts: &dyn Read, after: Option<&Msisdn>, limit: usize) -> Result<Vec<Subscriber>, ReadError> {
+    let all = Key::of("subscriber").subtree();
+    let range = after.map_or(all.clone(), |after| all.after(&subscriber_key(after)));
+    facts.range(&range, limit)?.iter().map(|(_, record)| decode(record)).collect()
+}
+
 fn read<T: Stored>(facts: &dyn Read, key: Key) -> Result<Option<T>, ReadError> {
     facts.record(&key)?.as_ref().map(decode).transpose()
 }
@@ -186,6 +247,9 @@ fn subscriber_key(msisdn: &Msisdn) -> Key {
 
 /// User names are told apart without regard to case, as people type them.
 fn user_name_key(shortcode: Option<&Shortcode>, user_name: &str) -> Key {
-    let home = shortcode.map_or("", Shortcode::as_str);
-    Key::of("user-name").text(home).text(&user_name.trim().to_lowercase())
+    user_names_key(shortcode).text(&user_name.trim().to_lowercase())
+}
+
+fn user_names_key(shortcode: Option<&Shortcode>) -> Key {
+    Key::of("user-name").text(shortcode.map_or("", Shortcode::as_str))
 }

@@ -17,9 +17,9 @@ fn between(role: &str, effective: i64, expires: i64) -> Grant {
 fn s3_roles_that_exclude_each_other_cannot_be_in_force_together() {
     let mut world = World::new();
     let id = world.operator(BULK, "boss", &["Business Administrator"]);
-    let refused = grant_roles(&world.core, &world.facts, id, vec![grant("Business Manager")]);
+    let refused = grant_roles(&world.core, &world.facts, id, vec![grant("Business Manager")], world.now);
     assert!(matches!(refused, Err(AdminError::Exclusive { .. })), "{refused:?}");
-    assert!(grant_roles(&world.core, &world.facts, id, vec![grant("Set Org API Password")]).is_ok());
+    assert!(grant_roles(&world.core, &world.facts, id, vec![grant("Set Org API Password")], world.now).is_ok());
 
     let overlapping = vec![between("B2B Web Maker", 0, 10), between("B2B Web Checker", 9, 20)];
     let refused = create_operator(&world.core, &world.facts, new_operator(overlapping), world.now, Draw(1));
@@ -121,8 +121,9 @@ fn money_enters_from_the_trust_account_alone_and_within_limits() {
 fn a_decision_of_an_administrator_rests_on_what_it_read() {
     let mut world = World::new();
     let id = world.operator(BULK, "boss", &[]);
-    let manager = grant_roles(&world.core, &world.facts, id, vec![grant("Business Manager")]).unwrap();
-    let administrator = grant_roles(&world.core, &world.facts, id, vec![grant("Business Administrator")]).unwrap();
+    let manager = grant_roles(&world.core, &world.facts, id, vec![grant("Business Manager")], world.now).unwrap();
+    let administrator =
+        grant_roles(&world.core, &world.facts, id, vec![grant("Business Administrator")], world.now).unwrap();
     world.facts.commit(manager.write_set).unwrap();
     assert!(world.facts.commit(administrator.write_set).is_err(), "both roles would be in force");
 }

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::mminterface::tolerances::TABLE;
 use crate::mminterface::{
-    Caller, CallerHeader, InitiatorFields, PartyFields, ResponseType, UrlRegistration, write_handset_payment,
-    write_request_document, write_request_envelope,
+    Caller, CallerHeader, HandsetParty, InitiatorFields, PartyFields, ResponseType, UrlRegistration,
+    write_handset_payment, write_request_document, write_request_envelope,
 };
 
 const AS_THE_SCHEMA_SAYS: &str = include_str!("../samples/as_the_schema_says.xml");
@@ -134,7 +134,20 @@ fn a_tolerance_that_is_switched_off_lets_nothing_through() {
 #[test]
 fn every_tolerance_of_the_table_is_needed_by_some_sample() {
     // These have tests of their own.
-    let elsewhere = ["document-unqualified", "query-transcation", "query-namespaces"];
+    let elsewhere = [
+        "content-type",
+        "charset-parameter",
+        "envelope-namespace",
+        "envelope-unqualified",
+        "message-as-elements",
+        "query-transcation",
+        "query-namespaces",
+        "document-unqualified",
+        "register-url-free-form",
+        "response-type-words",
+        "answer-misspelled-id",
+        "answer-free-form",
+    ];
     for row in TABLE {
         let is_needed = SAMPLES
             .iter()
@@ -397,7 +410,7 @@ fn registrations_are_read_in_every_form() {
         assert_eq!(request.value.header.service_id.as_deref(), Some("107031001"));
         assert_eq!(document.value.initiator, None);
         assert_eq!(
-            UrlRegistration::from_document(&document.value),
+            UrlRegistration::from_document(&document.value, Tolerances::default()).map(|read| read.value),
             Ok(UrlRegistration {
                 short_code: "600000".into(),
                 validation_url: Some(validation_url.into()),
@@ -427,7 +440,7 @@ fn a_registration_is_refused_with_what_it_lacks() {
     for (from, to, code, description) in rows {
         assert!(REGISTER_URL.contains(from));
         let failure = read(&REGISTER_URL.replace(from, to), DocumentKind::RegisterUrl, Tolerances::default())
-            .and_then(|(_, document)| Ok(UrlRegistration::from_document(&document.value)?))
+            .and_then(|(_, document)| Ok(UrlRegistration::from_document(&document.value, Tolerances::default())?))
             .unwrap_err();
         match failure {
             ReadFailure::Refused { code: actual, description: words, .. } => {
@@ -440,25 +453,29 @@ fn a_registration_is_refused_with_what_it_lacks() {
 
 #[test]
 fn every_form_of_the_response_type_is_understood() {
-    for (sent, expected) in [
-        ("Completed", ResponseType::Completed),
-        ("complete", ResponseType::Completed),
-        ("CANCELLED", ResponseType::Cancelled),
-        ("cancel", ResponseType::Cancelled),
-        ("Cancel", ResponseType::Cancelled),
+    for (sent, expected, tolerances) in [
+        ("Completed", ResponseType::Completed, vec![]),
+        ("Cancelled", ResponseType::Cancelled, vec![]),
+        ("complete", ResponseType::Completed, vec!["response-type-words"]),
+        ("CANCELLED", ResponseType::Cancelled, vec!["response-type-words"]),
+        ("cancel", ResponseType::Cancelled, vec!["response-type-words"]),
+        ("Cancel", ResponseType::Cancelled, vec!["response-type-words"]),
     ] {
         let message = REGISTER_URL.replace("<Value>Completed</Value>", &format!("<Value>{sent}</Value>"));
         let (_, document) = read(&message, DocumentKind::RegisterUrl, Tolerances::default()).unwrap();
-        assert_eq!(UrlRegistration::from_document(&document.value).map(|url| url.response_type), Ok(expected));
+        let registration = UrlRegistration::from_document(&document.value, Tolerances::default()).unwrap();
+        assert_eq!((registration.value.response_type, registration.tolerances.clone()), (expected, tolerances));
+        let strict = UrlRegistration::from_document(&document.value, Tolerances::strict());
+        assert_eq!(strict.is_ok(), registration.tolerances.is_empty(), "{sent}");
     }
 }
 
 fn payment() -> HandsetPayment {
     HandsetPayment {
         session_id: "ussd-1".into(),
-        transaction_type: HandsetPaymentType::CustomerPayBillOnline,
-        msisdn: "254722000000".into(),
-        short_code: "600000".into(),
+        transaction_type: "CustomerPayBillOnline".into(),
+        payer: HandsetParty::Msisdn("254722000000".into()),
+        payee: HandsetParty::ShortCode("600000".into()),
         account_reference: Some("INV 7".into()),
         amount: "123.5".into(),
         timestamp: None,
@@ -468,12 +485,16 @@ fn payment() -> HandsetPayment {
 #[test]
 fn a_handset_payment_is_read_as_it_was_written() {
     let till = HandsetPayment {
-        transaction_type: HandsetPaymentType::CustomerBuyGoodsOnline,
+        transaction_type: "CustomerBuyGoodsOnline".into(),
         account_reference: None,
         timestamp: Some("20261123184401".into()),
         ..payment()
     };
-    for payment in [payment(), till] {
+    let [agent, customer] = [HandsetParty::ShortCode("600004".into()), HandsetParty::Msisdn("254733000000".into())];
+    let sent = HandsetPayment { transaction_type: "SendMoney".into(), payee: customer.clone(), ..payment() };
+    let deposit =
+        HandsetPayment { transaction_type: "AgentDeposit".into(), payer: agent, payee: customer, ..payment() };
+    for payment in [payment(), till, sent, deposit] {
         assert_eq!(interfaces().read_handset(write_handset_payment(&payment).as_bytes()), Ok(payment));
     }
 }
@@ -484,8 +505,11 @@ fn a_flawed_handset_payment_is_a_fault_that_names_the_element() {
         ("Amount", HandsetPayment { amount: "-5".into(), ..payment() }),
         ("Amount", HandsetPayment { amount: "5.005".into(), ..payment() }),
         ("Amount", HandsetPayment { amount: " 5".into(), ..payment() }),
-        ("MSISDN", HandsetPayment { msisdn: "0722 000000".into(), ..payment() }),
-        ("ShortCode", HandsetPayment { short_code: "6000".into(), ..payment() }),
+        ("MSISDN", HandsetPayment { payer: HandsetParty::Msisdn("0722 000000".into()), ..payment() }),
+        ("ShortCode", HandsetPayment { payee: HandsetParty::ShortCode("6000".into()), ..payment() }),
+        ("PayerShortCode", HandsetPayment { payer: HandsetParty::ShortCode("6000".into()), ..payment() }),
+        ("PayeeMSISDN", HandsetPayment { payee: HandsetParty::Msisdn("600000".into()), ..payment() }),
+        ("TransactionType", HandsetPayment { transaction_type: "pay bill".into(), ..payment() }),
         ("SessionID", HandsetPayment { session_id: String::new(), ..payment() }),
     ];
     for (element, payment) in rows {
@@ -493,6 +517,21 @@ fn a_flawed_handset_payment_is_a_fault_that_names_the_element() {
             Err(ReadFailure::Fault(fault)) => assert!(fault.reason.contains(element), "{}", fault.reason),
             other => panic!("{other:?}"),
         }
+    }
+}
+
+#[test]
+fn a_handset_payment_names_one_payer_and_one_payee() {
+    let written = write_handset_payment(&payment());
+    let (payer, payee) = ("<MSISDN>254722000000</MSISDN>", "<ShortCode>600000</ShortCode>");
+    let flawed = [
+        written.replace(payer, ""),
+        written.replace(payee, ""),
+        written.replace(payer, &format!("{payer}<PayerShortCode>600004</PayerShortCode>")),
+        written.replace(payee, &format!("{payee}<PayeeMSISDN>254733000000</PayeeMSISDN>")),
+    ];
+    for message in flawed {
+        assert!(interfaces().read_handset(message.as_bytes()).is_err(), "{message}");
     }
 }
 

@@ -28,10 +28,16 @@ async fn the_metrics_door_shows_what_the_other_doors_count() {
 struct Parrot;
 
 impl Admin for Parrot {
-    fn command<'a>(&'a self, name: &'a str, arguments: Value) -> BoxFuture<'a, Result<Value, String>> {
+    fn command<'a>(
+        &'a self,
+        caller: admin::Caller,
+        name: &'a str,
+        arguments: Value,
+    ) -> BoxFuture<'a, Result<Value, String>> {
         Box::pin(async move {
             match name {
                 "say" => Ok(arguments),
+                "who am I" => Ok(json!(caller.to_string())),
                 other => Err(format!("there is no command \"{other}\"")),
             }
         })
@@ -52,6 +58,14 @@ async fn a_command_goes_in_and_its_outcome_comes_back() {
     assert_eq!(admin::ask(&path, "say", json!({"x": [1, 2]})).await.unwrap(), json!({"x": [1, 2]}));
     let refused = admin::ask(&path, "fly", Value::Null).await.unwrap_err();
     assert!(matches!(&refused, AskError::Refused(why) if why == "there is no command \"fly\""), "{refused}");
+}
+
+#[tokio::test]
+async fn whoever_gives_a_command_is_named_by_the_operating_system() {
+    use std::os::unix::fs::MetadataExt as _;
+    let (_house, folder, path) = with_socket();
+    let me = std::fs::metadata(folder.path()).unwrap().uid();
+    assert_eq!(admin::ask(&path, "who am I", Value::Null).await.unwrap(), json!(format!("uid {me}")));
 }
 
 #[tokio::test]

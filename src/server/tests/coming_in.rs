@@ -1,13 +1,16 @@
 //! Who comes in, and who does not.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::HandshakeKind;
+use rcgen::{ExtendedKeyUsagePurpose, KeyUsagePurpose};
+use rustls::{HandshakeKind, SignatureScheme};
 
 use super::house::{House, limits, post};
 use super::pki::{Pki, fingerprint};
 use crate::broker::Door;
-use crate::server::{DoorLimits, Tls, TlsMaterial};
+use crate::clock::{Clock, ManualClock, Timestamp};
+use crate::server::{DoorLimits, Tls, TlsError, TlsMaterial};
 
 #[tokio::test]
 async fn a_known_caller_is_answered_and_the_service_learns_its_key() {
@@ -17,7 +20,8 @@ async fn a_known_caller_is_answered_and_the_service_learns_its_key() {
     house.know(&client);
     let answer = house.tls(&pki, Some(&client)).await.post("/mminterface/request", "<x/>").await;
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\n<x/>"), "{answer}");
-    assert_eq!(*house.service.last.lock().unwrap(), Some((Door::ThirdParty, Some(client.fingerprint()))));
+    let (door, peer) = house.service.last.lock().unwrap().unwrap();
+    assert_eq!((door, peer.key), (Door::ThirdParty, Some(client.fingerprint())));
 }
 
 #[tokio::test]
@@ -87,6 +91,72 @@ fn with_crl(pki: &Pki, revoked: &[u64], valid_until_year: i32) -> House {
 }
 
 #[tokio::test]
+async fn a_certificate_that_is_past_not_yet_good_or_for_something_else_is_refused() {
+    let pki = Pki::new("third parties");
+    let house = House::under(&pki);
+    let refused = [
+        pki.client_with(1, |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1)),
+        pki.client_with(2, |params| params.not_before = rcgen::date_time_ymd(4000, 1, 1)),
+        pki.client_with(3, |params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]),
+        pki.client_with(4, |params| params.key_usages = vec![KeyUsagePurpose::KeyEncipherment]),
+    ];
+    for (before, client) in refused.iter().enumerate() {
+        house.know(client);
+        assert!(house.tls(&pki, Some(client)).await.rest().await.is_empty(), "number {}", before + 1);
+        house.ended("certificate_refused", before + 1).await;
+    }
+    let good = pki.client_with(5, |params| params.key_usages = vec![KeyUsagePurpose::DigitalSignature]);
+    house.know(&good);
+    house.tls(&pki, Some(&good)).await.post("/", "").await;
+}
+
+#[tokio::test]
+async fn validity_is_by_the_doors_clock_on_open_connections_too() {
+    let pki = Pki::new("third parties");
+    let client = pki.client_with(1, |params| params.not_after = rcgen::date_time_ymd(2030, 1, 1));
+    let end = Timestamp::from_seconds(1_893_456_000); // 2030-01-01T00:00:00Z
+    let clock = Arc::new(ManualClock::at(end.minus(Duration::from_secs(60))));
+    let house = House::at(Arc::clone(&clock) as Arc<dyn Clock>, Tls::new(pki.material(), fingerprint).unwrap());
+    house.know(&client);
+    let mut open = house.tls(&pki, Some(&client)).await;
+    open.post("/", "").await;
+    clock.advance(Duration::from_secs(61));
+    assert!(house.tls(&pki, Some(&client)).await.rest().await.is_empty(), "it is past, and got in");
+    house.ended("certificate_refused", 1).await;
+    open.send(&post("/", "")).await;
+    assert!(open.rest().await.is_empty(), "it is past, and was answered");
+    house.ended("withdrawn", 1).await;
+}
+
+#[tokio::test]
+async fn each_client_gets_the_certificate_whose_signatures_it_understands() {
+    let pki = Pki::new("third parties");
+    let client = pki.client(1);
+    let house = House::with_tls(Tls::new(pki.material_of_both_kinds(), fingerprint).unwrap(), limits());
+    house.know(&client);
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        for (schemes, is_rsa) in [
+            (vec![SignatureScheme::ECDSA_NISTP256_SHA256, SignatureScheme::RSA_PSS_SHA256], false),
+            (vec![SignatureScheme::RSA_PSS_SHA256], true),
+        ] {
+            let config = pki.understanding(&client, version, schemes);
+            let mut caller = house.tls_with(config).await;
+            caller.post("/", "").await;
+            let shown = caller.0.get_ref().1.peer_certificates().unwrap()[0].clone();
+            assert_eq!(super::pki::has_rsa_key(&shown), is_rsa, "{version:?}");
+        }
+    }
+}
+
+#[test]
+fn two_certificates_of_one_kind_are_one_too_many() {
+    let pki = Pki::new("third parties");
+    let mut twice = pki.material();
+    twice.identities.extend(pki.material().identities);
+    assert!(matches!(Tls::new(twice, fingerprint), Err(TlsError::SameKind)));
+}
+
+#[tokio::test]
 async fn a_session_is_never_resumed() {
     let pki = Pki::new("third parties");
     let client = pki.client(1);
@@ -113,7 +183,9 @@ async fn replaced_certificates_hold_at_once_and_faulty_ones_change_nothing() {
     let mut open = house.tls(&before, Some(&old)).await;
     open.post("/", "").await;
 
-    tls.replace(TlsMaterial { chain: before.material().chain, ..after.material() }).unwrap_err();
+    let mut mismatched = after.material();
+    mismatched.identities[0].chain = before.material().identities[0].chain.clone();
+    tls.replace(mismatched).unwrap_err();
     house.tls(&before, Some(&old)).await.post("/", "").await;
     open.post("/", "still open").await;
 
@@ -187,20 +259,31 @@ async fn a_silent_handshake_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_handshake_waits_for_its_turn_within_its_time() {
+async fn silent_handshakes_of_one_address_are_bounded_and_those_that_are_through_do_not_count() {
     let pki = Pki::new("third parties");
     let client = pki.client(1);
-    let one = DoorLimits { handshakes_max: 1, handshake_time_max: Duration::from_secs(5), ..limits() };
-    let house = House::with_tls(Tls::new(pki.material(), fingerprint).unwrap(), one);
+    let two = DoorLimits { half_open_per_address_max: 2, ..limits() };
+    let house = House::with_tls(Tls::new(pki.material(), fingerprint).unwrap(), two);
     house.know(&client);
-    let silent = house.tcp().await;
-    let waiting = async { house.tls(&pki, Some(&client)).await.post("/", "").await };
-    let leaving = async {
-        house.metrics_show("lango_connections_open{door=\"third_party\"} 2\n").await;
-        drop(silent);
-    };
-    let (answer, ()) = tokio::join!(waiting, leaving);
-    assert!(answer.starts_with("HTTP/1.1 200"));
+    let mut through = house.tls(&pki, Some(&client)).await;
+    through.post("/", "").await;
+    let silent = [house.tcp().await, house.tcp().await];
+    assert!(house.tcp().await.rest().await.is_empty(), "a third silent one was not closed");
+    house.ended("address_half_open_full", 1).await;
+    through.post("/", "").await;
+    drop(silent);
+    house.ended("handshake_failed", 2).await;
+    house.tls(&pki, Some(&client)).await.post("/", "").await;
+}
+
+#[tokio::test]
+async fn a_door_has_only_so_many_silent_handshakes() {
+    let pki = Pki::new("third parties");
+    let one = DoorLimits { half_open_max: 1, ..limits() };
+    let house = House::with_tls(Tls::new(pki.material(), fingerprint).unwrap(), one);
+    let _silent = house.tcp().await;
+    assert!(house.tcp().await.rest().await.is_empty());
+    house.ended("half_open_full", 1).await;
 }
 
 #[tokio::test]

@@ -16,8 +16,8 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 
 use crate::access::KeyFingerprint;
-use crate::broker::{Answer, Door, Request, Service};
-use crate::clock::SystemClock;
+use crate::broker::{Answer, Door, Peer, Request, Service};
+use crate::clock::{Clock, SystemClock};
 use crate::config;
 use crate::server::{DoorConfig, DoorLimits, Doors, Gate, Tls};
 use crate::telemetry::metrics::Metrics;
@@ -31,13 +31,15 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Default)]
 pub(super) struct TestGate {
     pub(super) closed: AtomicBool,
+    /// Addresses that are let in beside this machine's own.
+    pub(super) addresses: Mutex<HashSet<IpAddr>>,
     pub(super) keys: Mutex<HashSet<KeyFingerprint>>,
 }
 
 impl Gate for TestGate {
     fn admits(&self, address: IpAddr) -> bool {
-        assert_eq!(address, IpAddr::V4(Ipv4Addr::LOCALHOST));
-        !self.closed.load(Ordering::SeqCst)
+        let known = address == IpAddr::V4(Ipv4Addr::LOCALHOST) && !self.closed.load(Ordering::SeqCst);
+        known || self.addresses.lock().unwrap().contains(&address)
     }
 
     fn key_known(&self, key: &KeyFingerprint) -> bool {
@@ -50,14 +52,14 @@ pub(super) struct Echo {
     pub(super) asked: AtomicUsize,
     pub(super) written: Arc<AtomicUsize>,
     pub(super) held: Semaphore,
-    pub(super) last: Mutex<Option<(Door, Option<KeyFingerprint>)>>,
+    pub(super) last: Mutex<Option<(Door, Peer)>>,
 }
 
 impl Service for Echo {
     fn answer(&self, request: Request) -> BoxFuture<'_, Answer> {
         Box::pin(async move {
             self.asked.fetch_add(1, Ordering::SeqCst);
-            *self.last.lock().unwrap() = Some((request.door, request.peer.key));
+            *self.last.lock().unwrap() = Some((request.door, request.peer));
             match request.uri.path() {
                 "/hold" => self.held.acquire().await.unwrap().forget(),
                 "/panic" => panic!("as the test wished"),
@@ -104,6 +106,26 @@ impl House {
     }
 
     pub(super) fn open(door: Door, tls: Option<Tls>, limits: DoorLimits, drain_time_max: Duration) -> Self {
+        Self::built(Arc::new(SystemClock), &[], (door, tls), limits, drain_time_max)
+    }
+
+    /// A third-party door with a clock of the test's own.
+    pub(super) fn at(clock: Arc<dyn Clock>, tls: Tls) -> Self {
+        Self::built(clock, &[], (Door::ThirdParty, Some(tls)), limits(), PATIENCE)
+    }
+
+    /// A door behind these balancers.
+    pub(super) fn behind(balancers: &[&str], door: Door, tls: Option<Tls>, limits: DoorLimits) -> Self {
+        Self::built(Arc::new(SystemClock), balancers, (door, tls), limits, PATIENCE)
+    }
+
+    fn built(
+        clock: Arc<dyn Clock>,
+        balancers: &[&str],
+        (door, tls): (Door, Option<Tls>),
+        limits: DoorLimits,
+        drain_time_max: Duration,
+    ) -> Self {
         let metrics = Arc::new(Metrics::new());
         let gate = Arc::new(TestGate::default());
         let service = Arc::new(Echo {
@@ -112,12 +134,13 @@ impl House {
             held: Semaphore::new(0),
             last: Mutex::default(),
         });
-        let doors = Doors::new(Arc::new(SystemClock), Arc::clone(&metrics), drain_time_max);
+        let doors = Doors::new(clock, Arc::clone(&metrics), drain_time_max);
         let config = DoorConfig {
             door,
             tls,
             gate: Arc::<TestGate>::clone(&gate),
             service: Arc::<Echo>::clone(&service),
+            balancers: balancers.iter().map(|network| network.parse().unwrap()).collect(),
             limits,
         };
         let address = doors.open(listener(), config).unwrap().address();
@@ -170,7 +193,17 @@ impl House {
         &self,
         config: Arc<rustls::ClientConfig>,
     ) -> Caller<tokio_rustls::client::TlsStream<TcpStream>> {
-        let stream = TcpStream::connect(self.address).await.unwrap();
+        self.tls_after(config, &[]).await
+    }
+
+    /// A TLS caller whose balancer says this before.
+    pub(super) async fn tls_after(
+        &self,
+        config: Arc<rustls::ClientConfig>,
+        header: &[u8],
+    ) -> Caller<tokio_rustls::client::TlsStream<TcpStream>> {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(header).await.unwrap();
         let name = ServerName::try_from("localhost").unwrap();
         Caller(TlsConnector::from(config).connect(name, stream).await.unwrap())
     }

@@ -1,6 +1,7 @@
 //! The doors over real sockets, with certificates made for each test.
 
 mod attendants;
+mod balancers;
 mod coming_in;
 mod house;
 mod pki;

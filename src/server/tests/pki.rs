@@ -7,12 +7,14 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
     date_time_ymd,
 };
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
-use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName, UnixTime};
 use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::public_key::PublicKey;
 
 use crate::access::KeyFingerprint;
-use crate::server::TlsMaterial;
+use crate::server::{ServerIdentity, TlsMaterial};
 
 /// A certificate authority that signs servers and clients.
 pub(super) struct Pki {
@@ -34,30 +36,46 @@ impl Pki {
     }
 
     pub(super) fn client(&self, serial: u64) -> Identity {
+        self.client_with(serial, |_| {})
+    }
+
+    /// A client whose certificate is another than usual.
+    pub(super) fn client_with(&self, serial: u64, change: impl FnOnce(&mut CertificateParams)) -> Identity {
         let mut params = named("a client");
         params.serial_number = Some(SerialNumber::from(serial));
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        self.sign(params)
+        change(&mut params);
+        self.sign(params, KeyPair::generate().unwrap())
     }
 
-    fn sign(&self, params: CertificateParams) -> Identity {
-        let key = KeyPair::generate().unwrap();
+    fn sign(&self, params: CertificateParams, key: KeyPair) -> Identity {
         let certificate = params.signed_by(&key, &self.issuer).unwrap().der().clone();
         Identity { certificate, key }
     }
 
     /// What a door needs to stand under this CA.
     pub(super) fn material(&self) -> TlsMaterial {
-        let mut params = named("localhost");
-        params.subject_alt_names = vec![rcgen::SanType::DnsName("localhost".try_into().unwrap())];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let server = self.sign(params);
         TlsMaterial {
-            key: server.private_key(),
-            chain: vec![server.certificate],
+            identities: vec![self.server(KeyPair::generate().unwrap())],
             client_cas: vec![self.issuer.der().clone()],
             client_crls: Vec::new(),
         }
+    }
+
+    /// The same with a certificate of each kind.
+    pub(super) fn material_of_both_kinds(&self) -> TlsMaterial {
+        let rsa = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
+        let mut material = self.material();
+        material.identities.push(self.server(rsa));
+        material
+    }
+
+    fn server(&self, key: KeyPair) -> ServerIdentity {
+        let mut params = named("localhost");
+        params.subject_alt_names = vec![rcgen::SanType::DnsName("localhost".try_into().unwrap())];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let server = self.sign(params, key);
+        ServerIdentity { key: server.private_key(), chain: vec![server.certificate] }
     }
 
     /// A revocation list that is valid until the end of the year.
@@ -82,6 +100,24 @@ impl Pki {
         .clone()
     }
 
+    /// A TLS client that trusts this CA and understands these signatures of servers.
+    pub(super) fn understanding(
+        &self,
+        identity: &Identity,
+        version: &'static SupportedProtocolVersion,
+        schemes: Vec<SignatureScheme>,
+    ) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.issuer.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let webpki =
+            rustls::client::WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+        let verifier = Understanding { webpki: webpki.build().unwrap(), schemes };
+        let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(&[version]).unwrap();
+        let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+        Arc::new(builder.with_client_auth_cert(vec![identity.certificate.clone()], identity.private_key()).unwrap())
+    }
+
     /// A TLS client that trusts this CA, with or without a certificate of its own.
     pub(super) fn connector(
         &self,
@@ -100,6 +136,54 @@ impl Pki {
             Some(own) => builder.with_client_auth_cert(vec![own.certificate.clone()], own.private_key()).unwrap(),
         })
     }
+}
+
+/// The signatures of servers that a client says it understands.
+#[derive(Debug)]
+struct Understanding {
+    webpki: Arc<rustls::client::WebPkiServerVerifier>,
+    schemes: Vec<SignatureScheme>,
+}
+
+impl ServerCertVerifier for Understanding {
+    fn verify_server_cert(
+        &self,
+        own: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.webpki.verify_server_cert(own, others, name, ocsp, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.webpki.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.webpki.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.schemes.clone()
+    }
+}
+
+/// Whether a certificate is for an RSA key.
+pub(super) fn has_rsa_key(certificate: &CertificateDer<'_>) -> bool {
+    let (_, parsed) = X509Certificate::from_der(certificate).unwrap();
+    matches!(parsed.public_key().parsed(), Ok(PublicKey::RSA(_)))
 }
 
 impl Identity {

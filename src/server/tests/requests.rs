@@ -1,6 +1,6 @@
 //! Requests, their limits and their answers.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt;
 
@@ -108,6 +108,53 @@ async fn slow_headers_end_the_connection() {
     caller.send("POST / HTTP/1.1\r\nHost:").await;
     assert!(caller.rest().await.is_empty());
     house.ended("headers_slow", 1).await;
+}
+
+#[tokio::test]
+async fn headers_that_drip_end_the_connection_all_the_same() {
+    let house = House::plain(DoorLimits { header_time_max: Duration::from_millis(200), ..limits() });
+    let mut caller = house.tcp().await;
+    caller.post("/", "a request before").await;
+    let dripping = async {
+        loop {
+            caller.send("x").await;
+            if caller.0.try_read(&mut [0; 16]).is_ok_and(|bytes| bytes == 0) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), dripping).await.expect("the door closes");
+    house.ended("headers_slow", 1).await;
+}
+
+#[tokio::test]
+async fn a_kept_connection_without_a_request_ends_with_the_idle_time_and_not_with_that_for_headers() {
+    let times = DoorLimits {
+        header_time_max: Duration::from_millis(50),
+        idle_time_max: Duration::from_millis(400),
+        ..limits()
+    };
+    let house = House::plain(times);
+    let mut caller = house.tcp().await;
+    caller.post("/", "").await;
+    let begun = Instant::now();
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    caller.post("/", "after the time for headers").await;
+    assert!(caller.rest().await.is_empty());
+    assert!(begun.elapsed() >= Duration::from_millis(550), "{:?}", begun.elapsed());
+    house.ended("idle", 1).await;
+}
+
+#[tokio::test]
+async fn a_request_may_take_longer_than_a_caller_may_be_idle() {
+    let short = Duration::from_millis(50);
+    let house = House::plain(DoorLimits { header_time_max: short, idle_time_max: short, ..limits() });
+    let mut caller = house.tcp().await;
+    caller.send(&post("/hold", "slow")).await;
+    tokio::time::sleep(short * 4).await;
+    house.service.held.add_permits(1);
+    assert!(caller.answer().await.ends_with("slow"));
 }
 
 #[tokio::test]

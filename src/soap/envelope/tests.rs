@@ -79,7 +79,9 @@ fn an_unknown_block_is_shown_unless_it_must_be_understood() {
     ] {
         let error = with(namespace, attributes).unwrap_err();
         assert_eq!((error.code, error.part), (FaultCode::MustUnderstand, EnvelopePart::Header));
-        assert!(error.fault().reason.contains("{urn:u}B") || error.fault().reason.contains("`B`"), "{error:?}");
+        let fault = error.fault();
+        assert!(fault.reason.starts_with("Header/B, line 1, ") && fault.reason.contains("`{urn:u}B`"), "{fault:?}");
+        assert_eq!((fault.not_understood, fault.detail), (Some(Box::new(QName::new("urn:u", "B"))), None));
     }
     assert_eq!(with(E11, "s:mustUnderstand='maybe'").unwrap_err().code, FaultCode::Client);
 }
@@ -128,6 +130,71 @@ fn what_an_envelope_may_not_hold_is_refused() {
         read_with(b"\xFF", &Normalization::strict()).unwrap_err().violation.kind,
         ViolationKind::Malformed(_)
     ));
+}
+
+#[test]
+fn a_fault_says_for_programs_what_its_reason_says_for_people() {
+    let fault = read(&envelope(E11, "<s:Body>\n<t:Other/></s:Body>")).unwrap_err().fault();
+    let detail = fault.detail.unwrap();
+    assert_eq!((detail.path.as_str(), detail.position.line, detail.position.column), ("Body/Other", 2, 1));
+    assert_eq!((detail.expected.as_str(), detail.found.as_str()), ("{urn:t}Ask", "{urn:t}Other"));
+}
+
+#[test]
+fn a_message_claims_its_version_by_its_root() {
+    for (namespace, version) in [(E11, Version::Soap11), (E12, Version::Soap12), ("urn:x", Version::Soap11)] {
+        assert_eq!(Version::claimed_by(envelope(namespace, "<broken").as_bytes()), version);
+    }
+    assert_eq!(Version::claimed_by(b"\xFF"), Version::Soap11);
+}
+
+fn elements_as_text(content: &str) -> Result<String, EnvelopeError> {
+    let mut rules = Rules::new();
+    assert!(rules.add("elements", Mechanism::ElementsAsText));
+    let normal = Normalization::new(&rules, rules.all());
+    let input = envelope(E11, &format!("<s:Body><t:Ask>{content}</t:Ask></s:Body>"));
+    let (_, _, body) = read_with(input.as_bytes(), &normal)?;
+    assert!(read(&input).is_err());
+    assert_eq!(normal.used(), ["elements"]);
+    Ok(body.concat())
+}
+
+#[test]
+fn elements_in_the_place_of_text_are_the_text_that_they_stand_for() {
+    for (content, text) in [
+        ("\n<t:a><t:b>1 &lt; 2</t:b>\n<t:c/></t:a>\n", "\n<a xmlns=\"urn:t\"><b>1 &lt; 2</b>\n<c></c></a>\n"),
+        ("<a><u:b/></a>", "<a><b xmlns=\"urn:u\"></b></a>"),
+        ("<u:a><b/></u:a>", "<a xmlns=\"urn:u\"><b xmlns=\"\"></b></a>"),
+        (
+            "<a b='&quot;1' u:c='2' xml:lang='en'/>",
+            "<a b=\"&quot;1\" xmlns:a1=\"urn:u\" a1:c=\"2\" xml:lang=\"en\"></a>",
+        ),
+        ("<a><![CDATA[<x/>]]></a>", "<a>&lt;x/&gt;</a>"),
+        ("x<a/>y", "x<a></a>y"),
+    ] {
+        assert_eq!(elements_as_text(content).unwrap(), format!("Ask={text}"));
+    }
+}
+
+#[test]
+fn elements_in_the_place_of_text_are_no_longer_than_text_may_be() {
+    // Each element would repeat a long namespace: what is read stays within the cap all the same.
+    let long = "u".repeat(1000);
+    let content = format!("<a xmlns:l='{long}'>{}</a>", "<l:b/>".repeat(300));
+    let error = elements_as_text(&content).unwrap_err();
+    assert!(matches!(error.violation.kind, ViolationKind::Malformed(XmlReason::TooMuch { .. })));
+    assert_eq!(error.violation.path, "Body/Ask/a/b");
+}
+
+#[test]
+fn what_must_be_understood_is_heeded_under_a_tolerated_namespace() {
+    let mut rules = Rules::new();
+    assert!(rules.add("none", Mechanism::MapNamespace { from: "", to: E11 }));
+    let input = "<Envelope><Header><B mustUnderstand='1'/></Header><Body><Ask xmlns='urn:t'>x</Ask></Body></Envelope>";
+    let error = read_with(input.as_bytes(), &Normalization::new(&rules, rules.all())).unwrap_err();
+    assert_eq!(error.code, FaultCode::MustUnderstand);
+    let input = input.replace("mustUnderstand='1'", "");
+    assert!(read_with(input.as_bytes(), &Normalization::new(&rules, rules.all())).is_ok());
 }
 
 #[test]

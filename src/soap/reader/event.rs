@@ -78,6 +78,11 @@ impl<'r> Start<'r> {
         self.namespaces.since(self.mark).iter().map(|(prefix, uri)| (*prefix, &**uri))
     }
 
+    /// All prefixes that are declared here, by this element or one around it; some twice.
+    pub(in crate::soap) fn prefixes(&self) -> impl Iterator<Item = &'r str> + use<'r> {
+        self.namespaces.since(0).iter().map(|(prefix, _)| *prefix).chain(["xml"])
+    }
+
     /// The expanded name that `text` stands for here, the default namespace included.
     pub fn expand<'t>(&self, text: &'t str) -> Option<Name<'t>>
     where

@@ -1,6 +1,8 @@
 //! XSD's built-in types.
 
-use super::simple::{Facet, Primitive, SimpleType, Space};
+use std::sync::Arc;
+
+use super::simple::{Facet, Primitive, SimpleType, Space, Variety};
 
 /// The namespace of XSD.
 pub(super) const XSD: &str = "http://www.w3.org/2001/XMLSchema";
@@ -19,7 +21,7 @@ use Primitive as P;
 use Space::{Collapse, Preserve, Replace};
 
 /// The simple types; each stands after what it is derived from.
-const TABLE: [Row; 31] = [
+const TABLE: [Row; 32] = [
     ("anySimpleType", "anyType", P::Text, Preserve, "", ""),
     ("string", "anySimpleType", P::Text, Preserve, "", ""),
     ("normalizedString", "string", P::Text, Replace, "", ""),
@@ -28,6 +30,7 @@ const TABLE: [Row; 31] = [
     ("NMTOKEN", "token", P::NmToken, Collapse, "", ""),
     ("Name", "token", P::Name, Collapse, "", ""),
     ("NCName", "Name", P::NcName, Collapse, "", ""),
+    ("QName", "anySimpleType", P::QName, Collapse, "", ""),
     ("anyURI", "anySimpleType", P::Text, Collapse, "", ""),
     ("boolean", "anySimpleType", P::Boolean, Collapse, "", ""),
     ("double", "anySimpleType", P::Double, Collapse, "", ""),
@@ -54,16 +57,14 @@ const TABLE: [Row; 31] = [
 ];
 
 /// Built-in types of XSD that are not implemented.
-pub(super) const UNSUPPORTED: [&str; 14] = [
+pub(super) const UNSUPPORTED: [&str; 12] = [
     "duration",
     "gYearMonth",
     "gYear",
     "gMonthDay",
     "gDay",
     "gMonth",
-    "QName",
     "NOTATION",
-    "NMTOKENS",
     "ID",
     "IDREF",
     "IDREFS",
@@ -71,9 +72,9 @@ pub(super) const UNSUPPORTED: [&str; 14] = [
     "ENTITIES",
 ];
 
-/// All built-in simple types that are implemented.
+/// All built-in simple types that are implemented; each stands after what it is made from.
 pub(super) fn builtins() -> impl Iterator<Item = Builtin> {
-    TABLE.iter().map(|&(name, base, primitive, space, min, max)| {
+    let atomic = TABLE.iter().map(|&(name, base, primitive, space, min, max)| {
         let mut facets = Vec::new();
         if !min.is_empty() {
             facets.push(Facet::MinInclusive(min.into()));
@@ -81,6 +82,13 @@ pub(super) fn builtins() -> impl Iterator<Item = Builtin> {
         if !max.is_empty() {
             facets.push(Facet::MaxInclusive(max.into()));
         }
-        Builtin { name, base, simple: SimpleType { name: name.into(), primitive, space, facets } }
-    })
+        Builtin { name, base, simple: simple(name, Variety::Atomic(primitive), space, facets) }
+    });
+    let token = Arc::new(simple("NMTOKEN", Variety::Atomic(P::NmToken), Collapse, Vec::new()));
+    let tokens = simple("NMTOKENS", Variety::List(token), Collapse, vec![Facet::MinLength(1)]);
+    atomic.chain([Builtin { name: "NMTOKENS", base: "anySimpleType", simple: tokens }])
+}
+
+fn simple(name: &str, variety: Variety, space: Space, facets: Vec<Facet>) -> SimpleType {
+    SimpleType { name: name.into(), variety, space, facets }
 }

@@ -1,9 +1,10 @@
 //! The lexical forms of XSD's built-in types.
 
 use super::decimal::Decimal;
+use super::moment::Moment;
 use super::simple::Primitive;
 use crate::soap::characters::{is_name, is_name_start};
-use crate::soap::names::is_ncname;
+use crate::soap::names::{is_ncname, split_qname};
 
 /// Whether a value, its white space treated, has the form.
 pub(super) fn fits(primitive: Primitive, value: &str) -> bool {
@@ -19,25 +20,15 @@ pub(super) fn fits(primitive: Primitive, value: &str) -> bool {
         Primitive::NmToken => {
             !value.is_empty() && value.chars().all(|character| character == ':' || is_name(character))
         }
+        Primitive::QName => split_qname(value).is_some(),
         Primitive::Language => is_language(value),
         Primitive::Boolean => matches!(value, "true" | "false" | "1" | "0"),
         Primitive::Decimal => Decimal::parse(value).is_some(),
         Primitive::Integer => Decimal::parse_integer(value).is_some(),
         Primitive::Double => double(value).is_some(),
-        Primitive::DateTime => value.split_once('T').is_some_and(|(date, time)| {
-            let (clock, zone) = split_zone(time);
-            is_day(date) && is_clock(clock) && is_zone(zone)
-        }),
-        Primitive::Date => {
-            // The zone's sign is a hyphen as well: the day ends after its second hyphen and two digits.
-            let start = usize::from(value.starts_with('-'));
-            let end = value.get(start..).and_then(|rest| rest.match_indices('-').nth(1)).map(|(at, _)| start + at + 3);
-            end.and_then(|end| value.split_at_checked(end)).is_some_and(|(day, zone)| is_day(day) && is_zone(zone))
-        }
-        Primitive::Time => {
-            let (clock, zone) = split_zone(value);
-            is_clock(clock) && is_zone(zone)
-        }
+        Primitive::DateTime => Moment::date_time(value).is_some(),
+        Primitive::Date => Moment::date(value).is_some(),
+        Primitive::Time => Moment::time(value).is_some(),
         Primitive::Base64 => is_base64(value),
         Primitive::Hex => value.len().is_multiple_of(2) && value.bytes().all(|byte| byte.is_ascii_hexdigit()),
     }
@@ -97,69 +88,6 @@ fn is_language(value: &str) -> bool {
         let allowed = |byte: u8| byte.is_ascii_alphabetic() || (index > 0 && byte.is_ascii_digit());
         subtag(part) && part.bytes().all(allowed)
     })
-}
-
-fn split_zone(time: &str) -> (&str, &str) {
-    match time.find(['Z', '+', '-']) {
-        Some(at) => time.split_at(at),
-        None => (time, ""),
-    }
-}
-
-/// Exactly `digits` digits, as a number.
-fn number(text: &str, digits: usize) -> Option<u32> {
-    (text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok()).flatten()
-}
-
-fn is_day(text: &str) -> bool {
-    let text = text.strip_prefix('-').unwrap_or(text);
-    let mut parts = text.split('-');
-    let (Some(year), Some(month), Some(day), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
-        return false;
-    };
-    // Years may have more than four digits, but not with a zero in front, and there is no year 0.
-    let year_fits = (year.len() == 4 || (5..=9).contains(&year.len()) && !year.starts_with('0')) && year != "0000";
-    let Some(year) = number(year, year.len()).filter(|_| year_fits) else { return false };
-    let (Some(month), Some(day)) = (number(month, 2), number(day, 2)) else { return false };
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
-        2 => 28 + u32::from(leap),
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return false,
-    };
-    (1..=days).contains(&day)
-}
-
-fn is_clock(text: &str) -> bool {
-    let mut parts = text.split(':');
-    let (Some(hour), Some(minute), Some(second), None) = (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return false;
-    };
-    let (whole, fraction) = match second.split_once('.') {
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (second, None),
-    };
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    if fraction.is_some_and(|fraction| !digits(fraction)) {
-        return false;
-    }
-    match (number(hour, 2), number(minute, 2), number(whole, 2)) {
-        (Some(0..=23), Some(0..=59), Some(0..=59)) => true,
-        (Some(24), Some(0), Some(0)) => fraction.is_none_or(|fraction| fraction.bytes().all(|byte| byte == b'0')),
-        _ => false,
-    }
-}
-
-fn is_zone(text: &str) -> bool {
-    if matches!(text, "" | "Z") {
-        return true;
-    }
-    let Some((hour, minute)) = text.strip_prefix(['+', '-']).and_then(|rest| rest.split_once(':')) else {
-        return false;
-    };
-    matches!((number(hour, 2), number(minute, 2)), (Some(0..=13), Some(0..=59)) | (Some(14), Some(0)))
 }
 
 #[cfg(test)]

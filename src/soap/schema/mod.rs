@@ -10,20 +10,24 @@ mod error;
 mod lexical;
 mod load;
 mod model;
+mod moment;
 mod particles;
 mod pattern;
+mod restriction;
 mod simple;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod wildcard;
 mod wsdl;
 
 use std::collections::BTreeMap;
 
 pub use self::error::{SchemaError, SchemaReason};
-pub(super) use self::model::{Content, Flat, Item, Model, Process, Slot, State, Type, TypeId};
+pub(super) use self::model::{Attribute, Content, Flat, Given, Item, Model, Slot, State, Type, TypeId};
 pub use self::model::{ElementId, Schema};
 pub(super) use self::simple::SimpleType;
+pub(super) use self::wildcard::Process;
 pub use self::wsdl::{Operation, Port, Service, Wsdl};
 
 /// The files that a schema is compiled from.
@@ -63,9 +67,10 @@ impl Schema {
     }
 
     fn from_loaded(loader: load::Loader<'_>) -> Result<Self, Vec<SchemaError>> {
+        let files = loader.files_read();
         let mut errors = loader.errors;
         match compile::compile(&loader.schemas) {
-            Ok(schema) if errors.is_empty() => Ok(schema),
+            Ok(schema) if errors.is_empty() => Ok(Self { files, ..schema }),
             Ok(_) => Err(errors),
             Err(more) => {
                 errors.extend(more);

@@ -1,9 +1,10 @@
 //! What a schema is once compiled: tables that the validator walks over.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::simple::SimpleType;
+use super::wildcard::Wildcard;
 use crate::soap::names::{Name, QName};
 
 /// A declared element of a [`Schema`].
@@ -29,6 +30,8 @@ pub struct Schema {
     pub(super) types: Vec<Type>,
     pub(super) globals: ByName<ElementId>,
     pub(super) named_types: ByName<TypeId>,
+    pub(super) attributes: ByName<Attribute>,
+    pub(super) files: BTreeSet<String>,
 }
 
 /// An element declaration.
@@ -37,6 +40,15 @@ pub(in crate::soap) struct Element {
     pub(in crate::soap) name: QName,
     pub(in crate::soap) kind: TypeId,
     pub(in crate::soap) nillable: bool,
+    pub(in crate::soap) value: Option<Given>,
+}
+
+/// A value that a declaration gives: `default` or `fixed`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::soap) struct Given {
+    /// Whether it is the only value that is allowed.
+    pub(in crate::soap) fixed: bool,
+    pub(in crate::soap) value: String,
 }
 
 /// A type.
@@ -58,6 +70,8 @@ pub(in crate::soap) enum Content {
     Simple(Arc<SimpleType>),
     /// Elements, or nothing.
     Elements(Model),
+    /// Elements with text around them.
+    Mixed(Model),
 }
 
 /// An attribute that a type allows.
@@ -65,8 +79,14 @@ pub(in crate::soap) enum Content {
 pub(in crate::soap) struct AttributeUse {
     pub(in crate::soap) name: QName,
     pub(in crate::soap) required: bool,
-    pub(in crate::soap) fixed: Option<String>,
+    pub(in crate::soap) attribute: Attribute,
+}
+
+/// An attribute declaration.
+#[derive(Clone, Debug)]
+pub(in crate::soap) struct Attribute {
     pub(in crate::soap) kind: Arc<SimpleType>,
+    pub(in crate::soap) value: Option<Given>,
 }
 
 /// A content model.
@@ -78,11 +98,20 @@ pub(in crate::soap) enum Model {
     Automaton(Vec<State>),
 }
 
+impl Model {
+    /// Whether no element may ever stand in it.
+    pub(in crate::soap) fn is_empty(&self) -> bool {
+        matches!(self, Self::Flat(flat) if flat.slots.is_empty())
+    }
+}
+
 /// A flat content model.
 #[derive(Clone, Debug)]
 pub(in crate::soap) struct Flat {
     /// Whether the slots come in this order.
     pub(in crate::soap) ordered: bool,
+    /// Whether all may be missing together, even what must stand if anything does.
+    pub(in crate::soap) optional: bool,
     pub(in crate::soap) slots: Vec<Slot>,
 }
 
@@ -111,44 +140,6 @@ pub(in crate::soap) enum Item {
     Any(Wildcard),
 }
 
-/// `xs:any` or `xs:anyAttribute`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::soap) struct Wildcard {
-    pub(in crate::soap) namespaces: Namespaces,
-    pub(in crate::soap) process: Process,
-}
-
-/// Which namespaces a wildcard allows; the empty one stands for no namespace.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::soap) enum Namespaces {
-    Any,
-    /// All but this one and none.
-    Other(String),
-    These(Vec<String>),
-}
-
-/// What is demanded of what a wildcard lets in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::soap) enum Process {
-    /// It is declared, and fits.
-    Strict,
-    /// It fits if it is declared.
-    Lax,
-    /// Nothing.
-    Skip,
-}
-
-impl Wildcard {
-    /// Whether a name in this namespace is let in.
-    pub(in crate::soap) fn allows(&self, namespace: &str) -> bool {
-        match &self.namespaces {
-            Namespaces::Any => true,
-            Namespaces::Other(target) => !namespace.is_empty() && namespace != target,
-            Namespaces::These(these) => these.iter().any(|each| each == namespace),
-        }
-    }
-}
-
 impl Schema {
     /// The global element of this name.
     pub fn element(&self, namespace: &str, local: &str) -> Option<ElementId> {
@@ -158,6 +149,16 @@ impl Schema {
     /// The name of a declared element.
     pub fn element_name(&self, element: ElementId) -> Name<'_> {
         self.declaration(element).map_or(Name { namespace: "", local: "" }, |element| element.name.as_name())
+    }
+
+    /// The files that it is made of.
+    pub fn files(&self) -> &BTreeSet<String> {
+        &self.files
+    }
+
+    /// The global attribute of this name.
+    pub(in crate::soap) fn attribute(&self, name: Name<'_>) -> Option<&Attribute> {
+        self.attributes.get(name.namespace)?.get(name.local)
     }
 
     /// All global elements.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::SchemaReason;
-use super::model::{ElementId, Flat, Item, Model, Namespaces, Slot, State};
+use super::model::{ElementId, Flat, Item, Model, Slot, State};
 use crate::soap::names::QName;
 
 /// Particles of one content model, its counted ones written out.
@@ -43,21 +43,21 @@ impl Particle {
 /// Compiles a content model; `name` tells the name of an element.
 pub(super) fn compile(particle: Option<&Particle>, name: &dyn Fn(ElementId) -> QName) -> Result<Model, SchemaReason> {
     let Some(particle) = particle else {
-        return Ok(Model::Flat(Flat { ordered: true, slots: Vec::new() }));
+        return Ok(Model::Flat(Flat { ordered: true, optional: false, slots: Vec::new() }));
     };
     if let Term::All(parts) = &particle.term {
         let slots = parts.iter().filter_map(slot).collect();
-        let flat = Flat { ordered: false, slots };
+        let flat = Flat { ordered: false, optional: particle.min == 0, slots };
         check_flat(&flat, name)?;
         return Ok(Model::Flat(flat));
     }
     let mut slots = Vec::new();
     if particle.is_once() && flatten(particle, &mut slots) {
-        let flat = Flat { ordered: true, slots };
+        let flat = Flat { ordered: true, optional: false, slots };
         check_flat(&flat, name)?;
         return Ok(Model::Flat(flat));
     }
-    automaton(particle, name)
+    states(particle, name).map(Model::Automaton)
 }
 
 fn slot(particle: &Particle) -> Option<Slot> {
@@ -92,15 +92,7 @@ fn overlap(one: &Item, other: &Item, name: &dyn Fn(ElementId) -> QName) -> Optio
             let element = name(*element);
             wildcard.allows(&element.namespace).then(|| element.to_string())
         }
-        (Item::Any(one), Item::Any(other)) => {
-            let met = match (&one.namespaces, &other.namespaces) {
-                (Namespaces::These(these), _) => these.iter().any(|namespace| other.allows(namespace)),
-                (_, Namespaces::These(these)) => these.iter().any(|namespace| one.allows(namespace)),
-                // Two that each leave out a few of all namespaces always share one.
-                _ => true,
-            };
-            met.then(|| "any".to_owned())
-        }
+        (Item::Any(one), Item::Any(other)) => one.namespaces.meet(&other.namespaces).then(|| "any".to_owned()),
     }
 }
 
@@ -264,7 +256,8 @@ impl<'p> Positions<'p> {
     }
 }
 
-fn automaton(particle: &Particle, name: &dyn Fn(ElementId) -> QName) -> Result<Model, SchemaReason> {
+/// The states of a content model that holds no `xs:all`; the first is the one it begins with.
+pub(super) fn states(particle: &Particle, name: &dyn Fn(ElementId) -> QName) -> Result<Vec<State>, SchemaReason> {
     let mut positions =
         Positions { items: Vec::new(), origins: Vec::new(), follow: Vec::new(), origin_ids: BTreeMap::new() };
     let whole = positions.particle(particle)?;
@@ -297,5 +290,5 @@ fn automaton(particle: &Particle, name: &dyn Fn(ElementId) -> QName) -> Result<M
         }
         states.push(State { ways, last });
     }
-    Ok(Model::Automaton(states))
+    Ok(states)
 }

@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use super::decimal::Decimal;
 use super::lexical;
+use super::moment::Moment;
 use super::pattern::Pattern;
 
 /// The forms that values may have at bottom.
@@ -18,6 +20,8 @@ pub(super) enum Primitive {
     NcName,
     /// `xs:NMTOKEN`
     NmToken,
+    /// `xs:QName`; whether its prefix is bound is for who knows the element around it.
+    QName,
     /// `xs:language`
     Language,
     /// true, false, 1, 0
@@ -55,9 +59,21 @@ pub(super) enum Space {
 #[derive(Clone, Debug)]
 pub(in crate::soap) struct SimpleType {
     pub(super) name: String,
-    pub(super) primitive: Primitive,
+    pub(super) variety: Variety,
+    /// Of a union, nothing is done here: its members treat white space.
     pub(super) space: Space,
     pub(super) facets: Vec<Facet>,
+}
+
+/// What values a simple type has.
+#[derive(Clone, Debug)]
+pub(super) enum Variety {
+    /// One value.
+    Atomic(Primitive),
+    /// Values of one type with white space between.
+    List(Arc<SimpleType>),
+    /// A value of the first of these types that it fits.
+    Union(Vec<Arc<SimpleType>>),
 }
 
 /// What narrows a type.
@@ -86,19 +102,46 @@ pub(in crate::soap) struct Misfit {
 }
 
 impl SimpleType {
+    /// The form of its values; none of lists and unions.
+    pub(super) fn primitive(&self) -> Option<Primitive> {
+        match self.variety {
+            Variety::Atomic(primitive) => Some(primitive),
+            Variety::List(_) | Variety::Union(_) => None,
+        }
+    }
+
+    /// Whether values are qualified names, whose prefixes must be bound.
+    pub(in crate::soap) fn is_qualified_name(&self) -> bool {
+        self.primitive() == Some(Primitive::QName)
+    }
+
     /// The value as its type sees it.
     pub(in crate::soap) fn normalize<'v>(&self, value: &'v str) -> Cow<'v, str> {
-        match self.space {
-            Space::Preserve => Cow::Borrowed(value),
-            Space::Replace if !value.contains(['\t', '\n', '\r']) => Cow::Borrowed(value),
-            Space::Replace => Cow::Owned(value.replace(['\t', '\n', '\r'], " ")),
-            Space::Collapse => collapse(value),
+        match (&self.variety, self.space) {
+            (Variety::Union(members), _) => {
+                let member = members.iter().find(|member| member.takes(value));
+                member.map_or(Cow::Borrowed(value), |member| member.normalize(value))
+            }
+            (_, Space::Preserve) => Cow::Borrowed(value),
+            (_, Space::Replace) if !value.contains(['\t', '\n', '\r']) => Cow::Borrowed(value),
+            (_, Space::Replace) => Cow::Owned(value.replace(['\t', '\n', '\r'], " ")),
+            (_, Space::Collapse) => collapse(value),
         }
+    }
+
+    /// Whether a value fits once its white space is treated.
+    fn takes(&self, value: &str) -> bool {
+        self.check(&self.normalize(value)).is_ok()
     }
 
     /// Whether a normalised value fits.
     pub(in crate::soap) fn check(&self, value: &str) -> Result<(), Misfit> {
-        if !lexical::fits(self.primitive, value) {
+        let has_form = match &self.variety {
+            Variety::Atomic(primitive) => lexical::fits(*primitive, value),
+            Variety::List(item) => items(value).all(|each| item.takes(each)),
+            Variety::Union(members) => members.iter().any(|member| member.takes(value)),
+        };
+        if !has_form {
             return Err(Misfit { expected: self.name.clone(), found: "something else".into() });
         }
         self.facets.iter().try_for_each(|facet| self.check_facet(facet, value))
@@ -124,8 +167,9 @@ impl SimpleType {
     }
 
     fn misfit(&self, facet: &Facet, value: &str) -> Misfit {
-        let unit = match self.primitive {
-            Primitive::Base64 | Primitive::Hex => "bytes",
+        let unit = match self.variety {
+            Variety::Atomic(Primitive::Base64 | Primitive::Hex) => "bytes",
+            Variety::List(_) => "items",
             _ => "characters",
         };
         let length = || format!("{} {unit}", self.length(value));
@@ -149,35 +193,83 @@ impl SimpleType {
         Misfit { expected, found }
     }
 
-    /// The length that the length facets count: bytes of binary values, else characters.
+    /// The length that the length facets count: items of lists, bytes of binary values, else
+    /// characters.
     fn length(&self, value: &str) -> usize {
-        match self.primitive {
-            Primitive::Hex => value.len() / 2,
-            Primitive::Base64 => lexical::base64_bytes(value),
+        match self.variety {
+            Variety::List(_) => items(value).count(),
+            Variety::Atomic(Primitive::Hex) => value.len() / 2,
+            Variety::Atomic(Primitive::Base64) => lexical::base64_bytes(value),
             _ => value.chars().count(),
         }
     }
 
     /// Equality of values, not of texts, where the two differ.
     pub(in crate::soap) fn equal(&self, one: &str, other: &str) -> bool {
-        match self.primitive {
-            Primitive::Decimal | Primitive::Integer | Primitive::Double => {
-                self.compare(one, other) == Some(Ordering::Equal)
+        match &self.variety {
+            Variety::Atomic(primitive) => equal(*primitive, one, other),
+            Variety::List(item) => {
+                let (mut ones, mut others) = (items(one), items(other));
+                loop {
+                    match (ones.next(), others.next()) {
+                        (None, None) => return true,
+                        (Some(one), Some(other)) if item.equal(&item.normalize(one), &item.normalize(other)) => {}
+                        _ => return false,
+                    }
+                }
             }
-            Primitive::Boolean => matches!(one, "true" | "1") == matches!(other, "true" | "1"),
-            Primitive::Hex => one.eq_ignore_ascii_case(other),
-            _ => one == other,
+            Variety::Union(members) => {
+                let of = |value: &str| members.iter().find(|member| member.takes(value));
+                match (of(one), of(other)) {
+                    (Some(member), Some(same)) if Arc::ptr_eq(member, same) => {
+                        member.equal(&member.normalize(one), &member.normalize(other))
+                    }
+                    _ => false,
+                }
+            }
         }
     }
 
-    /// The order of two values; none if the type has none or one is no number.
+    /// The order of two values; none if the type has none, or these two have none.
     pub(super) fn compare(&self, one: &str, other: &str) -> Option<Ordering> {
-        match self.primitive {
-            Primitive::Decimal | Primitive::Integer => Some(Decimal::parse(one)?.cmp(&Decimal::parse(other)?)),
-            Primitive::Double => lexical::double(one)?.partial_cmp(&lexical::double(other)?),
-            _ => None,
-        }
+        compare(self.primitive()?, one, other)
     }
+}
+
+fn equal(primitive: Primitive, one: &str, other: &str) -> bool {
+    match primitive {
+        Primitive::Decimal
+        | Primitive::Integer
+        | Primitive::Double
+        | Primitive::DateTime
+        | Primitive::Date
+        | Primitive::Time => compare(primitive, one, other) == Some(Ordering::Equal),
+        Primitive::Boolean => matches!(one, "true" | "1") == matches!(other, "true" | "1"),
+        Primitive::Hex => one.eq_ignore_ascii_case(other),
+        Primitive::Base64 => {
+            let characters = |text| str::chars(text).filter(|&character| character != ' ');
+            characters(one).eq(characters(other))
+        }
+        _ => one == other,
+    }
+}
+
+fn compare(primitive: Primitive, one: &str, other: &str) -> Option<Ordering> {
+    match primitive {
+        Primitive::Decimal | Primitive::Integer => Some(Decimal::parse(one)?.cmp(&Decimal::parse(other)?)),
+        // NaN equals itself here, and nothing else (XSD 1.0 part 2, 3.2.4).
+        Primitive::Double if one == "NaN" && other == "NaN" => Some(Ordering::Equal),
+        Primitive::Double => lexical::double(one)?.partial_cmp(&lexical::double(other)?),
+        Primitive::DateTime => Moment::date_time(one)?.order(&Moment::date_time(other)?),
+        Primitive::Date => Moment::date(one)?.order(&Moment::date(other)?),
+        Primitive::Time => Moment::time(one)?.order(&Moment::time(other)?),
+        _ => None,
+    }
+}
+
+/// The items of a list.
+fn items(value: &str) -> impl Iterator<Item = &str> {
+    value.split([' ', '\t', '\n', '\r']).filter(|item| !item.is_empty())
 }
 
 /// Blanks at the ends taken away, runs of white space made one blank.

@@ -34,36 +34,33 @@ fn restriction(base: &str, facets: &str) -> String {
 #[test]
 fn what_is_not_implemented_stops_the_compile() {
     let b = "<xs:element name='b' type='xs:string'/>";
+    let all = "<xs:complexType name='t'><xs:all><xs:element name='b'/></xs:all></xs:complexType>";
     let cases = [
-        "<xs:group name='g'/>".to_owned(),
-        "<xs:attributeGroup name='g'/>".to_owned(),
-        "<xs:attribute name='g'/>".to_owned(),
         "<xs:notation name='n' public='p'/>".to_owned(),
         "<xs:redefine schemaLocation='x'/>".to_owned(),
-        "<xs:element name='a' type='xs:string' default='x'/>".to_owned(),
-        "<xs:element name='a' type='xs:string' fixed='x'/>".to_owned(),
         "<xs:element name='a' type='xs:string' abstract='true'/>".to_owned(),
+        "<xs:element name='a' type='xs:string' block='#all'/>".to_owned(),
         "<xs:element name='a' substitutionGroup='b'/>".to_owned(),
         "<xs:element name='a' type='xs:duration'/>".to_owned(),
-        "<xs:element name='a' type='xs:QName'/>".to_owned(),
+        "<xs:element name='a' type='xs:ID'/>".to_owned(),
+        "<xs:element name='a' type='xs:anyType' default='x'/>".to_owned(),
+        "<xs:element name='a' type='xs:QName' default='x'/>".to_owned(),
         element("<xs:key name='k'/>"),
-        element("<xs:simpleType><xs:list itemType='xs:int'/></xs:simpleType>"),
-        element("<xs:simpleType><xs:union memberTypes='xs:int xs:string'/></xs:simpleType>"),
-        element("<xs:complexType mixed='true'><xs:sequence/></xs:complexType>"),
-        complex("<xs:group ref='g'/>"),
-        complex(&format!("<xs:all minOccurs='0'>{b}</xs:all>")),
-        complex("<xs:attribute name='x' default='1'/>"),
-        complex("<xs:attribute name='x' use='prohibited'/>"),
-        complex("<xs:attributeGroup ref='g'/>"),
-        complex("<xs:anyAttribute/>"),
+        element("<xs:simpleType><xs:list itemType='xs:QName'/></xs:simpleType>"),
+        element("<xs:simpleType><xs:union memberTypes='xs:int xs:QName'/></xs:simpleType>"),
         complex(&format!("<xs:choice minOccurs='0' maxOccurs='3000'>{b}</xs:choice>")),
+        complex("<xs:complexContent><xs:extension base='xs:anyType'><xs:sequence/></xs:extension></xs:complexContent>"),
         format!(
-            "<xs:complexType name='t'><xs:sequence>{b}</xs:sequence></xs:complexType>{}",
-            complex("<xs:complexContent><xs:restriction base='t'><xs:sequence/></xs:restriction></xs:complexContent>")
+            "{all}{}",
+            complex(
+                "<xs:complexContent><xs:restriction base='t'><xs:choice><xs:element name='b'/></xs:choice>\
+                 </xs:restriction></xs:complexContent>"
+            )
         ),
-        restriction("xs:string", "<xs:pattern value='\\p{L}'/>"),
+        restriction("xs:string", "<xs:pattern value='\\p{IsOgham}'/>"),
+        restriction("xs:QName", "<xs:enumeration value='a'/>"),
         restriction("xs:string", "<xs:totalDigits value='1'/>"),
-        restriction("xs:dateTime", "<xs:minInclusive value='2020-01-01T00:00:00'/>"),
+        restriction("xs:boolean", "<xs:minInclusive value='0'/>"),
         restriction("xs:string", "<xs:maxLength value='1' fixed='true'/>"),
         "<other xmlns='urn:o'/>".to_owned(),
     ];
@@ -98,6 +95,18 @@ fn what_is_wrong_stops_the_compile() {
         restriction("xs:anySimpleType", ""),
         "<xs:simpleType name='s'><xs:restriction base='s'/></xs:simpleType>".to_owned(),
         "<xs:simpleType name='s'/>".to_owned(),
+        "<xs:simpleType name='s'><xs:list/></xs:simpleType>".to_owned(),
+        "<xs:simpleType name='s'><xs:union/></xs:simpleType>".to_owned(),
+        "<xs:simpleType name='s'><xs:list itemType='xs:NMTOKENS'/></xs:simpleType>".to_owned(),
+        "<xs:element name='a' type='xs:int' default='x'/>".to_owned(),
+        "<xs:element name='a' type='xs:int' default='1' fixed='1'/>".to_owned(),
+        "<xs:element name='a' default='1'><xs:complexType/></xs:element>".to_owned(),
+        complex("<xs:attribute name='x' type='xs:int' fixed='y'/>"),
+        complex("<xs:attribute name='x' default='1' use='required'/>"),
+        "<xs:group name='g'/>".to_owned(),
+        "<xs:group name='g'><xs:sequence><xs:group ref='g'/></xs:sequence></xs:group>".to_owned(),
+        "<xs:attributeGroup name='g'><xs:attributeGroup ref='g'/></xs:attributeGroup>".to_owned(),
+        "<xs:include/>".to_owned(),
     ];
     for case in cases {
         let errors = errors(&case);
@@ -111,6 +120,10 @@ fn references_to_nothing_are_found() {
         "<xs:element name='a' type='nothing'/>".to_owned(),
         complex("<xs:sequence><xs:element ref='nothing'/></xs:sequence>"),
         restriction("nothing", ""),
+        complex("<xs:group ref='nothing'/>"),
+        complex("<xs:attributeGroup ref='nothing'/>"),
+        complex("<xs:attribute ref='nothing'/>"),
+        "<xs:simpleType name='s'><xs:list itemType='nothing'/></xs:simpleType>".to_owned(),
     ] {
         let errors = errors(&case);
         assert!(matches!(errors.as_slice(), [SchemaError { reason: SchemaReason::Undeclared(_), .. }]), "{errors:?}");
@@ -161,7 +174,7 @@ fn ambiguous_content_models_are_refused() {
 
 #[test]
 fn all_errors_are_reported_with_file_line_and_name() {
-    let errors = errors("<xs:element name='a' type='x'/>\n<xs:group name='g'/>\n<xs:element name='b' type='y'/>");
+    let errors = errors("<xs:element name='a' type='x'/>\n<xs:notation name='g'/>\n<xs:element name='b' type='y'/>");
     let places: Vec<_> = errors.iter().map(|error| (error.name.as_str(), error.position.line)).collect();
     assert_eq!(places, [("a", 2), ("g", 3), ("b", 4)]);
     assert_eq!(errors[0].to_string(), "t.xsd, line 2, column 1: `a`: the type `{urn:t}x` is not declared");
@@ -191,6 +204,81 @@ fn imports_and_includes_are_followed_once() {
     );
     let wrong = [("a.xsd", a.as_str()), ("a2.xsd", b.as_str()), ("b.xsd", b.as_str())];
     assert!(Schema::compile(&["a.xsd"], &wrong).is_err());
+}
+
+/// A base type of each shape, and what restricts it and what does not.
+#[test]
+fn a_restriction_allows_nothing_more() {
+    let base = |content: &str| format!("<xs:complexType name='t'>{content}</xs:complexType>");
+    let derived = |content: &str| {
+        complex(&format!("<xs:complexContent><xs:restriction base='t'>{content}</xs:restriction></xs:complexContent>"))
+    };
+    let b = |kind: &str, occurs: &str| format!("<xs:element name='b' type='xs:{kind}' {occurs}/>");
+    let c = "<xs:element name='c' type='xs:string'/>";
+    let sequence = |inside: &str| format!("<xs:sequence>{inside}</xs:sequence>");
+    let choice = |inside: &str| format!("<xs:choice>{inside}</xs:choice>");
+    let all = |inside: &str| format!("<xs:all>{inside}</xs:all>");
+    let many = sequence(&b("int", "minOccurs='0' maxOccurs='5'"));
+    let attribute = |rest: &str| format!("<xs:attribute name='x' type='xs:string' {rest}/>");
+    let cases = [
+        (&many, sequence(&b("int", "maxOccurs='3'")), true),
+        (&many, sequence(&b("byte", "minOccurs='2' maxOccurs='2'")), true),
+        (&many, String::new(), true),
+        (&many, sequence(&b("int", "maxOccurs='6'")), false),
+        (&many, sequence(&b("string", "")), false),
+        (&many, sequence(c), false),
+        (&many, sequence(&b("int", "nillable='true'")), false),
+        (&sequence(&format!("{}{c}", b("int", ""))), sequence(&b("int", "")), false),
+        (&choice(&format!("{}{c}", b("int", ""))), sequence(&b("int", "")), true),
+        (&choice(&format!("{}{c}", b("int", ""))), sequence(&format!("{}{c}", b("int", ""))), false),
+        (&all(&format!("{}{c}", b("int", "minOccurs='0'"))), sequence(c), true),
+        (&all(&format!("{}{c}", b("int", "minOccurs='0'"))), all(&format!("{c}{}", b("int", ""))), true),
+        (&all(&format!("{}{c}", b("int", "minOccurs='0'"))), sequence(&b("int", "")), false),
+        (&sequence("<xs:any namespace='##targetNamespace' maxOccurs='2'/>"), sequence("<xs:element ref='g'/>"), true),
+        (&sequence("<xs:any namespace='##other'/>"), sequence("<xs:element ref='g'/>"), false),
+        (&sequence("<xs:any processContents='lax'/>"), sequence("<xs:any namespace='urn:o'/>"), true),
+        (&sequence("<xs:any/>"), sequence("<xs:any processContents='lax'/>"), false),
+        (&attribute(""), attribute("use='required'"), true),
+        (&attribute(""), attribute("use='prohibited'"), true),
+        (&attribute("use='required'"), attribute(""), false),
+        (&attribute("use='required'"), attribute("use='prohibited'"), false),
+        (&String::new(), attribute(""), false),
+        (&"<xs:anyAttribute/>".to_owned(), "<xs:anyAttribute namespace='urn:o'/>".to_owned(), true),
+        (&"<xs:anyAttribute namespace='urn:o'/>".to_owned(), "<xs:anyAttribute/>".to_owned(), false),
+    ];
+    for (wide, narrow, holds) in cases {
+        let text = wrapped(&format!("<xs:element name='g' type='xs:int'/>{}{}", base(wide), derived(&narrow)));
+        let compiled = Schema::compile(&["t.xsd"], &[("t.xsd", text.as_str())]);
+        assert_eq!(compiled.is_ok(), holds, "{narrow} of {wide}: {compiled:?}");
+    }
+}
+
+#[test]
+fn components_made_from_each_other_without_end_are_refused() {
+    let type_of = |n: usize| format!("<xs:simpleType name='s{n}'><xs:restriction base='s{}'/></xs:simpleType>", n + 1);
+    let chain: String = (0..5_000).map(type_of).collect();
+    assert!(unsupported(&chain));
+    let union_of =
+        |n: usize| format!("<xs:simpleType name='u{}'><xs:union memberTypes='u{n} u{n}'/></xs:simpleType>", n + 1);
+    let unions: String = (0..60).map(union_of).collect();
+    assert!(unsupported(&format!("<xs:simpleType name='u0'><xs:restriction base='xs:int'/></xs:simpleType>{unions}")));
+}
+
+#[test]
+fn a_schema_without_namespace_takes_that_of_those_who_include_it() {
+    let head = "<xs:schema xmlns:xs='http://www.w3.org/2001/XMLSchema'";
+    let shared = format!(
+        "{head}><xs:element name='e' type='t'/><xs:simpleType name='t'><xs:restriction base='xs:int'/></xs:simpleType></xs:schema>"
+    );
+    let of = |target: &str, more: &str| {
+        format!("{head} targetNamespace='{target}'>{more}<xs:include schemaLocation='shared.xsd'/></xs:schema>")
+    };
+    let a = of("urn:a", "<xs:import namespace='urn:b' schemaLocation='b.xsd'/>");
+    let b = of("urn:b", "");
+    let files = [("a.xsd", a.as_str()), ("b.xsd", b.as_str()), ("shared.xsd", shared.as_str())];
+    let schema = Schema::compile(&["a.xsd"], &files).unwrap();
+    assert!(schema.element("urn:a", "e").is_some() && schema.element("urn:b", "e").is_some());
+    assert!(schema.element("", "e").is_none());
 }
 
 #[test]
@@ -273,5 +361,27 @@ fn what_a_wsdl_says_otherwise_is_refused() {
         let text = WSDL.replacen(from, to, 1);
         assert_ne!(text, WSDL, "{from}");
         assert!(Wsdl::compile("w", &[("w", text.as_str()), ("h.xsd", HEADER)]).is_err(), "{to}");
+    }
+}
+
+proptest::proptest! {
+    /// A schema file with pieces of it lost, doubled or exchanged is compiled or refused, never worse.
+    #[test]
+    fn mutated_schemas_never_panic(edits in proptest::collection::vec((0_usize..200, 0_usize..200, 0_u8..3), 1..6)) {
+        let source = include_str!("../../../tests/wsdl/schemas/components.xsd");
+        let shared = include_str!("../../../tests/wsdl/schemas/shared.xsd");
+        let other = include_str!("../../../tests/wsdl/schemas/other.xsd");
+        let mut pieces: Vec<&str> = source.split_inclusive(['>', '"', ' ']).collect();
+        for (at, from, kind) in edits {
+            let (at, from) = (at * 7 % pieces.len(), from * 11 % pieces.len());
+            match kind {
+                0 => { pieces.remove(at); }
+                1 => pieces.insert(at, pieces[from]),
+                _ => pieces.swap(at, from),
+            }
+        }
+        let mutated = pieces.concat();
+        let files = [("c.xsd", mutated.as_str()), ("shared.xsd", shared), ("other.xsd", other)];
+        let _ = Schema::compile(&["c.xsd"], &files);
     }
 }

@@ -87,6 +87,19 @@ impl Node {
 
 /// Parses a file.
 pub(super) fn parse(file: &str, text: &str) -> Result<Node, SchemaError> {
+    parse_within(file, text, Scope::default())
+}
+
+/// Parses a schema without namespace as if it were of the namespace `target`: names without prefix
+/// mean that one, where the file declares no default.
+pub(super) fn parse_into(file: &str, text: &str, target: &str) -> Result<Node, SchemaError> {
+    let outer = Scope { declared: vec![(String::new(), target.to_owned())], outer: None };
+    let mut root = parse_within(file, text, outer)?;
+    root.attributes.push((QName::new("", "targetNamespace"), target.to_owned()));
+    Ok(root)
+}
+
+fn parse_within(file: &str, text: &str, outer: Scope) -> Result<Node, SchemaError> {
     let refuse = |error: XmlError| SchemaError {
         file: file.to_owned(),
         position: error.position,
@@ -97,7 +110,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Node, SchemaError> {
     let mut reader = Reader::new(text.as_bytes(), &LIMITS).map_err(refuse)?;
     let mut open: Vec<Node> = Vec::new();
     let mut root = None;
-    let mut scope = Rc::new(Scope::default());
+    let mut scope = Rc::new(outer);
     let mut position = Position::START;
     let mut counted = 0;
     loop {

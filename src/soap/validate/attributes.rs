@@ -5,7 +5,7 @@ use super::{ViolationKind, Visitor};
 use crate::soap::names::Name;
 use crate::soap::normalize::{Mechanism, Normalization};
 use crate::soap::reader::{Attribute, Start};
-use crate::soap::schema::{Schema, Type, TypeId};
+use crate::soap::schema::{Attribute as Declared, Process, Schema, Type, TypeId};
 
 /// The namespace of `xsi:type` and `xsi:nil`.
 const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
@@ -15,8 +15,8 @@ const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 pub(super) struct Hints<'r> {
     /// The value of `xsi:type`.
     pub(super) kind: Option<&'r str>,
-    /// `xsi:nil` is true.
-    pub(super) nil: bool,
+    /// The value of `xsi:nil`.
+    pub(super) nil: Option<bool>,
 }
 
 /// Reads `xsi:type` and `xsi:nil`.
@@ -25,8 +25,9 @@ pub(super) fn hints<'r>(start: &Start<'r>) -> Result<Hints<'r>, Problem> {
     for attribute in start.attributes().filter(|attribute| attribute.name.namespace == XSI) {
         match (attribute.name.local, attribute.value.trim()) {
             ("type", value) => hints.kind = Some(value),
-            ("nil", "true" | "1") => hints.nil = true,
-            ("nil", "false" | "0") | ("schemaLocation" | "noNamespaceSchemaLocation", _) => {}
+            ("nil", "true" | "1") => hints.nil = Some(true),
+            ("nil", "false" | "0") => hints.nil = Some(false),
+            ("schemaLocation" | "noNamespaceSchemaLocation", _) => {}
             ("nil", _) => return Err(problem(start.name, attribute.name, "true or false", "something else")),
             _ => return Err(problem(start.name, attribute.name, "no such attribute", "one")),
         }
@@ -55,8 +56,15 @@ pub(super) fn actual_type(
     }
 }
 
-/// Checks an element's attributes, and shows them to the visitor.
+/// An `xsi:type` that is no qualified name.
+pub(super) fn not_a_type(start: &Start<'_>) -> Problem {
+    problem(start.name, Name { namespace: XSI, local: "type" }, "the name of a type", "something else")
+}
+
+/// Checks an element's attributes against those of its type, and shows them to the visitor, with the
+/// defaults of those that are missing.
 pub(super) fn check(
+    schema: &Schema,
     kind: &Type,
     normal: &Normalization<'_>,
     start: &Start<'_>,
@@ -64,29 +72,59 @@ pub(super) fn check(
     visitor: &mut dyn Visitor,
 ) -> Result<(), Problem> {
     for attribute in start.attributes().filter(|attribute| !is_free(attribute, ambient)) {
-        let Some(declared) = kind.attributes.iter().find(|declared| declared.name.as_name() == attribute.name) else {
-            let allowed = kind.any_attribute.as_ref().is_some_and(|any| any.allows(attribute.name.namespace));
-            if allowed {
-                visitor.attribute(&attribute.name, attribute.value);
-            } else if !normal.use_switch(Mechanism::IgnoreUnknownAttributes) {
-                return Err(problem(start.name, attribute.name, "no such attribute", "one"));
+        let used = kind.attributes.iter().find(|declared| declared.name.as_name() == attribute.name);
+        let wildcard = kind.any_attribute.as_ref().filter(|any| any.allows(attribute.name.namespace));
+        let declared = match (used, wildcard.map(|any| any.process)) {
+            (Some(used), _) => Some(&used.attribute),
+            (None, Some(Process::Skip)) => None,
+            (None, Some(process)) => {
+                let global = schema.attribute(attribute.name);
+                if global.is_none() && process == Process::Strict {
+                    return Err(problem(start.name, attribute.name, "a declared attribute", "another one"));
+                }
+                global
             }
-            continue;
+            (None, None) if normal.use_switch(Mechanism::IgnoreUnknownAttributes) => continue,
+            (None, None) => return Err(problem(start.name, attribute.name, "no such attribute", "one")),
         };
-        let value = declared.kind.normalize(attribute.value);
-        if let Err(misfit) = declared.kind.check(&value) {
-            return Err(problem(start.name, attribute.name, &misfit.expected, &misfit.found));
-        }
-        if let Some(fixed) = declared.fixed.as_ref().filter(|fixed| !declared.kind.equal(fixed, &value)) {
-            return Err(problem(start.name, attribute.name, fixed, "another value"));
-        }
-        visitor.attribute(&attribute.name, &value);
-    }
-    for required in kind.attributes.iter().filter(|declared| declared.required) {
-        if !start.attributes().any(|attribute| attribute.name == required.name.as_name()) {
-            return Err(problem(start.name, required.name.as_name(), "a value", "nothing"));
+        match declared {
+            Some(declared) => value(declared, start, &attribute, visitor)?,
+            None => visitor.attribute(&attribute.name, attribute.value),
         }
     }
+    for used in &kind.attributes {
+        let name = used.name.as_name();
+        if (used.required || used.attribute.value.is_some()) && !start.attributes().any(|sent| sent.name == name) {
+            match &used.attribute.value {
+                _ if used.required => return Err(problem(start.name, name, "a value", "nothing")),
+                Some(given) => visitor.attribute(&name, &given.value),
+                None => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Checks an attribute's value, and shows it.
+fn value(
+    declared: &Declared,
+    start: &Start<'_>,
+    attribute: &Attribute<'_>,
+    visitor: &mut dyn Visitor,
+) -> Result<(), Problem> {
+    let kind = &declared.kind;
+    let value = kind.normalize(attribute.value);
+    if let Err(misfit) = kind.check(&value) {
+        return Err(problem(start.name, attribute.name, &misfit.expected, &misfit.found));
+    }
+    if kind.is_qualified_name() && start.expand(&value).is_none() {
+        return Err(problem(start.name, attribute.name, "a name whose prefix is declared", "another prefix"));
+    }
+    let fixed = declared.value.as_ref().filter(|given| given.fixed);
+    if let Some(fixed) = fixed.filter(|fixed| !kind.equal(&fixed.value, &value)) {
+        return Err(problem(start.name, attribute.name, &fixed.value, "another value"));
+    }
+    visitor.attribute(&attribute.name, &value);
     Ok(())
 }
 

@@ -87,6 +87,7 @@ impl Cursor {
     /// What the content lacks, if it ends here.
     pub(super) fn lacks<'m>(&self, model: &'m Model, counts: &[u32]) -> Option<&'m Item> {
         match model {
+            Model::Flat(flat) if flat.optional && counts.iter().all(|count| *count == 0) => None,
             Model::Flat(flat) => {
                 flat.slots.iter().zip(counts).find(|(slot, count)| **count < slot.min).map(|(slot, _)| &slot.item)
             }

@@ -1,3 +1,5 @@
+mod features;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -270,6 +272,7 @@ fn nil_and_type_attributes_are_obeyed() {
             "><n xsi:nil='true'>1</n>",
             "><n xsi:nil='true'><x/></n>",
             "><n>1</n><s xsi:nil='true'/>",
+            "><n>1</n><s xsi:nil='false'/>",
             "><n xsi:nil='yes'>1</n>",
             "><n xsi:type='xs:byte'>300</n>",
             "><n xsi:type='xs:string'>1</n>",

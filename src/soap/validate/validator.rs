@@ -14,7 +14,7 @@ use crate::soap::names::Name;
 use crate::soap::normalize::{Mechanism, Normalization, Wanted};
 use crate::soap::position::Place;
 use crate::soap::reader::Start;
-use crate::soap::schema::{Content, ElementId, Item, Model, Process, Schema, SimpleType, TypeId};
+use crate::soap::schema::{Content, ElementId, Given, Item, Model, Process, Schema, SimpleType, TypeId};
 
 /// An element that is open.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +22,8 @@ struct Frame<'s> {
     /// The declared name; none where nothing is declared.
     name: Option<Name<'s>>,
     held: Held<'s>,
+    /// The default or fixed value of its declaration.
+    given: Option<&'s Given>,
     cursor: Cursor,
     counts_start: usize,
     text_start: usize,
@@ -33,6 +35,8 @@ struct Frame<'s> {
 enum Held<'s> {
     Value(&'s SimpleType),
     Elements(&'s Model),
+    /// Elements with text around them.
+    Mixed(&'s Model),
     /// Anything, but what is declared must fit.
     Anything,
     /// Anything at all.
@@ -48,6 +52,9 @@ pub(in crate::soap) struct Validator<'s, 'n> {
     frames: Vec<Frame<'s>>,
     counts: Vec<u32>,
     text: String,
+    /// The prefixes that are declared where the innermost open element is, if its value is a
+    /// qualified name.
+    prefixes: Vec<String>,
     /// Elements open inside one that is passed over, itself included.
     passing_over: usize,
 }
@@ -61,6 +68,7 @@ impl<'s, 'n> Validator<'s, 'n> {
             frames: Vec::with_capacity(16),
             counts: Vec::with_capacity(64),
             text: String::new(),
+            prefixes: Vec::new(),
             passing_over: 0,
         }
     }
@@ -116,7 +124,7 @@ impl<'s, 'n> Validator<'s, 'n> {
             Held::Free => self.open_undeclared(Held::Free, start, visitor),
             Held::Anything => return self.open_lax(start, visitor),
             Held::Value(_) => return self.unknown(start.name, || "a value".to_owned()),
-            Held::Elements(model) => match self.step(model, start.name)? {
+            Held::Elements(model) | Held::Mixed(model) => match self.step(model, start.name)? {
                 Some(Item::Element(element)) => return self.open_declared(*element, start, visitor),
                 Some(Item::Any(wildcard)) => match wildcard.process {
                     Process::Skip => self.open_undeclared(Held::Free, start, visitor),
@@ -148,8 +156,9 @@ impl<'s, 'n> Validator<'s, 'n> {
                 "text",
             ));
         }
-        if matches!(frame.held, Held::Elements(_)) {
-            if is_blank(run) || self.normal.use_switch(Mechanism::IgnoreStrayText) {
+        if let Held::Elements(model) = frame.held {
+            // What is declared to be empty may not even hold white space (cvc-complex-type 2.1).
+            if (is_blank(run) && !model.is_empty()) || self.normal.use_switch(Mechanism::IgnoreStrayText) {
                 return Ok(());
             }
             return Err(Problem::here(ViolationKind::StrayText { element: element() }, "elements only", "text"));
@@ -173,26 +182,47 @@ impl<'s, 'n> Validator<'s, 'n> {
         match frame.held {
             _ if frame.nil => visitor.close(&name, ""),
             Held::Value(simple) => {
+                let text = if text.is_empty() { frame.given.map_or("", |given| given.value.as_str()) } else { text };
                 let value = self.value(simple, text);
-                simple.check(&value).map_err(|misfit| {
-                    let kind = ViolationKind::Value { element: name.local.to_owned() };
-                    Problem::here(kind, &misfit.expected, &misfit.found)
-                })?;
+                self.check_value(simple, frame.given, &value, name)?;
                 visitor.close(&name, &value);
             }
-            Held::Elements(model) => {
+            Held::Elements(model) | Held::Mixed(model) => {
                 let counts = self.counts.get(frame.counts_start..).unwrap_or_default();
                 if !frame.cursor.may_end(model, counts) {
                     let missing = frame.cursor.lacks(model, counts).map(|item| self.item_name(item));
                     return Err(Problem::missing(&missing.unwrap_or_default(), At::Child));
                 }
-                visitor.close(&name, "");
+                visitor.close(&name, text);
             }
             Held::Anything | Held::Free => visitor.close(&name, text),
         }
         self.text.truncate(frame.text_start);
         self.counts.truncate(frame.counts_start);
         Ok(())
+    }
+
+    fn check_value(
+        &self,
+        simple: &SimpleType,
+        given: Option<&Given>,
+        value: &str,
+        element: Name<'_>,
+    ) -> Result<(), Problem> {
+        let misfit = |expected: &str, found: &str| {
+            Problem::here(ViolationKind::Value { element: element.local.to_owned() }, expected, found)
+        };
+        simple.check(value).map_err(|wrong| misfit(&wrong.expected, &wrong.found))?;
+        if simple.is_qualified_name()
+            && let Some((prefix, _)) = value.split_once(':')
+            && !self.prefixes.iter().any(|declared| declared == prefix)
+        {
+            return Err(misfit("a name whose prefix is declared", "another prefix"));
+        }
+        match given.filter(|given| given.fixed) {
+            Some(fixed) if !simple.equal(&fixed.value, value) => Err(misfit(&fixed.value, "another value")),
+            _ => Ok(()),
+        }
     }
 
     fn value<'t>(&self, simple: &SimpleType, text: &'t str) -> Cow<'t, str> {
@@ -287,9 +317,13 @@ impl<'s, 'n> Validator<'s, 'n> {
             return self.open_declared(element, start, visitor);
         }
         let hints = attributes::hints(start)?;
-        let named = hints.kind.and_then(|kind| start.expand(kind)).and_then(|name| self.schema.named_type(name));
+        let named = match hints.kind.map(|kind| start.expand(kind)) {
+            None => None,
+            Some(Some(name)) => self.schema.named_type(name),
+            Some(None) => return Err(attributes::not_a_type(start)),
+        };
         match named {
-            Some(kind) => self.open_typed(None, kind, hints.nil, start, visitor),
+            Some(kind) => self.open_typed(None, kind, hints.nil == Some(true), start, visitor),
             None => {
                 self.open_undeclared(Held::Anything, start, visitor);
                 Ok(())
@@ -314,21 +348,33 @@ impl<'s, 'n> Validator<'s, 'n> {
         let Some(declared) = schema.declaration(element) else { return Ok(()) };
         let hints = attributes::hints(start)?;
         let nil = self.nil(declared.nillable, &hints, start)?;
+        if nil && declared.value.as_ref().is_some_and(|given| given.fixed) {
+            return Err(self.nil_problem(start, "the fixed value", "xsi:nil"));
+        }
         let kind = attributes::actual_type(schema, self.normal, start, &hints, declared.kind)?;
-        self.open_typed(Some(declared.name.as_name()), kind, nil, start, visitor)
+        self.open_typed(Some(element), kind, nil, start, visitor)
     }
 
+    /// Whether an element is nil. One that cannot be may not even say that it is not (XSD 1.0 part 1,
+    /// cvc-elt 3.1); who is lenient about `xsi:type` is lenient about that.
     fn nil(&self, nillable: bool, hints: &Hints<'_>, start: &Start<'_>) -> Result<bool, Problem> {
-        if hints.nil && !nillable {
-            let kind = ViolationKind::Attribute { element: start.name.local.to_owned(), attribute: "nil".to_owned() };
-            return Err(Problem::here(kind, "a value", "xsi:nil"));
+        match hints.nil {
+            Some(true) if !nillable => Err(self.nil_problem(start, "a value", "xsi:nil")),
+            Some(false) if !nillable && !self.normal.use_switch(Mechanism::IgnoreTypeAttributes) => {
+                Err(self.nil_problem(start, "no such attribute", "one"))
+            }
+            nil => Ok(nil == Some(true)),
         }
-        Ok(hints.nil)
+    }
+
+    fn nil_problem(&self, start: &Start<'_>, expected: &str, found: &str) -> Problem {
+        let kind = ViolationKind::Attribute { element: start.name.local.to_owned(), attribute: "nil".to_owned() };
+        Problem::here(kind, expected, found)
     }
 
     fn open_typed(
         &mut self,
-        name: Option<Name<'s>>,
+        element: Option<ElementId>,
         kind: TypeId,
         nil: bool,
         start: &Start<'_>,
@@ -339,11 +385,21 @@ impl<'s, 'n> Validator<'s, 'n> {
             Content::Anything => Held::Anything,
             Content::Simple(simple) => Held::Value(simple),
             Content::Elements(model) => Held::Elements(model),
+            Content::Mixed(model) => Held::Mixed(model),
         };
+        if let Held::Value(simple) = held
+            && simple.is_qualified_name()
+        {
+            self.prefixes.clear();
+            self.prefixes.extend(start.prefixes().map(str::to_owned));
+        }
+        let declared = element.and_then(|element| self.schema.declaration(element));
+        let name = declared.map(|declared| declared.name.as_name());
+        let given = declared.and_then(|declared| declared.value.as_ref());
         visitor.open(&name.unwrap_or(start.name));
         let ambient = if self.frames.is_empty() { self.ambient } else { "" };
-        attributes::check(kind, self.normal, start, ambient, visitor)?;
-        self.push(name, held, nil);
+        attributes::check(self.schema, kind, self.normal, start, ambient, visitor)?;
+        self.push(name, held, given, nil);
         Ok(())
     }
 
@@ -351,15 +407,15 @@ impl<'s, 'n> Validator<'s, 'n> {
         visitor.open(&start.name);
         let ambient = if self.frames.is_empty() { self.ambient } else { "" };
         attributes::show(start, ambient, visitor);
-        self.push(None, held, false);
+        self.push(None, held, None, false);
     }
 
-    fn push(&mut self, name: Option<Name<'s>>, held: Held<'s>, nil: bool) {
+    fn push(&mut self, name: Option<Name<'s>>, held: Held<'s>, given: Option<&'s Given>, nil: bool) {
         let counts_start = self.counts.len();
-        if let Held::Elements(model) = held {
+        if let Held::Elements(model) | Held::Mixed(model) = held {
             self.counts.resize(counts_start + content::counts(model), 0);
         }
         let text_start = self.text.len();
-        self.frames.push(Frame { name, held, cursor: Cursor::default(), counts_start, text_start, nil });
+        self.frames.push(Frame { name, held, given, cursor: Cursor::default(), counts_start, text_start, nil });
     }
 }

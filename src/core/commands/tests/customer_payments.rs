@@ -2,8 +2,8 @@
 
 use crate::core::directory::{self, NewOrganization};
 use crate::core::limits::Period;
-use crate::core::testing::{AMINA, BULK, PAYBILL, STRANGER, TILL, World, shortcode};
-use crate::core::{AccountKind, CancelReason, Credential, Receipt, SettleError, State};
+use crate::core::testing::{AMINA, BULK, PAYBILL, STRANGER, TILL, World, handset_party, shortcode};
+use crate::core::{AccountKind, CancelReason, Credential, HandsetParty, Receipt, SettleError, State};
 use crate::store::{CommitError, Read as _};
 
 fn authorized(world: &mut World, to: &str, amount: &str) -> Receipt {
@@ -134,11 +134,11 @@ fn each_wrong_thing_has_its_code() {
     let base = world.handset("CustomerPayBillOnline", PAYBILL, "100");
     let cases: [(&str, Change); 11] = [
         ("1002", |payment| payment.command = "BusinessPayment".into()),
-        ("6", |payment| payment.payer = "254799999999".into()),
-        ("6", |payment| payment.payer = "nobody".into()),
-        ("7", |payment| payment.short_code = "99999".into()),
-        ("2028", |payment| payment.short_code = BULK.into()),
-        ("2028", |payment| payment.short_code = TILL.into()),
+        ("6", |payment| payment.payer = handset_party("254799999999")),
+        ("6", |payment| payment.payer = HandsetParty::Msisdn("nobody".into())),
+        ("7", |payment| payment.payee = handset_party("99999")),
+        ("2028", |payment| payment.payee = handset_party(BULK)),
+        ("2028", |payment| payment.payee = handset_party(TILL)),
         ("24", |payment| payment.account_reference = None),
         ("2020", |payment| payment.amount = "1,000".into()),
         ("2", |payment| payment.amount = "0.99".into()),

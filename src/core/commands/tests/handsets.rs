@@ -1,7 +1,7 @@
 //! Payments between subscribers and with agents, which move at once.
 
-use crate::core::testing::{AGENT, AMINA, PAYBILL, UNKNOWN, World, account};
-use crate::core::{AccountKind, Draw, State};
+use crate::core::testing::{AGENT, AMINA, PAYBILL, UNKNOWN, World, account, handset_party};
+use crate::core::{AccountKind, Draw, HandsetParty, State};
 use crate::store::CommitError;
 
 #[test]
@@ -23,7 +23,7 @@ fn subscribers_send_money_to_each_other_for_a_charge() {
 fn cash_comes_in_and_goes_out_through_an_agents_float() {
     let mut world = World::new();
     let mut deposit = world.handset("AgentDeposit", AMINA, "2000");
-    deposit.payer = AGENT.into();
+    deposit.payer = handset_party(AGENT);
     assert_eq!(world.authorize(&deposit).value("Balance"), "18000.00");
     assert_eq!(world.available(AMINA, AccountKind::Working), "12000.00");
     let withdrawal = world.handset("CustomerWithdrawal", AGENT, "2500");
@@ -51,7 +51,7 @@ fn parties_that_cannot_take_part_are_refused() {
     ];
     for (command, payer, payee, amount, code) in cases {
         let mut payment = world.handset(command, payee, amount);
-        payment.payer = payer.into();
+        payment.payer = handset_party(payer);
         let seen = world.authorize(&payment);
         assert_eq!(seen.code(), code, "{command} {payer} {payee} {amount}: {}", seen.decision.private);
     }
@@ -71,5 +71,19 @@ fn l2_a_payee_never_holds_more_than_allowed_when_payments_race() {
     assert!(matches!(error, CommitError::Bound { .. }), "{error}");
     assert_eq!(world.core.bounded(&other, &error).unwrap().report.code.as_str(), "8");
     assert_eq!(world.available(UNKNOWN, AccountKind::Working), "500000.00");
+    world.assert_books();
+}
+
+/// A shortcode of nine digits is a well-formed phone number without its country, and another's.
+#[test]
+fn a_shortcode_is_never_read_as_a_phone_number_nor_the_other_way_round() {
+    let mut world = World::new();
+    world.organization("722000000", "Looks like Amina", &["Agent Head Office"], None);
+    let mut theft = world.handset("SendMoney", UNKNOWN, "100");
+    theft.payer = HandsetParty::Shortcode("722000000".into());
+    assert_eq!(world.authorize(&theft).code(), "6");
+    let mut astray = world.handset("CustomerWithdrawal", AGENT, "100");
+    astray.payee = HandsetParty::Msisdn("722000000".into());
+    assert_eq!(world.authorize(&astray).code(), "7");
     world.assert_books();
 }

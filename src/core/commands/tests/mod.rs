@@ -1,8 +1,10 @@
 //! Tests of the commands, one file per subject.
 
+mod approvals;
 mod customer_payments;
 mod handsets;
 mod limits;
+mod matrix;
 mod model;
 mod queries;
 mod refusals;

@@ -102,7 +102,7 @@ fn a_role_counts_only_between_its_dates() {
     let effective = world.now.plus(std::time::Duration::from_secs(10));
     let expires = Some(world.now.plus(std::time::Duration::from_secs(20)));
     let grant = crate::core::roles::Grant { role: "Org B2C API Initiator".into(), effective, expires };
-    let granted = directory::grant_roles(&world.core, &world.facts, id, vec![grant]).unwrap();
+    let granted = directory::grant_roles(&world.core, &world.facts, id, vec![grant], world.now).unwrap();
     world.facts.commit(granted.write_set).unwrap();
     let mut codes = Vec::new();
     for amount in ["101", "102", "103"] {
@@ -163,7 +163,7 @@ fn an_initiator_without_a_shortcode_is_looked_for_where_the_business_is() {
 fn s6_every_wrong_initiator_looks_the_same() {
     let mut world = World::new();
     let id = world.operator(BULK, "locked", &["Org B2C API Initiator"]);
-    world.facts.commit(directory::set_status(&world.facts, id, Status::Locked).unwrap()).unwrap();
+    world.facts.commit(directory::set_status(&world.facts, id, Status::Locked).unwrap().write_set).unwrap();
     let mut reports = Vec::new();
     for (user, credential) in [
         ("nobody", Credential::Verified),

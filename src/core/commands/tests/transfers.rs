@@ -160,7 +160,7 @@ fn a_decision_rests_on_the_states_of_the_parties() {
     let order = world.b2c("100");
     let decision = world.decide(&order);
     let operator = world.core.initiator(&world.facts, &order).unwrap().unwrap();
-    let suspended = directory::set_status(&world.facts, operator.id, directory::Status::Suspended).unwrap();
+    let suspended = directory::set_status(&world.facts, operator.id, directory::Status::Suspended).unwrap().write_set;
     world.facts.commit(suspended).unwrap();
     assert!(matches!(world.facts.commit(decision.write_set), Err(CommitError::Expectation(_))));
     assert_eq!(world.run(&order).code(), "2001");

@@ -11,7 +11,7 @@ use crate::soap::schema::tree::Node;
 
 impl<'t> Compiler<'t> {
     pub(super) fn global_element(&mut self, id: ElementId, node: &'t Node, document: &'t Document<'t>) {
-        self.allow_attributes(node, &["name", "type", "nillable", "abstract", "id"]);
+        self.allow_attributes(node, &["name", "type", "nillable", "abstract", "default", "fixed", "id"]);
         self.declare(id, node, document);
     }
 
@@ -27,7 +27,8 @@ impl<'t> Compiler<'t> {
             }
             return found;
         }
-        self.allow_attributes(node, &["name", "type", "nillable", "form", "minOccurs", "maxOccurs", "id"]);
+        let allowed = ["name", "type", "nillable", "form", "default", "fixed", "minOccurs", "maxOccurs", "id"];
+        self.allow_attributes(node, &allowed);
         let name = self.own_name(node)?;
         let qualified = match node.attribute("form") {
             None => document.elements_qualified,
@@ -55,7 +56,8 @@ impl<'t> Compiler<'t> {
                     self.errors.push(inner.invalid("a type inside an element has no `name`"));
                 }
                 let kind = self.new_type();
-                self.define_as(kind, inner, document);
+                // Later: it may lead back to the group that is being compiled.
+                self.pending_types.insert(kind, (inner, document));
                 Some(kind)
             }
             (_, parts) => {
@@ -65,6 +67,9 @@ impl<'t> Compiler<'t> {
                 None
             }
         };
+        if let Some(given) = self.written_value(node) {
+            self.given.push((id, node, given));
+        }
         let element = usize::try_from(id.0).ok().and_then(|index| self.elements.get_mut(index));
         if let (Some(element), Some(kind)) = (element, kind) {
             element.kind = kind;

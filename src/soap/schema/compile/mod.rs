@@ -6,19 +6,26 @@
 mod attributes;
 mod complex;
 mod elements;
+mod finish;
+mod groups;
 mod simple;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::builtin::{UNSUPPORTED, XSD, builtins};
-use super::model::{
-    AttributeUse, ByName, Content, Element, ElementId, Flat, Model, Namespaces, Process, Schema, Type, TypeId, Wildcard,
-};
-use super::particles::{self, Particle};
+use super::model::{Attribute, ByName, Content, Element, ElementId, Flat, Given, Model, Schema, Type, TypeId};
+use super::particles::Particle;
 use super::tree::Node;
+use super::wildcard::{Namespaces, Process, Wildcard};
 use super::{SchemaError, SchemaReason};
 use crate::soap::names::QName;
+
+/// Components that are made from each other, one inside the compilation of the other.
+const DEPTH_MAX: usize = 100;
+
+/// What may stand at the top of a schema, beside imports and includes.
+const GLOBALS: [&str; 6] = ["element", "complexType", "simpleType", "attribute", "attributeGroup", "group"];
 
 /// Compiles schemas into one.
 pub(super) fn compile(roots: &[Node]) -> Result<Schema, Vec<SchemaError>> {
@@ -59,19 +66,43 @@ impl<'t> Document<'t> {
     }
 }
 
-/// A global component that is not compiled yet.
+/// A component that is not compiled yet.
 type Pending<'t> = (&'t Node, &'t Document<'t>);
+
+/// What a complex type holds, until all elements are known.
+struct Held<'t> {
+    node: &'t Node,
+    particle: Option<Particle>,
+    mixed: bool,
+}
+
+/// Global components that are compiled when they are needed, or at last.
+#[derive(Default)]
+struct Sources<'t> {
+    attributes: BTreeMap<QName, Pending<'t>>,
+    attribute_groups: BTreeMap<QName, Pending<'t>>,
+    groups: BTreeMap<QName, Pending<'t>>,
+}
 
 struct Compiler<'t> {
     errors: Vec<SchemaError>,
     elements: Vec<Element>,
     types: Vec<Option<Type>>,
-    /// What complex types hold, until all elements are known.
-    particles: HashMap<TypeId, (&'t Node, Option<Particle>)>,
+    held: BTreeMap<TypeId, Held<'t>>,
     globals: ByName<ElementId>,
     named_types: ByName<TypeId>,
+    attributes: ByName<Attribute>,
+    sources: Sources<'t>,
+    /// Groups by name; none while they are being compiled, or after an error.
+    groups: HashMap<QName, Option<Particle>>,
+    attribute_groups: HashMap<QName, Option<attributes::Attributes>>,
     pending_elements: Vec<(ElementId, Pending<'t>)>,
-    pending_types: HashMap<TypeId, Pending<'t>>,
+    pending_types: BTreeMap<TypeId, Pending<'t>>,
+    /// The values that declarations give elements, until the elements' types are known.
+    given: Vec<(ElementId, &'t Node, Given)>,
+    /// Types that restrict the content of others.
+    restrictions: Vec<(TypeId, TypeId)>,
+    depth: usize,
 }
 
 impl<'t> Compiler<'t> {
@@ -80,11 +111,18 @@ impl<'t> Compiler<'t> {
             errors: Vec::new(),
             elements: Vec::new(),
             types: Vec::new(),
-            particles: HashMap::new(),
+            held: BTreeMap::new(),
             globals: ByName::new(),
             named_types: ByName::new(),
+            attributes: ByName::new(),
+            sources: Sources::default(),
+            groups: HashMap::new(),
+            attribute_groups: HashMap::new(),
             pending_elements: Vec::new(),
-            pending_types: HashMap::new(),
+            pending_types: BTreeMap::new(),
+            given: Vec::new(),
+            restrictions: Vec::new(),
+            depth: 0,
         };
         let any = Wildcard { namespaces: Namespaces::Any, process: Process::Lax };
         let any_type =
@@ -122,7 +160,7 @@ impl<'t> Compiler<'t> {
 
     fn new_element(&mut self, name: QName) -> ElementId {
         let id = ElementId(u32::try_from(self.elements.len()).unwrap_or(u32::MAX));
-        self.elements.push(Element { name, kind: TypeId::ANY, nillable: false });
+        self.elements.push(Element { name, kind: TypeId::ANY, nillable: false, value: None });
         id
     }
 
@@ -143,38 +181,56 @@ impl<'t> Compiler<'t> {
                 self.no_parts(node);
                 continue;
             }
-            let is_element = match node.name.local.as_str() {
-                "element" => true,
-                "complexType" | "simpleType" => false,
-                other => {
-                    self.errors.push(node.unsupported(format!("`{other}` at the top of a schema")));
-                    continue;
-                }
-            };
+            if !GLOBALS.contains(&node.name.local.as_str()) {
+                self.errors.push(node.unsupported(format!("`{}` at the top of a schema", node.name.local)));
+                continue;
+            }
             let Some(name) = self.own_name(node) else { continue };
-            let twice = if is_element {
-                let id = self.new_element(QName::new(document.target, name));
-                self.pending_elements.push((id, (node, document)));
-                self.globals.entry(document.target.to_owned()).or_default().insert(name.to_owned(), id).is_some()
-            } else {
-                let id = self.new_type();
-                self.pending_types.insert(id, (node, document));
-                self.named_types.entry(document.target.to_owned()).or_default().insert(name.to_owned(), id).is_some()
-            };
-            if twice {
+            if self.declare_global(node, name, document) {
                 self.errors.push(node.error(SchemaReason::Twice));
             }
         }
     }
 
+    /// Notes a global component for later; whether there is one of its name already.
+    fn declare_global(&mut self, node: &'t Node, name: &str, document: &'t Document<'t>) -> bool {
+        let target = document.target.to_owned();
+        let full = QName::new(document.target, name);
+        match node.name.local.as_str() {
+            "element" => {
+                let id = self.new_element(full);
+                self.pending_elements.push((id, (node, document)));
+                self.globals.entry(target).or_default().insert(name.to_owned(), id).is_some()
+            }
+            "complexType" | "simpleType" => {
+                let id = self.new_type();
+                self.pending_types.insert(id, (node, document));
+                self.named_types.entry(target).or_default().insert(name.to_owned(), id).is_some()
+            }
+            "attribute" => self.sources.attributes.insert(full, (node, document)).is_some(),
+            "attributeGroup" => self.sources.attribute_groups.insert(full, (node, document)).is_some(),
+            _ => self.sources.groups.insert(full, (node, document)).is_some(),
+        }
+    }
+
+    /// Compiles everything, what nothing refers to included.
     fn define_all(&mut self) {
         for (id, (node, document)) in std::mem::take(&mut self.pending_elements) {
             self.global_element(id, node, document);
         }
-        let mut types: Vec<_> = self.pending_types.keys().copied().collect();
-        types.sort_unstable();
-        for id in types {
-            self.define(id);
+        while let Some((name, _)) = self.sources.attributes.first_key_value() {
+            self.global_attribute(&name.clone());
+        }
+        while let Some((name, (node, _))) = self.sources.attribute_groups.first_key_value() {
+            let (name, node) = (name.clone(), *node);
+            self.attribute_group(&name, node);
+        }
+        while let Some((name, (node, _))) = self.sources.groups.first_key_value() {
+            let (name, node) = (name.clone(), *node);
+            self.named_group(&name, node);
+        }
+        while let Some((id, (node, document))) = self.pending_types.pop_first() {
+            self.define_as(id, node, document);
         }
     }
 
@@ -224,7 +280,7 @@ impl<'t> Compiler<'t> {
     /// A type that another is made from: it must be finished first.
     fn base_type(&mut self, node: &Node, attribute: &str) -> Option<(TypeId, Type)> {
         let id = self.type_named(node, attribute)?;
-        self.define(id);
+        self.descend(node, |compiler| compiler.define(id));
         let finished = usize::try_from(id.0).ok().and_then(|index| self.types.get(index)).cloned().flatten();
         if finished.is_none() {
             self.errors.push(node.invalid(format!("the type `{attribute}` is derived from itself")));
@@ -232,32 +288,16 @@ impl<'t> Compiler<'t> {
         finished.map(|kind| (id, kind))
     }
 
-    fn finish(mut self) -> Result<Schema, Vec<SchemaError>> {
-        let mut particles: Vec<_> = std::mem::take(&mut self.particles).into_iter().collect();
-        particles.sort_unstable_by_key(|(id, _)| *id);
-        for (id, (node, particle)) in particles {
-            let elements = &self.elements;
-            let element = |id: ElementId| usize::try_from(id.0).ok().and_then(|index| elements.get(index));
-            let name = |id: ElementId| element(id).map_or_else(|| QName::new("", ""), |element| element.name.clone());
-            let model = elements::consistent(particle.as_ref(), &element)
-                .and_then(|()| particles::compile(particle.as_ref(), &name));
-            match model {
-                Ok(model) => {
-                    let slot = usize::try_from(id.0).ok().and_then(|index| self.types.get_mut(index));
-                    if let Some(Some(kind)) = slot {
-                        kind.content = Content::Elements(model);
-                    }
-                }
-                Err(reason) => self.errors.push(node.error(reason)),
-            }
+    /// Compiles what something at `node` is made from, unless that goes too deep.
+    fn descend<T: Default>(&mut self, node: &Node, compile: impl FnOnce(&mut Self) -> T) -> T {
+        if self.depth >= DEPTH_MAX {
+            self.errors.push(node.unsupported(format!("more than {DEPTH_MAX} components made from each other")));
+            return T::default();
         }
-        let types: Vec<Type> = self.types.into_iter().flatten().collect();
-        if self.errors.is_empty() {
-            return Ok(Schema { elements: self.elements, types, globals: self.globals, named_types: self.named_types });
-        }
-        self.errors.sort_by(|one, other| (&one.file, one.position).cmp(&(&other.file, other.position)));
-        self.errors.dedup();
-        Err(self.errors)
+        self.depth += 1;
+        let compiled = compile(self);
+        self.depth -= 1;
+        compiled
     }
 
     fn own_name(&mut self, node: &'t Node) -> Option<&'t str> {
@@ -332,13 +372,5 @@ impl<'t> Compiler<'t> {
 
 /// The content of a complex type until its model is compiled.
 fn no_content() -> Content {
-    Content::Elements(Model::Flat(Flat { ordered: true, slots: Vec::new() }))
-}
-
-/// Adds or replaces attributes by their names.
-fn merge(attributes: &mut Vec<AttributeUse>, more: Vec<AttributeUse>) {
-    for attribute in more {
-        attributes.retain(|other| other.name != attribute.name);
-        attributes.push(attribute);
-    }
+    Content::Elements(Model::Flat(Flat { ordered: true, optional: false, slots: Vec::new() }))
 }

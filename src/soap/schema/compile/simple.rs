@@ -6,8 +6,11 @@ use super::Compiler;
 use crate::soap::schema::builtin::XSD;
 use crate::soap::schema::model::{Content, TypeId};
 use crate::soap::schema::pattern::Pattern;
-use crate::soap::schema::simple::{Facet, Primitive, SimpleType, Space};
+use crate::soap::schema::simple::{Facet, Primitive, SimpleType, Space, Variety};
 use crate::soap::schema::tree::Node;
+
+/// The greatest [`weight`] of a type.
+const WEIGHT_MAX: usize = 1_000;
 
 impl<'t> Compiler<'t> {
     /// Compiles `xs:simpleType`: what it is derived from, and itself.
@@ -21,12 +24,70 @@ impl<'t> Compiler<'t> {
                 let simple = self.restrict(name, &base, &facets, restriction)?;
                 Some((id, Arc::new(simple)))
             }
-            [other] if matches!(other.name.local.as_str(), "list" | "union") => {
-                self.errors.push(other.unsupported(format!("`{}`", other.name.local)));
+            [list] if list.name.local == "list" => self.list(node, list),
+            [union] if union.name.local == "union" => self.union(node, union),
+            _ => {
+                self.errors.push(node.invalid("a simple type holds one `restriction`, `list` or `union`"));
                 None
             }
+        }
+    }
+
+    fn list(&mut self, node: &'t Node, list: &'t Node) -> Option<(TypeId, Arc<SimpleType>)> {
+        self.allow_attributes(list, &["itemType", "id"]);
+        let item = match (list.attribute("itemType"), self.parts(list).as_slice()) {
+            (Some(name), []) => self.named_simple_type(list, name)?,
+            (None, [inner]) if inner.name.local == "simpleType" => self.simple_type(inner)?.1,
             _ => {
-                self.errors.push(node.invalid("a simple type holds one `restriction`"));
+                self.errors.push(list.invalid("it needs either `itemType` or a simple type inside"));
+                return None;
+            }
+        };
+        if holds(&item, &|variety| matches!(variety, Variety::List(_))) {
+            self.errors.push(list.invalid("a list of lists"));
+        }
+        self.composed(node, Variety::List(item), Space::Collapse)
+    }
+
+    fn union(&mut self, node: &'t Node, union: &'t Node) -> Option<(TypeId, Arc<SimpleType>)> {
+        self.allow_attributes(union, &["memberTypes", "id"]);
+        let mut members = Vec::new();
+        for name in union.attribute("memberTypes").unwrap_or("").split_ascii_whitespace() {
+            members.push(self.named_simple_type(union, name)?);
+        }
+        for part in self.parts(union) {
+            if part.name.local == "simpleType" {
+                members.push(self.simple_type(part)?.1);
+            } else {
+                self.errors.push(part.invalid("it may not stand inside `union`"));
+            }
+        }
+        if members.is_empty() {
+            self.errors.push(union.invalid("a union of no types"));
+            return None;
+        }
+        self.composed(node, Variety::Union(members), Space::Preserve)
+    }
+
+    /// A list or a union.
+    fn composed(&mut self, node: &Node, variety: Variety, space: Space) -> Option<(TypeId, Arc<SimpleType>)> {
+        let name = node.attribute("name").unwrap_or(&node.name.local).to_owned();
+        let simple = SimpleType { name, variety, space, facets: Vec::new() };
+        if weight(&simple) > WEIGHT_MAX {
+            self.errors.push(node.unsupported("a union of so many unions"));
+            return None;
+        }
+        if holds(&simple, &|variety| matches!(variety, Variety::Atomic(Primitive::QName))) {
+            self.errors.push(node.unsupported("a list or union of qualified names"));
+        }
+        Some((self.builtin("anySimpleType")?, Arc::new(simple)))
+    }
+
+    fn named_simple_type(&mut self, node: &'t Node, name: &str) -> Option<Arc<SimpleType>> {
+        match self.base_type(node, name)?.1.content {
+            Content::Simple(simple) => Some(simple),
+            _ => {
+                self.errors.push(node.invalid(format!("`{name}` is no simple type")));
                 None
             }
         }
@@ -40,6 +101,10 @@ impl<'t> Compiler<'t> {
         let (id, base) = match (node.attribute("base"), inner) {
             (Some(name), None) => {
                 let (id, kind) = self.base_type(node, name)?;
+                if Some(id) == self.builtin("anySimpleType") {
+                    self.errors.push(node.invalid("`anySimpleType` cannot be restricted"));
+                    return None;
+                }
                 let Content::Simple(simple) = kind.content else {
                     self.errors.push(node.invalid(format!("`{name}` is no simple type")));
                     return None;
@@ -55,10 +120,6 @@ impl<'t> Compiler<'t> {
                 return None;
             }
         };
-        if Some(id) == self.builtin("anySimpleType") {
-            self.errors.push(node.invalid("`anySimpleType` cannot be restricted"));
-            return None;
-        }
         Some((id, base, parts))
     }
 
@@ -87,6 +148,9 @@ impl<'t> Compiler<'t> {
                     Ok(pattern) => patterns.push(pattern),
                     Err(why) => self.errors.push(facet.unsupported(format!("the pattern `{value}`: {why}"))),
                 },
+                "enumeration" if base.is_qualified_name() => {
+                    self.errors.push(facet.unsupported("an enumeration of qualified names"));
+                }
                 "enumeration" => values.extend(self.facet_value(facet, base, value)),
                 "whiteSpace" => self.white_space(facet, &mut narrowed, value),
                 kind => {
@@ -129,7 +193,9 @@ impl<'t> Compiler<'t> {
                 return;
             }
         };
-        if space < narrowed.space {
+        if matches!(narrowed.variety, Variety::Union(_)) {
+            self.errors.push(facet.invalid("the members of a union treat white space"));
+        } else if space < narrowed.space {
             self.errors.push(facet.invalid("the type that it restricts leaves less white space"));
         } else {
             narrowed.space = space;
@@ -137,7 +203,7 @@ impl<'t> Compiler<'t> {
     }
 
     fn facet(&mut self, facet: &Node, kind: &str, base: &SimpleType, value: &str) -> Option<Facet> {
-        if facet.name.namespace != XSD || !applies(kind, base.primitive) {
+        if facet.name.namespace != XSD || !applies(kind, &base.variety) {
             self.errors.push(facet.unsupported(format!("`{kind}` on a type like `{}`", base.name)));
             return None;
         }
@@ -164,23 +230,45 @@ impl<'t> Compiler<'t> {
     }
 }
 
-/// Whether a facet other than pattern, enumeration and whiteSpace can narrow such a type here.
-fn applies(facet: &str, primitive: Primitive) -> bool {
-    let number = matches!(primitive, Primitive::Decimal | Primitive::Integer);
+/// Whether a facet other than pattern, enumeration and whiteSpace can narrow such a type.
+fn applies(facet: &str, variety: &Variety) -> bool {
+    use Primitive as P;
+    let primitive = match variety {
+        Variety::Atomic(primitive) => *primitive,
+        Variety::List(_) => return matches!(facet, "length" | "minLength" | "maxLength"),
+        Variety::Union(_) => return false,
+    };
+    let number = matches!(primitive, P::Decimal | P::Integer);
+    let ordered = number || matches!(primitive, P::Double | P::DateTime | P::Date | P::Time);
     match facet {
-        "length" | "minLength" | "maxLength" => matches!(
-            primitive,
-            Primitive::Text
-                | Primitive::Name
-                | Primitive::NcName
-                | Primitive::NmToken
-                | Primitive::Language
-                | Primitive::Base64
-                | Primitive::Hex
-        ),
-        "minInclusive" | "maxInclusive" | "minExclusive" | "maxExclusive" => number || primitive == Primitive::Double,
+        "length" | "minLength" | "maxLength" => {
+            matches!(primitive, P::Text | P::Name | P::NcName | P::NmToken | P::Language | P::Base64 | P::Hex)
+        }
+        "minInclusive" | "maxInclusive" | "minExclusive" | "maxExclusive" => ordered,
         "totalDigits" | "fractionDigits" => number,
         _ => false,
+    }
+}
+
+/// Whether a type, or one that it is composed of, is of such a variety.
+fn holds(simple: &SimpleType, wanted: &dyn Fn(&Variety) -> bool) -> bool {
+    wanted(&simple.variety)
+        || match &simple.variety {
+            Variety::Atomic(_) => false,
+            Variety::List(item) => holds(item, wanted),
+            Variety::Union(members) => members.iter().any(|member| holds(member, wanted)),
+        }
+}
+
+/// How often a value may have to be looked at to tell whether it is of a type. A union asks its
+/// members once to find the one that fits and again to check it, so unions of unions multiply.
+fn weight(simple: &SimpleType) -> usize {
+    match &simple.variety {
+        Variety::Atomic(_) => 1,
+        Variety::List(item) => weight(item),
+        Variety::Union(members) => {
+            members.iter().fold(0, |sum: usize, member| sum.saturating_add(weight(member))).saturating_mul(4)
+        }
     }
 }
 

@@ -1,16 +1,54 @@
 //! Character classes of XSD's regular expressions.
 
+use std::sync::Arc;
+
+use regex_syntax::hir::{Class as Ranges, HirKind};
+
 use crate::soap::characters::{is_name, is_name_start};
 
-/// The zeros of Unicode 14's decimal digits; each begins a run of ten.
-const ZEROS: [u32; 66] = [
-    0x0030, 0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 0x0AE6, 0x0B66, 0x0BE6, 0x0C66, 0x0CE6, 0x0D66, 0x0DE6,
-    0x0E50, 0x0ED0, 0x0F20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40,
-    0x1C50, 0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10, 0x104A0, 0x10D30, 0x11066, 0x110F0,
-    0x11136, 0x111D0, 0x112F0, 0x11450, 0x114D0, 0x11650, 0x116C0, 0x11730, 0x118E0, 0x11950, 0x11C50, 0x11D50,
-    0x11DA0, 0x16A60, 0x16AC0, 0x16B50, 0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC, 0x1D7F6, 0x1E140, 0x1E2F0, 0x1E950,
-    0x1FBF0,
+/// Unicode's general categories, as XSD names them.
+const CATEGORIES: [&str; 36] = [
+    "L", "Lu", "Ll", "Lt", "Lm", "Lo", "M", "Mn", "Mc", "Me", "N", "Nd", "Nl", "No", "P", "Pc", "Pd", "Ps", "Pe", "Pi",
+    "Pf", "Po", "Z", "Zs", "Zl", "Zp", "S", "Sm", "Sc", "Sk", "So", "C", "Cc", "Cf", "Co", "Cn",
 ];
+
+/// The blocks of Unicode that schemas of services name.
+const BLOCKS: [(&str, char, char); 4] = [
+    ("IsBasicLatin", '\0', '\u{7F}'),
+    ("IsLatin-1Supplement", '\u{80}', '\u{FF}'),
+    ("IsLatinExtended-A", '\u{100}', '\u{17F}'),
+    ("IsLatinExtended-B", '\u{180}', '\u{24F}'),
+];
+
+/// A set of characters as ranges in order.
+pub(super) type Set = Arc<[(char, char)]>;
+
+/// The set that `\p{name}` means; none if it is unknown.
+pub(super) fn property(name: &str) -> Option<Set> {
+    if let Some((_, from, to)) = BLOCKS.iter().find(|(block, ..)| *block == name) {
+        return Some(Arc::new([(*from, *to)]));
+    }
+    CATEGORIES.contains(&name).then(|| unicode(&format!("\\p{{{name}}}"))).flatten()
+}
+
+/// `\d`: the decimal digits of all scripts.
+pub(super) fn digits() -> Option<Set> {
+    unicode("\\p{Nd}")
+}
+
+/// `\w`: all but punctuation, separators and others.
+pub(super) fn word() -> Option<Set> {
+    unicode("[^\\p{P}\\p{Z}\\p{C}]")
+}
+
+fn unicode(class: &str) -> Option<Set> {
+    match regex_syntax::parse(class).ok()?.into_kind() {
+        HirKind::Class(Ranges::Unicode(class)) => {
+            Some(class.ranges().iter().map(|range| (range.start(), range.end())).collect())
+        }
+        _ => None,
+    }
+}
 
 /// A class: a character is in it if one of its items has it (or none, when negated), and it is not
 /// in what is subtracted.
@@ -30,6 +68,10 @@ pub(super) enum Item {
     Named(Named),
     /// All that is not in a named set.
     NotNamed(Named),
+    /// A set of Unicode's.
+    Set(Set),
+    /// All that is not in a set of Unicode's.
+    NotSet(Set),
 }
 
 /// The sets that have an escape of their own.
@@ -37,8 +79,6 @@ pub(super) enum Item {
 pub(super) enum Named {
     /// `\s`
     Space,
-    /// `\d`: decimal digits of any script.
-    Digit,
     /// `\i`: begins a name.
     Initial,
     /// `\c`: is part of a name.
@@ -67,6 +107,8 @@ impl Item {
             Self::Range(from, to) => (*from..=*to).contains(&character),
             Self::Named(set) => set.contains(character),
             Self::NotNamed(set) => !set.contains(character),
+            Self::Set(set) => is_in(set, character),
+            Self::NotSet(set) => !is_in(set, character),
         }
     }
 }
@@ -75,13 +117,13 @@ impl Named {
     fn contains(self, character: char) -> bool {
         match self {
             Self::Space => matches!(character, ' ' | '\t' | '\n' | '\r'),
-            Self::Digit => {
-                let code = u32::from(character);
-                let runs = ZEROS.partition_point(|&zero| zero <= code);
-                runs.checked_sub(1).and_then(|run| ZEROS.get(run)).is_some_and(|zero| code - zero < 10)
-            }
             Self::Initial => character == ':' || is_name_start(character),
             Self::NameCharacter => character == ':' || is_name(character),
         }
     }
+}
+
+fn is_in(set: &[(char, char)], character: char) -> bool {
+    let before = set.partition_point(|(from, _)| *from <= character);
+    before.checked_sub(1).and_then(|last| set.get(last)).is_some_and(|(_, to)| character <= *to)
 }

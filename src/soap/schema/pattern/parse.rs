@@ -1,6 +1,6 @@
 //! The syntax of XSD's regular expressions, read into a tree.
 
-use super::classes::{Class, Item, Named};
+use super::classes::{self, Class, Item, Named};
 
 /// Groups inside groups.
 const DEPTH_MAX: usize = 50;
@@ -148,14 +148,26 @@ impl Parser<'_> {
             '\\' | '|' | '.' | '?' | '*' | '+' | '(' | ')' | '{' | '}' | '-' | '[' | ']' | '^' => single(character),
             's' => Ok(Item::Named(Named::Space)),
             'S' => Ok(Item::NotNamed(Named::Space)),
-            'd' => Ok(Item::Named(Named::Digit)),
-            'D' => Ok(Item::NotNamed(Named::Digit)),
+            'd' => classes::digits().map(Item::Set).ok_or_else(|| "the escape `\\d`".into()),
+            'D' => classes::digits().map(Item::NotSet).ok_or_else(|| "the escape `\\D`".into()),
+            'w' => classes::word().map(Item::Set).ok_or_else(|| "the escape `\\w`".into()),
+            'W' => classes::word().map(Item::NotSet).ok_or_else(|| "the escape `\\W`".into()),
+            'p' => self.property().map(Item::Set),
+            'P' => self.property().map(Item::NotSet),
             'i' => Ok(Item::Named(Named::Initial)),
             'I' => Ok(Item::NotNamed(Named::Initial)),
             'c' => Ok(Item::Named(Named::NameCharacter)),
             'C' => Ok(Item::NotNamed(Named::NameCharacter)),
             _ => Err(format!("the escape `\\{character}`")),
         }
+    }
+
+    /// What stands after `\p`.
+    fn property(&mut self) -> Result<classes::Set, String> {
+        let braced = self.rest.strip_prefix('{').and_then(|rest| rest.split_once('}'));
+        let (name, rest) = braced.ok_or("`\\p` without {...}")?;
+        self.rest = rest;
+        classes::property(name).ok_or_else(|| format!("the property `{name}`"))
     }
 
     /// What stands after `[`, to its `]`.

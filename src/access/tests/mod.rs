@@ -6,7 +6,11 @@ use tempfile::TempDir;
 
 use super::testing::*;
 use super::*;
+
 use crate::telemetry::audit;
+
+mod fairness;
+mod passwords;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const TIME: &str = "20270115080000";
@@ -221,11 +225,12 @@ async fn a_rate_is_kept_per_third_party() {
     let house = house().await;
     with_duka(&house, |duka| duka.requests_per_second_max = Some(2)).await;
     let permit = good().at(&house.access).unwrap();
-    assert_eq!((house.access.spend(&permit), house.access.spend(&permit)), (Ok(()), Ok(())));
-    let refusal = house.access.spend(&permit).unwrap_err();
+    let enter = || house.access.enter(permit.clone()).map(drop);
+    assert_eq!((enter(), enter()), (Ok(()), Ok(())));
+    let refusal = enter().unwrap_err();
     assert_eq!((refusal, refusal.public().0), (Refusal::RateExceeded, "100000011"));
     house.clock.advance(Duration::from_millis(500));
-    assert_eq!(house.access.spend(&permit), Ok(()));
+    assert_eq!(enter(), Ok(()));
 }
 
 #[tokio::test]
@@ -243,7 +248,7 @@ async fn a_whitelist_with_a_fault_changes_nothing() {
 async fn a_door_opened_again_knows_the_same_third_parties() {
     let house = house().await;
     let settings = house.access.verifier.settings;
-    let again = open(house.store.clone(), house.clock.clone(), settings, Audit::off(house.clock.clone()));
+    let again = open(house.store.clone(), house.clock.clone(), settings, patient(), Audit::off(house.clock.clone()));
     assert!(good().at(&again).is_ok());
     assert_eq!(again.third_parties(), house.access.third_parties());
 }
@@ -266,11 +271,11 @@ async fn s5_no_secret_is_written_out() {
     let path = folder.path().join("audit.log");
     let house = house().await;
     let audit = Audit::open(&path, house.clock.clone()).unwrap();
-    let access = open(house.store.clone(), house.clock.clone(), house.access.verifier.settings, audit);
+    let access = open(house.store.clone(), house.clock.clone(), house.access.verifier.settings, patient(), audit);
     let knock = Knock { address: "127.0.0.1", ..good() };
     assert!(knock.at(&access).is_err());
     let credential = security_credential("Sesame#1", &CREDENTIAL.certificate_pem).unwrap();
-    assert!(matches!(access.verify_credential(Some(7), &credential).await, CredentialVerdict::Refused(_)));
+    assert!(matches!(access.check_credential(Some(7), &credential).await, CredentialVerdict::Refused(_)));
     let claim =
         Claim { sp_id: "1", sp_password: knock.sp_password.as_deref(), service_id: None, time_stamp: Some(TIME) };
     let set = access.set_password(7, "Sesame#1").unwrap();

@@ -1,5 +1,8 @@
 //! `lango cert`: the private CA of a deployment. Keys, certificates and the revocation list are files
 //! of one folder; the list is the register of what is revoked, and the doors read it by themselves.
+//! Everything done is on an audit log.
+
+mod register;
 
 use std::fs;
 use std::net::IpAddr;
@@ -10,9 +13,13 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
 use jiff::Timestamp as Moment;
 
+use register::Register;
+
 use super::deployment::write_private;
-use super::files;
-use crate::access::authority::{Authority, CertificateFacts, Revocations};
+use super::{ConfigArgument, files};
+use crate::access::authority::{
+    Authority, CLIENT_DAYS, CertificateFacts, KeyKind, Order, Purpose, Revocations, SERVER_DAYS,
+};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::entropy::SystemEntropy;
 
@@ -28,6 +35,9 @@ pub(super) struct Arguments {
     /// Which CA of the folder: CA.pem, CA.key and CA.crl
     #[arg(long, global = true, default_value = "ca")]
     ca: String,
+    /// Whose audit log records it; without such a file, CA.audit.log of the folder
+    #[command(flatten)]
+    config: ConfigArgument,
     #[command(subcommand)]
     action: Action,
 }
@@ -49,6 +59,12 @@ enum Action {
         /// An address that the server is called by
         #[arg(long)]
         ip: Vec<IpAddr>,
+        /// Make an RSA key, for programs of before ECDSA
+        #[arg(long)]
+        rsa: bool,
+        /// Days that it is good for: at most 365 for a client, 825 for a server
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(SERVER_DAYS)))]
+        days: Option<u32>,
     },
     /// Sign a partner's request (PKCS#10, PEM): only its key is taken over
     Sign {
@@ -56,6 +72,9 @@ enum Action {
         request: PathBuf,
         /// The name in the certificate, and of its file
         name: String,
+        /// Days that it is good for, at most 365
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(CLIENT_DAYS)))]
+        days: Option<u32>,
     },
     /// List the certificates of this CA in the folder
     List,
@@ -68,14 +87,22 @@ enum Action {
 
 /// Runs `lango cert`.
 pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
-    let Arguments { dir, ca, action } = arguments;
+    let Arguments { dir, ca, config, action } = arguments;
     let ca = Ca { dir, name: plain(ca)?, now: SystemClock.now() };
+    let own_log = || ca.file("audit.log");
+    let register = || Register::find(&config.config, own_log());
     match action {
-        Action::Ca { name } => ca.create(&name),
-        Action::Issue { name, dns, ip } => ca.issue(&plain(name)?, &dns, &ip),
-        Action::Sign { request, name } => ca.sign(&request, &plain(name)?),
+        Action::Ca { name } => ca.create(&name, register),
+        Action::Issue { name, dns, ip, rsa, days } => {
+            let dns: Vec<&str> = dns.iter().map(String::as_str).collect();
+            let is_client = dns.is_empty() && ip.is_empty();
+            let purpose = if is_client { Purpose::Client } else { Purpose::Server { dns_names: &dns, addresses: &ip } };
+            let key = if rsa { KeyKind::Rsa } else { KeyKind::Ecdsa };
+            ca.issue(&Order { name: &plain(name)?, purpose, key, days }, &register()?)
+        }
+        Action::Sign { request, name, days } => ca.sign(&request, (&plain(name)?, days), &register()?),
         Action::List => ca.list(),
-        Action::Revoke { certificates } => ca.revoke(&certificates),
+        Action::Revoke { certificates } => ca.revoke(&certificates, &register()?),
     }?;
     Ok(ExitCode::SUCCESS)
 }
@@ -88,43 +115,66 @@ struct Ca {
 }
 
 impl Ca {
-    fn create(&self, name: &str) -> Result<()> {
+    /// `register` is asked for when the folder is there, which may hold the log.
+    fn create(&self, name: &str, register: impl FnOnce() -> Result<Register>) -> Result<()> {
         let authority = Authority::create(name, self.now, &SystemEntropy)?;
         fs::create_dir_all(self.dir.join(CLIENTS))
             .with_context(|| format!("{} cannot be made", self.dir.join(CLIENTS).display()))?;
+        ensure_free(&self.file("pem"))?;
+        let register = register()?;
         write_private(&self.file("key"), &authority.key_pem())?;
         write_new(&self.file("pem"), authority.certificate_pem())?;
-        self.write_list(&authority, &Revocations::default())?;
+        register.record("certificate-authority-made", &[("authority", name)])?;
         println!("{} is the CA's certificate; name it as client_ca.", self.file("pem").display());
         println!("Move {} away from the machine that runs the node.", self.file("key").display());
-        Ok(())
+        self.write_list(&authority, &Revocations::default(), &register)
     }
 
-    fn issue(&self, name: &str, dns: &[String], addresses: &[IpAddr]) -> Result<()> {
+    fn issue(&self, order: &Order<'_>, register: &Register) -> Result<()> {
         let authority = self.authority()?;
-        let is_client = dns.is_empty() && addresses.is_empty();
-        let dns: Vec<&str> = dns.iter().map(String::as_str).collect();
-        let (folder, issued) = if is_client {
-            (self.dir.join(CLIENTS), authority.issue_client(name, self.now, &SystemEntropy)?)
-        } else {
-            (self.dir.clone(), authority.issue_server(name, &dns, addresses, self.now, &SystemEntropy)?)
+        let (folder, usage) = match order.purpose {
+            Purpose::Client => (self.dir.join(CLIENTS), "client"),
+            Purpose::Server { .. } => (self.dir.clone(), "server"),
         };
-        let certificate = folder.join(format!("{name}.pem"));
-        ensure!(!certificate.exists(), "{} exists; nothing is written over", certificate.display());
+        let certificate = folder.join(format!("{}.pem", order.name));
+        ensure_free(&certificate)?;
+        let issued = authority.issue(order, self.now, &SystemEntropy)?;
         write_private(&certificate.with_extension("key"), &issued.key_pem)?;
         write_new(&certificate, &issued.certificate_pem)?;
-        tell(&certificate, &authority.facts(&issued.certificate_pem)?, is_client);
+        let facts = authority.facts(&issued.certificate_pem)?;
+        self.record(register, "certificate-issued", &facts, usage)?;
+        tell(&certificate, &facts, usage == "client");
         Ok(())
     }
 
-    fn sign(&self, request: &Path, name: &str) -> Result<()> {
+    fn sign(&self, request: &Path, name_and_days: (&str, Option<u32>), register: &Register) -> Result<()> {
         let authority = self.authority()?;
+        let certificate = self.dir.join(CLIENTS).join(format!("{}.pem", name_and_days.0));
+        ensure_free(&certificate)?;
         let signed = authority
-            .sign_client(&read(request)?, name, self.now, &SystemEntropy)
+            .sign_client(&read(request)?, name_and_days, self.now, &SystemEntropy)
             .with_context(|| request.display().to_string())?;
-        let certificate = self.dir.join(CLIENTS).join(format!("{name}.pem"));
         write_new(&certificate, &signed)?;
-        tell(&certificate, &authority.facts(&signed)?, true);
+        let facts = authority.facts(&signed)?;
+        self.record(register, "certificate-signed", &facts, "client")?;
+        tell(&certificate, &facts, true);
+        Ok(())
+    }
+
+    fn record(&self, register: &Register, event: &str, facts: &CertificateFacts, usage: &str) -> Result<()> {
+        let (key, serial) = (facts.fingerprint.to_string(), hex(&facts.serial));
+        register.record(
+            event,
+            &[
+                ("authority", &self.name),
+                ("subject", &facts.subject),
+                ("serial", &serial),
+                ("key", &key),
+                ("until", &day(facts.until)),
+                ("usage", usage),
+            ],
+        )?;
+        println!("It is recorded in {}.", register.place());
         Ok(())
     }
 
@@ -149,16 +199,22 @@ impl Ca {
         Ok(())
     }
 
-    fn revoke(&self, certificates: &[PathBuf]) -> Result<()> {
+    fn revoke(&self, certificates: &[PathBuf], register: &Register) -> Result<()> {
         let authority = self.authority()?;
         let mut revocations = self.revocations(&authority)?;
-        for path in certificates {
-            let facts = authority.facts(&read(path)?).with_context(|| path.display().to_string())?;
-            revocations.revoke(&facts.serial, self.now);
-            println!("revoked: {} serial {}", facts.subject, hex(&facts.serial));
+        // All are looked at before one is revoked.
+        let facts =
+            certificates.iter().map(|path| authority.facts(&read(path)?).with_context(|| path.display().to_string()));
+        let facts: Vec<CertificateFacts> = facts.collect::<Result<_>>()?;
+        for one in &facts {
+            revocations.revoke(&one.serial, self.now);
         }
-        self.write_list(&authority, &revocations)?;
-        println!("Name it as client_crl; a node that reads it closes revoked connections within about a second.");
+        self.write_list(&authority, &revocations, register)?;
+        for one in &facts {
+            println!("revoked: {} serial {}", one.subject, hex(&one.serial));
+            self.record(register, "certificate-revoked", one, "revoked")?;
+        }
+        println!("Name it as client_crl; a node that reads it closes revoked connections within a second.");
         println!("Every CA that signs client certificates needs a list of its own, all in that one file.");
         Ok(())
     }
@@ -178,11 +234,16 @@ impl Ca {
         authority.revocations(&read(&path)?).with_context(|| path.display().to_string())
     }
 
-    fn write_list(&self, authority: &Authority, revocations: &Revocations) -> Result<()> {
+    fn write_list(&self, authority: &Authority, revocations: &Revocations, register: &Register) -> Result<()> {
         let (path, text) = (self.file("crl"), authority.revocation_list(revocations, self.now)?);
         files::replace(&path, &text, || true)?;
         let written = authority.revocations(&text)?;
         let until = written.until.map(day).unwrap_or_default();
+        let (number, holds) = (written.number.to_string(), written.revoked.len().to_string());
+        register.record(
+            "certificate-list-written",
+            &[("authority", &self.name), ("number", &number), ("revoked", &holds), ("until", &until)],
+        )?;
         println!("{} is the revocation list, good until {until}; renew it before that.", path.display());
         Ok(())
     }
@@ -231,8 +292,13 @@ fn read(path: &Path) -> Result<String> {
 
 /// Writes a file that anybody may read, and never over another.
 fn write_new(path: &Path, text: &str) -> Result<()> {
-    ensure!(!path.exists(), "{} exists; nothing is written over", path.display());
+    ensure_free(path)?;
     files::replace(path, text, || !path.exists())
+}
+
+fn ensure_free(path: &Path) -> Result<()> {
+    ensure!(!path.exists(), "{} exists; nothing is written over", path.display());
+    Ok(())
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,0 +1,339 @@
+//! What it costs to deliver callbacks: from the outbox on the disk to the acknowledgement on the
+//! disk, over kept connections with mutual TLS, to a receiver that is a process of its own.
+//!
+//! The outbox is filled first; then the callbacks are started, and what this process spends until the
+//! last one is written down as delivered is divided by their number. Then the same with keys, so that
+//! each message is signed twice; and then how long a delivery takes from its commit, alone and while
+//! one endpoint is dead and one is slow.
+//!
+//!     cargo bench --bench callbacks [-- DELIVERIES]
+
+use std::io::{BufRead, BufReader};
+use std::net::IpAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use lango::access::Vault;
+use lango::callbacks::{
+    Acknowledgement, Callback, Callbacks, DeliveryId, Exchange, Hosts, HttpTransport, Kind, Parts, SystemNames, Wire,
+    client_tls, enqueue, signing,
+};
+use lango::cli::deployment;
+use lango::clock::{Clock, SystemClock};
+use lango::config;
+use lango::entropy::SystemEntropy;
+use lango::node::{Seams, open_store};
+use lango::store::embedded::EmbeddedStore;
+use lango::store::{Key, Store, WriteSet};
+use lango::telemetry::metrics::Metrics;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::TlsAcceptor;
+
+/// The clock ticks in which Linux tells CPU times (`getconf CLK_TCK`).
+const TICKS_A_SECOND: f64 = 100.0;
+/// Bytes of a result, about, as it goes over the wire.
+const MESSAGE_BYTES: usize = 1500;
+/// Deliveries that the latencies are taken from, and how far they are apart.
+const PROBES: usize = 2000;
+const PROBE_EVERY: Duration = Duration::from_millis(2);
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [role, certs] = arguments.as_slice()
+        && role == "receiver"
+    {
+        return tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(receive(Path::new(certs)));
+    }
+    let deliveries = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(20_000);
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(measure(deliveries))
+}
+
+async fn measure(deliveries: usize) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let dir = folder.path().join("lango");
+    let seams = Seams { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
+    deployment::write_demonstration(&dir, None, &seams).await?;
+    let receiver = Receiver::start(&dir.join("certs"))?;
+    for signed in [false, true] {
+        let bench = Bench::set(&dir, signed).await?;
+        bench.drain(&receiver, deliveries).await?;
+        bench.store.close();
+    }
+    let bench = Bench::set(&dir, false).await?;
+    let alone = bench.probe(&receiver, false).await?;
+    let beside = bench.probe(&receiver, true).await?;
+    println!("commit to delivered, one every {} ms", PROBE_EVERY.as_millis());
+    println!("  alone                          {alone}");
+    println!("  beside a dead and a slow one   {beside}");
+    bench.store.close();
+    Ok(())
+}
+
+/// The store and the settings of a node, without its doors.
+struct Bench {
+    store: Arc<EmbeddedStore>,
+    settings: config::Settings,
+    vault: Arc<Vault>,
+    signed: bool,
+}
+
+impl Bench {
+    async fn set(dir: &Path, signed: bool) -> Result<Self> {
+        let settings = config::load(&dir.join("lango.toml"))?;
+        let store = open_store(&settings)?;
+        let vault = Arc::new(Vault::load(&settings.node.secret_key)?);
+        if signed {
+            let now = SystemClock.now();
+            let (write_set, _) = signing::rotate(&*store, &vault, &SystemEntropy, "duka", now, Duration::ZERO)?;
+            store.commit(write_set).await?;
+        }
+        Ok(Self { store, settings, vault, signed })
+    }
+
+    fn callbacks(&self) -> Result<Arc<Callbacks>> {
+        let mut settings = self.settings.callbacks.clone();
+        settings.endpoint_per_second_max = u32::MAX;
+        let transport = HttpTransport::new(client_tls(&settings)?, &settings, Arc::new(AnyHost), Arc::new(SystemNames));
+        Ok(Callbacks::start(Parts {
+            store: Arc::clone(&self.store) as Arc<dyn Store>,
+            transport: Arc::new(transport),
+            wire: Arc::new(Message),
+            vault: Arc::clone(&self.vault),
+            settings: &settings,
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            metrics: Arc::new(Metrics::new()),
+        })?)
+    }
+
+    /// Commits so many callbacks, as the decisions of payments do.
+    async fn fill(&self, url: &str, callbacks: usize) -> Result<()> {
+        let mut commits = Vec::new();
+        for at in 0..callbacks {
+            let mut write_set = WriteSet::new();
+            enqueue(&mut write_set, callback(url), DeliveryId::draw(&SystemEntropy), SystemClock.now(), Vec::new());
+            commits.push(self.store.commit(write_set));
+            if at % 256 == 255 {
+                for commit in commits.drain(..) {
+                    commit.await?;
+                }
+            }
+        }
+        for commit in commits {
+            commit.await?;
+        }
+        Ok(())
+    }
+
+    async fn drain(&self, receiver: &Receiver, deliveries: usize) -> Result<()> {
+        self.fill(&receiver.url("/quick"), deliveries).await?;
+        let (cpu_before, begun) = (cpu()?, Instant::now());
+        let callbacks = self.callbacks()?;
+        while callbacks.totals().delivered < deliveries as u64 {
+            ensure!(begun.elapsed() < Duration::from_secs(300), "{:?}", callbacks.totals());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let (took, cpu) = (begun.elapsed(), cpu()? - cpu_before);
+        callbacks.stop().await;
+        let how = if self.signed { "signed twice each" } else { "without signatures" };
+        println!("{deliveries} deliveries, {how}");
+        println!("  delivered           {:>8.0} a second", deliveries as f64 / took.as_secs_f64());
+        println!("  our CPU             {:>8.1} microseconds each", cpu.as_secs_f64() * 1e6 / deliveries as f64);
+        Ok(())
+    }
+
+    /// How long single deliveries take, while others have nothing or much to do.
+    async fn probe(&self, receiver: &Receiver, with_others: bool) -> Result<String> {
+        if with_others {
+            self.fill("https://localhost:9/dead", 500).await?;
+            self.fill(&receiver.slow_url(), 500).await?;
+        }
+        let callbacks = self.callbacks()?;
+        let mut took = Vec::with_capacity(PROBES);
+        for _ in 0..PROBES {
+            let (id, begun) = (DeliveryId::draw(&SystemEntropy), Instant::now());
+            let mut write_set = WriteSet::new();
+            let queued = enqueue(&mut write_set, callback(&receiver.url("/quick")), id, SystemClock.now(), Vec::new());
+            self.store.commit(write_set).await?;
+            let before = callbacks.totals().delivered;
+            callbacks.wake(queued);
+            while callbacks.totals().delivered == before {
+                tokio::time::sleep(Duration::from_micros(200)).await;
+            }
+            took.push(begun.elapsed());
+            tokio::time::sleep(PROBE_EVERY).await;
+        }
+        callbacks.stop().await;
+        took.sort();
+        let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
+        Ok(format!("p50 {:.2} ms, p99 {:.2} ms, longest {:.1} ms", at(0.5), at(0.99), at(1.0)))
+    }
+}
+
+fn callback(url: &str) -> Callback {
+    Callback {
+        kind: Kind::Result,
+        owner: "600100".into(),
+        third_party: "duka".into(),
+        url: url.into(),
+        payload: vec![b'x'; MESSAGE_BYTES / 2],
+    }
+}
+
+/// A message of the usual size, read and traced as the broker does it.
+#[derive(Debug)]
+struct Message;
+
+impl Wire for Message {
+    fn render(&self, _kind: Kind, payload: &[u8], _captured: &[i64]) -> Result<Vec<u8>, String> {
+        Ok([payload, payload].concat())
+    }
+
+    fn acknowledgement(&self, kind: Kind, body: &[u8]) -> Acknowledgement {
+        lango::mminterface::read_acknowledgement(kind.into(), body)
+    }
+
+    fn trace(&self, write_set: &mut WriteSet, exchange: &Exchange<'_>) {
+        // Two legs, as the broker keeps them.
+        let log = Key::of("leg").text(exchange.url);
+        write_set.append(log.clone(), exchange.body.to_vec(), Vec::new());
+        write_set.append(log, exchange.answer.map_or(Vec::new(), |answer| answer.body.to_vec()), Vec::new());
+    }
+}
+
+#[derive(Debug)]
+struct AnyHost;
+
+impl Hosts for AnyHost {
+    fn allowed(&self, _third_party: &str, _host: &str, _address: Option<IpAddr>, _port: u16) -> bool {
+        true
+    }
+
+    fn plain_allowed(&self, _third_party: &str) -> bool {
+        false
+    }
+}
+
+/// The receiver's process.
+struct Receiver {
+    child: Child,
+    quick: u16,
+    slow: u16,
+}
+
+impl Receiver {
+    fn start(certs: &Path) -> Result<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .arg("receiver")
+            .arg(certs)
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("the receiver does not start")?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
+        let mut ports = line.split_whitespace().filter_map(|port| port.parse().ok());
+        match (ports.next(), ports.next()) {
+            (Some(quick), Some(slow)) => Ok(Self { child, quick, slow }),
+            _ => bail!("the receiver says {line:?}"),
+        }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.quick)
+    }
+
+    fn slow_url(&self) -> String {
+        format!("https://localhost:{}/slow", self.slow)
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Acknowledges everything on one port at once, on the other after a second.
+async fn receive(certs: &Path) -> Result<()> {
+    let acceptor = acceptor(certs)?;
+    let quick = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let slow = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    println!("{} {}", quick.local_addr()?.port(), slow.local_addr()?.port());
+    loop {
+        let (stream, pause) = tokio::select! {
+            accepted = quick.accept() => (accepted?.0, Duration::ZERO),
+            accepted = slow.accept() => (accepted?.0, Duration::from_secs(1)),
+        };
+        let acceptor = acceptor.clone();
+        tokio::spawn(async move {
+            stream.set_nodelay(true)?;
+            let stream = acceptor.accept(stream).await?;
+            acknowledge(stream, pause).await
+        });
+    }
+}
+
+/// Enough of HTTP for a caller that we know: requests with a Content-Length, one after the other.
+async fn acknowledge(
+    mut stream: tokio_rustls::server::TlsStream<tokio::net::TcpStream>,
+    pause: Duration,
+) -> std::io::Result<()> {
+    let body = lango::mminterface::write_acknowledgement("00000000", "success");
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let mut seen = Vec::with_capacity(16 * 1024);
+    loop {
+        let whole = loop {
+            if let Some(length) = request_length(&seen).filter(|length| *length <= seen.len()) {
+                break length;
+            }
+            if stream.read_buf(&mut seen).await? == 0 {
+                return Ok(());
+            }
+        };
+        seen.drain(..whole);
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
+        stream.write_all(answer.as_bytes()).await?;
+        stream.flush().await?;
+    }
+}
+
+/// The bytes of the first request, head and body, once its head is there.
+fn request_length(seen: &[u8]) -> Option<usize> {
+    let head_ends = seen.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let head = std::str::from_utf8(&seen[..head_ends]).ok()?;
+    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    Some(head_ends + length.unwrap_or(0))
+}
+
+fn acceptor(certs: &Path) -> Result<TlsAcceptor> {
+    let read = |name: &str| std::fs::read(certs.join(name));
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(&read("ca.pem")?)?)?;
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build()?;
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(
+            vec![CertificateDer::from_pem_slice(&read("receiver.pem")?)?],
+            PrivateKeyDer::from_pem_slice(&read("receiver.key")?)?,
+        )?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// The CPU time that this process has used, all threads (proc(5), fields 14 and 15).
+fn cpu() -> Result<Duration> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let after_name = stat.rsplit_once(") ").context("no process name")?.1;
+    let ticks: f64 = after_name.split(' ').skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
+    Ok(Duration::from_secs_f64(ticks / TICKS_A_SECOND))
+}

@@ -1,0 +1,56 @@
+//! The wrong passwords of one third party, whoever's they are: who tries one operator after the other
+//! locks a few of them and is then stopped for a while, so that it neither finds a password nor
+//! keeps everybody else's operators out.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::CredentialSettings;
+use crate::clock::Timestamp;
+use crate::store::{Key, Read, ReadError, Stored, decode};
+
+/// What a third party got wrong lately. Kept in the store: a restart forgives nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SourceFailures {
+    /// How many since.
+    pub failures: u32,
+    /// When the first of them was.
+    pub since: Timestamp,
+}
+
+impl Stored for SourceFailures {
+    const NAME: &'static str = "failures of a third party";
+}
+
+impl SourceFailures {
+    /// Whether nothing more of this third party is considered now.
+    pub fn stopped(self, settings: &CredentialSettings, now: Timestamp) -> bool {
+        self.failures >= settings.source_failures_max && now < self.over(settings)
+    }
+
+    /// After one more failure.
+    pub fn and_one_more(before: Option<Self>, settings: &CredentialSettings, now: Timestamp) -> Self {
+        match before {
+            Some(before) if now < before.over(settings) => {
+                Self { failures: before.failures.saturating_add(1), since: before.since }
+            }
+            _ => Self { failures: 1, since: now },
+        }
+    }
+
+    fn over(self, settings: &CredentialSettings) -> Timestamp {
+        self.since.plus(Duration::from_secs(settings.source_failures_seconds))
+    }
+}
+
+/// Where the failures of a third party are.
+pub(super) fn source_key(third_party: &str) -> Key {
+    Key::of("credential_source").text(third_party)
+}
+
+/// The failures of a third party and their version, if there are any.
+pub(super) fn read_source(facts: &dyn Read, third_party: &str) -> Result<Option<(SourceFailures, u64)>, ReadError> {
+    let Some(record) = facts.record(&source_key(third_party))? else { return Ok(None) };
+    Ok(Some((decode(&record)?, record.version)))
+}

@@ -1,0 +1,81 @@
+//! Short texts of a bounded length that are kept in place: a decision copies the names of its
+//! parties many times, and none of these copies should go to the heap.
+
+use std::fmt;
+
+/// At most `N` ASCII characters, none of them NUL. They compare as texts do: the unused rest is
+/// zeros.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Ascii<const N: usize> {
+    bytes: [u8; N],
+    length: usize,
+}
+
+impl<const N: usize> Ascii<N> {
+    const EMPTY: Self = Self { bytes: [0; N], length: 0 };
+
+    /// This text; none if it is too long or has other characters.
+    pub fn of(text: &str) -> Option<Self> {
+        Self::EMPTY.and(text)
+    }
+
+    /// The text that these arguments of a format make; as much of it as there is room for.
+    pub fn written(arguments: fmt::Arguments<'_>) -> Self {
+        let mut text = Self::EMPTY;
+        // What does not fit is left out, as promised.
+        let _full = fmt::write(&mut text, arguments);
+        text
+    }
+
+    /// This text and another one; none if both together are too long.
+    pub fn and(mut self, more: &str) -> Option<Self> {
+        let admitted = more.bytes().all(|byte| byte.is_ascii() && byte != 0);
+        let end = self.length.checked_add(more.len()).filter(|_| admitted)?;
+        self.bytes.get_mut(self.length..end)?.copy_from_slice(more.as_bytes());
+        self.length = end;
+        Some(self)
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        // Only ASCII comes in, and the length is never above `N`.
+        self.bytes.get(..self.length).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+    }
+}
+
+impl<const N: usize> fmt::Write for Ascii<N> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        *self = self.and(text).ok_or(fmt::Error)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_text_fits_up_to_its_length_and_not_beyond() {
+        assert_eq!(Ascii::<5>::of("12345").unwrap().as_str(), "12345");
+        assert!(Ascii::<5>::of("123456").is_none());
+        assert!(Ascii::<5>::of("123").unwrap().and("45").is_some());
+        assert!(Ascii::<5>::of("123").unwrap().and("456").is_none());
+        assert_eq!(Ascii::<8>::written(format_args!("{:02}-{}", 7, "abc")).as_str(), "07-abc");
+    }
+
+    #[test]
+    fn other_characters_are_not_taken() {
+        assert!(Ascii::<8>::of("٣").is_none());
+        assert!(Ascii::<8>::of("a\0").is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn they_order_as_texts(one in "[ -~]{0,8}", other in "[ -~]{0,8}") {
+            let texts = (Ascii::<8>::of(&one).unwrap(), Ascii::<8>::of(&other).unwrap());
+            prop_assert_eq!(texts.0.cmp(&texts.1), one.cmp(&other));
+        }
+    }
+}

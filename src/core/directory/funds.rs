@@ -1,0 +1,107 @@
+//! How money enters, and accounts that are frozen.
+
+use super::admin::AdminError;
+use crate::clock::Timestamp;
+use crate::core::Core;
+use crate::core::accounts::{Account, AccountKind, OpenAccount};
+use crate::core::codes::ResultCode;
+use crate::core::evidence::Evidence;
+use crate::core::ids::{ConversationId, Draw};
+use crate::core::ledger::{Entry, Leg, Purpose, Stage, Unbalanced};
+use crate::core::money::Amount;
+use crate::core::receipt::Receipt;
+use crate::core::transaction::{Origin, Side, State, Transaction};
+use crate::store::{Read, ReadError, WriteSet, encode};
+
+/// What the provider's own commands are called in transactions.
+const FUND: &str = "Fund";
+
+/// Brings money from the provider's trust account into an account: what was paid in at the bank.
+pub fn fund(
+    core: &Core,
+    facts: &dyn Read,
+    account: Account,
+    amount: Amount,
+    now: Timestamp,
+    draw: Draw,
+) -> Result<(Receipt, WriteSet), AdminError> {
+    let mut evidence = Evidence::new(facts);
+    if !amount.is_positive() {
+        return Err(AdminError::NoAmount);
+    }
+    let open: Option<OpenAccount> = evidence.load(account.record())?;
+    let described = format!("the {} of {}", account.kind.alias(), account.holder);
+    open.ok_or_else(|| AdminError::Unknown(described.clone()))?;
+    let day = core.zone().day(now);
+    let ceiling = core.catalogue().bounds(&account, day).ceiling;
+    let after = account.balance(facts)?.current().checked_add(amount.minor());
+    if after.is_none_or(|after| after > ceiling) {
+        return Err(AdminError::Limit(described));
+    }
+    let transaction = funding(core, account, amount, now, draw)?;
+    let mut write_set = evidence.write_set();
+    for entry in &transaction.entries {
+        entry.post(&mut write_set, &transaction.receipt, FUND, |account| core.catalogue().bounds(account, day));
+    }
+    let key = Transaction::key(&transaction.receipt);
+    write_set.expect_absent(key.clone());
+    write_set.put(key, encode(&transaction));
+    Ok((transaction.receipt, write_set))
+}
+
+fn funding(
+    core: &Core,
+    account: Account,
+    amount: Amount,
+    now: Timestamp,
+    draw: Draw,
+) -> Result<Transaction, Unbalanced> {
+    let trust = Account::of_provider(AccountKind::Trust);
+    let legs = vec![
+        Leg::available(trust.clone(), amount.minor().saturating_neg(), Purpose::Principal),
+        Leg::available(account.clone(), amount.minor(), Purpose::Principal),
+    ];
+    Ok(Transaction {
+        receipt: core.receipt(now, draw),
+        command: FUND.to_owned(),
+        state: State::Completed,
+        code: ResultCode::Success,
+        reason: String::new(),
+        conversation: ConversationId::issue(core.zone(), now, draw),
+        origin: Origin::Provider,
+        initiator: None,
+        initiator_shortcode: None,
+        debit: Side { account: trust, name: String::new() },
+        credit: Side { account, name: String::new() },
+        amount,
+        charges: Vec::new(),
+        account_reference: None,
+        third_party_trans_id: None,
+        initiated: now,
+        finalized: Some(now),
+        expires: None,
+        entries: vec![Entry::new(Stage::Transfer, now, legs)?],
+        reverses: None,
+        reversed_by: None,
+    })
+}
+
+/// Freezes an account, which then neither pays nor is paid, or lets it go on.
+pub fn freeze(facts: &dyn Read, account: &Account, frozen: bool) -> Result<WriteSet, AdminError> {
+    let mut evidence = Evidence::new(facts);
+    let open: Option<OpenAccount> = evidence.load(account.record())?;
+    let described = || format!("the {} of {}", account.kind.alias(), account.holder);
+    let open = open.ok_or_else(|| AdminError::Unknown(described()))?;
+    if open.frozen == frozen {
+        return Err(AdminError::Nothing);
+    }
+    let mut write_set = evidence.write_set();
+    write_set.put(account.record(), encode(&OpenAccount { frozen, ..open }));
+    Ok(write_set)
+}
+
+/// Whether an account is frozen; one that is not open is not.
+pub fn frozen(facts: &dyn Read, account: &Account) -> Result<bool, ReadError> {
+    let open: Option<OpenAccount> = Evidence::new(facts).load(account.record())?;
+    Ok(open.is_some_and(|open| open.frozen))
+}

@@ -1,0 +1,4 @@
+//! What holds for all messages together.
+
+mod outgoing;
+mod patience;

@@ -1,0 +1,272 @@
+//! The files that may change while a node runs, and how they are taken up: when they change, or all of
+//! them when somebody asks. A file with a fault changes nothing; what is wrong with it is kept, to be
+//! shown until it is put right.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use super::CatalogueFiles;
+use crate::access::Access;
+use crate::callbacks::HttpTransport;
+use crate::clock::Zone;
+use crate::server::{Doors, Tls, TlsEndingKind, TlsFiles, TlsMaterial};
+use crate::telemetry::audit::Audit;
+use crate::telemetry::metrics::Metrics;
+
+/// Who is to know of changed files.
+pub(super) struct Watched {
+    pub whitelist: PathBuf,
+    /// Taken up on request only: its files are saved one after the other, and belong together.
+    pub catalogue: CatalogueFiles,
+    /// The HTTPS doors, and where their certificates are.
+    pub doors_tls: Vec<DoorTls>,
+    pub access: Arc<Access>,
+    pub transport: Arc<HttpTransport>,
+    pub metrics: Arc<Metrics>,
+    pub audit: Arc<Audit>,
+    pub doors: Arc<Doors>,
+    pub zone: Zone,
+}
+
+/// A door's TLS, and where it comes from.
+pub(super) struct DoorTls {
+    /// The door's name, as in the settings.
+    pub door: &'static str,
+    pub tls: Tls,
+    pub files: TlsFiles,
+}
+
+/// What became of one file, or of files that belong together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Taken {
+    /// Which.
+    pub what: String,
+    /// What is wrong with it, with the place; none if it is in force now.
+    pub fault: Option<String>,
+}
+
+/// The catalogue among what is taken up.
+pub(super) const CATALOGUE: &str = "catalogue";
+
+/// Takes files up.
+pub(super) struct Reloader {
+    watched: Watched,
+    seen: Mutex<Seen>,
+    faults: Mutex<BTreeMap<String, String>>,
+}
+
+/// The files as they were when they were looked at last.
+struct Seen {
+    whitelist: Option<Stamp>,
+    doors: Vec<SeenDoor>,
+}
+
+struct SeenDoor {
+    stamps: Vec<Option<Stamp>>,
+    /// They did not fit together when they were read. Certificate and key are two files, so between the
+    /// saving of one and of the other that is no fault yet.
+    is_unsettled: bool,
+}
+
+/// Modified when, which inode, how long.
+type Stamp = (SystemTime, u64, u64);
+
+impl Reloader {
+    /// Holds what is there now for what is in force.
+    pub(super) fn new(watched: Watched) -> Arc<Self> {
+        let doors = watched.doors_tls.iter().map(|door| SeenDoor { stamps: stamps(&door.files), is_unsettled: false });
+        let seen = Seen { whitelist: stamp(&watched.whitelist), doors: doors.collect() };
+        Arc::new(Self { watched, seen: Mutex::new(seen), faults: Mutex::default() })
+    }
+
+    /// Takes up the files that are others than before. Gives what became of those that were read.
+    pub(super) async fn take_changed(self: &Arc<Self>) -> Vec<Taken> {
+        self.look(|this| this.look_now(false)).await
+    }
+
+    /// Takes every file up, changed or not, since somebody asked for it. Gives what became of them.
+    pub(super) async fn take_all(self: &Arc<Self>, by: String) -> Vec<Taken> {
+        self.look(move |this| {
+            let mut taken = vec![this.take_catalogue(&by)];
+            taken.extend(this.look_now(true));
+            taken
+        })
+        .await
+    }
+
+    async fn look(self: &Arc<Self>, take: impl FnOnce(&Self) -> Vec<Taken> + Send + 'static) -> Vec<Taken> {
+        let this = Arc::clone(self);
+        // A long list takes its time to be read.
+        let look = move || {
+            let taken = take(&this);
+            this.keep_faults(&taken);
+            taken
+        };
+        match tokio::task::spawn_blocking(look).await {
+            Ok(taken) => taken,
+            Err(error) => {
+                tracing::error!(%error, "the files could not be looked at");
+                Vec::new()
+            }
+        }
+    }
+
+    /// What is wrong with the files as they are: which, and why.
+    pub(super) fn faults(&self) -> BTreeMap<String, String> {
+        lock(&self.faults).clone()
+    }
+
+    fn look_now(&self, all: bool) -> Vec<Taken> {
+        // Held throughout: one look at a time.
+        let mut seen = lock(&self.seen);
+        let mut taken = Vec::new();
+        let whitelist = stamp(&self.watched.whitelist);
+        if all || whitelist != seen.whitelist {
+            seen.whitelist = whitelist;
+            taken.push(self.take_whitelist());
+        }
+        for (door, seen) in self.watched.doors_tls.iter().zip(&mut seen.doors) {
+            let stamps = stamps(&door.files);
+            let is_new = stamps != seen.stamps;
+            if all || is_new || seen.is_unsettled {
+                seen.stamps = stamps;
+                let may_be_half = is_new && !all;
+                taken.extend(self.take_certificates(door, seen, may_be_half));
+            }
+        }
+        taken
+    }
+
+    /// Keeps what is wrong with files, or that nothing is any more.
+    pub(super) fn keep_faults(&self, taken: &[Taken]) {
+        let mut faults = lock(&self.faults);
+        for Taken { what, fault } in taken {
+            match fault {
+                Some(fault) => faults.insert(what.clone(), fault.clone()),
+                None => faults.remove(what),
+            };
+        }
+    }
+
+    fn take_catalogue(&self, by: &str) -> Taken {
+        let path = self.watched.catalogue.folder.display();
+        let fault = match self.watched.catalogue.reload(by) {
+            Ok(changes) => {
+                tracing::info!(%path, changes = changes.len(), "catalogue replaced");
+                None
+            }
+            Err(faults) => {
+                let faults = faults.join("; ");
+                tracing::error!(%path, faults, "the catalogue has faults; the one before stays in force");
+                Some(faults)
+            }
+        };
+        Taken { what: CATALOGUE.into(), fault }
+    }
+
+    fn take_whitelist(&self) -> Taken {
+        let Watched { whitelist, access, transport, metrics, .. } = &self.watched;
+        let path = whitelist.display();
+        let fault = match read_whitelist(whitelist, access) {
+            Ok(networks) => {
+                metrics.whitelist_replaced(networks);
+                transport.forget();
+                tracing::info!(%path, networks, "whitelist replaced");
+                tell_of_overlaps(access);
+                None
+            }
+            Err(error) => {
+                metrics.whitelist_refused();
+                tracing::error!(%path, error, "the whitelist has a fault; the one before stays in force");
+                Some(format!("{path}: {error}"))
+            }
+        };
+        Taken { what: "whitelist".into(), fault }
+    }
+
+    /// Takes a door's certificates up; none if they may be half saved and are to be looked at again.
+    fn take_certificates(&self, door: &DoorTls, seen: &mut SeenDoor, may_be_half: bool) -> Option<Taken> {
+        let Watched { doors, audit, metrics, zone, .. } = &self.watched;
+        seen.is_unsettled = false;
+        let fault = match TlsMaterial::read(&door.files).and_then(|material| door.tls.replace(material)) {
+            Ok(()) => {
+                doors.recheck();
+                metrics.certificates_replaced(door.door);
+                let told = told(&door.tls, zone);
+                audit.record("certificates-replaced", &[("door", door.door), ("in_force", &told)]);
+                tracing::info!(door = door.door, "certificates, CAs and revocation lists replaced");
+                None
+            }
+            Err(_) if may_be_half => {
+                seen.is_unsettled = true;
+                return None;
+            }
+            Err(error) => {
+                let error = error.to_string();
+                metrics.certificates_refused(door.door);
+                audit.record("certificates-refused", &[("door", door.door), ("error", &error)]);
+                tracing::error!(
+                    door = door.door,
+                    error,
+                    "a door's certificates have a fault; those before stay in force"
+                );
+                Some(error)
+            }
+        };
+        Some(Taken { what: format!("certificates of doors.{}", door.door), fault })
+    }
+}
+
+fn read_whitelist(path: &Path, access: &Access) -> Result<usize, String> {
+    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    access.reload_whitelist(&text).map_err(|error| error.to_string())?;
+    Ok(access.whitelist().networks().count())
+}
+
+/// Two third parties may share addresses, since the certificate decides; whoever wrote the list should
+/// know that they do.
+pub(super) fn tell_of_overlaps(access: &Access) {
+    let list = access.whitelist();
+    let overlaps = list.overlaps();
+    if overlaps.count > 0 {
+        let told: Vec<String> = overlaps.first.iter().map(ToString::to_string).collect();
+        tracing::warn!(
+            overlaps = overlaps.count,
+            first = told.join("; "),
+            "networks of different third parties overlap; the certificate decides"
+        );
+    }
+}
+
+/// What is in force at a door, for the audit log.
+fn told(tls: &Tls, zone: &Zone) -> String {
+    let one = |ending: &crate::server::TlsEnding| {
+        let what = match ending.what {
+            TlsEndingKind::ServerCertificate => "server",
+            TlsEndingKind::ClientCa => "CA",
+            TlsEndingKind::RevocationList => "list",
+        };
+        format!("{what} {} until {}", ending.validity.name, zone.readable(ending.validity.until))
+    };
+    tls.endings().iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+fn stamps(files: &TlsFiles) -> Vec<Option<Stamp>> {
+    files.paths().map(stamp).collect()
+}
+
+/// What tells a saved file from the one before: editors replace files as well as rewrite them.
+fn stamp(path: &Path) -> Option<Stamp> {
+    let metadata = fs::metadata(path).ok()?;
+    Some((metadata.modified().ok()?, metadata.ino(), metadata.len()))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

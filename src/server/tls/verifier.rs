@@ -1,0 +1,152 @@
+//! The check of a client's certificate: chain, validity, purpose and revocation are webpki's; what is
+//! added is that the key may sign, and a memory, since partners come again and again with the same
+//! certificate. What was found good is good until the first of its dates, under the same CAs and lists.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_lc_rs::digest::{Context, SHA256};
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::CryptoProvider;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
+
+use crate::access::{certificate_validity, may_sign};
+use crate::clock::Timestamp;
+
+use super::material::TlsError;
+
+/// Chains remembered at a time; when there are more, all are forgotten. A third party has one or two.
+const REMEMBERED_MAX: usize = 4096;
+
+/// The verifier of one generation of CAs and lists.
+pub(super) struct Verifier {
+    webpki: Arc<dyn ClientCertVerifier>,
+    /// The first moment at which one of the lists is past.
+    lists_until: Timestamp,
+    remembered: Mutex<HashMap<ChainDigest, Timestamp>>,
+}
+
+type ChainDigest = [u8; 32];
+
+impl Verifier {
+    /// Under these CAs and these lists, of which the first to end ends at `lists_until`.
+    pub(super) fn new(
+        cas: Vec<CertificateDer<'static>>,
+        lists: Vec<CertificateRevocationListDer<'static>>,
+        lists_until: Timestamp,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Self, TlsError> {
+        let mut roots = RootCertStore::empty();
+        for ca in cas {
+            roots.add(ca).map_err(TlsError::ClientCa)?;
+        }
+        let webpki = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+            .with_crls(lists)
+            .enforce_revocation_expiration()
+            .build()
+            .map_err(TlsError::Client)?;
+        Ok(Self { webpki, lists_until, remembered: Mutex::default() })
+    }
+
+    /// Whether this chain, the peer's own certificate first, is good at `now`; if so, until when at
+    /// most.
+    pub(super) fn verify(&self, chain: &[&CertificateDer<'_>], now: Timestamp) -> Result<Timestamp, rustls::Error> {
+        let digest = digest_of(chain);
+        let known = self.remembered().get(&digest).copied();
+        if let Some(until) = known.filter(|until| now < *until) {
+            return Ok(until);
+        }
+        let until = self.verify_anew(chain, now)?;
+        let mut remembered = self.remembered();
+        if remembered.len() >= REMEMBERED_MAX {
+            remembered.clear();
+        }
+        remembered.insert(digest, until);
+        Ok(until)
+    }
+
+    fn verify_anew(&self, chain: &[&CertificateDer<'_>], now: Timestamp) -> Result<Timestamp, rustls::Error> {
+        let Some((own, others)) = chain.split_first() else { return Err(rustls::Error::NoCertificatesPresented) };
+        let others: Vec<CertificateDer<'_>> = others.iter().map(|other| (*other).clone()).collect();
+        self.webpki.verify_client_cert(own, &others, unix_time(now))?;
+        if !may_sign(own) {
+            return Err(CertificateError::InvalidPurpose.into());
+        }
+        let mut until = self.lists_until;
+        for certificate in chain {
+            let validity = certificate_validity(certificate).map_err(|_| CertificateError::BadEncoding)?;
+            until = until.min(validity.until);
+        }
+        Ok(until)
+    }
+
+    fn remembered(&self) -> std::sync::MutexGuard<'_, HashMap<ChainDigest, Timestamp>> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ClientCertVerifier for Verifier {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.webpki.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        own: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        let chain: Vec<&CertificateDer<'_>> = std::iter::once(own).chain(others).collect();
+        let now = Timestamp::from_seconds(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+        self.verify(&chain, now).map(|_| ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.webpki.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.webpki.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.webpki.supported_verify_schemes()
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier").field("lists_until", &self.lists_until).finish_non_exhaustive()
+    }
+}
+
+/// A moment as rustls has it; before 1970 nothing is valid anyway.
+pub(super) fn unix_time(at: Timestamp) -> UnixTime {
+    UnixTime::since_unix_epoch(std::time::Duration::from_secs(u64::try_from(at.seconds()).unwrap_or(0)))
+}
+
+/// Tells chains apart, by the length and bytes of each certificate.
+fn digest_of(chain: &[&CertificateDer<'_>]) -> ChainDigest {
+    let mut context = Context::new(&SHA256);
+    for certificate in chain {
+        context.update(&certificate.len().to_be_bytes());
+        context.update(certificate);
+    }
+    let mut digest = ChainDigest::default();
+    digest.copy_from_slice(context.finish().as_ref());
+    digest
+}

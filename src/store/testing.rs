@@ -1,0 +1,80 @@
+//! A store with bad days, for the tests of those above it.
+
+use std::collections::VecDeque;
+use std::future::ready;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::memory::MemoryStore;
+use super::{CommitError, Health, Key, KeyRange, Pending, Read, ReadError, Record, Store, WriteSet};
+
+/// A store, in memory unless told otherwise, whose next commits fail as told.
+#[derive(Debug)]
+pub(crate) struct FailingStore {
+    inner: Arc<dyn Store>,
+    failures: Mutex<VecDeque<CommitError>>,
+    pause: Mutex<Duration>,
+}
+
+impl FailingStore {
+    /// The store inside, with bad days to come.
+    pub(crate) fn over(inner: Arc<dyn Store>) -> Arc<Self> {
+        Arc::new(Self { inner, failures: Mutex::default(), pause: Mutex::default() })
+    }
+
+    /// The next commits fail with these, one after the other.
+    pub(crate) fn will_fail(&self, errors: impl IntoIterator<Item = CommitError>) {
+        self.failures.lock().unwrap().extend(errors);
+    }
+
+    /// From now on a commit is durable after so long only.
+    pub(crate) fn takes_its_time(&self, pause: Duration) {
+        *self.pause.lock().unwrap() = pause;
+    }
+
+    /// From now on all is well.
+    pub(crate) fn recovers(&self) {
+        self.failures.lock().unwrap().clear();
+    }
+}
+
+impl Default for FailingStore {
+    fn default() -> Self {
+        Self { inner: Arc::new(MemoryStore::new()), failures: Mutex::default(), pause: Mutex::default() }
+    }
+}
+
+impl Read for FailingStore {
+    fn record(&self, key: &Key) -> Result<Option<Record>, ReadError> {
+        self.inner.record(key)
+    }
+
+    fn counter(&self, key: &Key) -> Result<i64, ReadError> {
+        self.inner.counter(key)
+    }
+
+    fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, ReadError> {
+        self.inner.range(range, limit)
+    }
+}
+
+impl Store for FailingStore {
+    fn commit(&self, write_set: WriteSet) -> Pending {
+        match self.failures.lock().unwrap().pop_front() {
+            Some(error) => Box::pin(ready(Err(error))),
+            None => {
+                let (pause, committed) = (*self.pause.lock().unwrap(), self.inner.commit(write_set));
+                Box::pin(async move {
+                    if !pause.is_zero() {
+                        tokio::time::sleep(pause).await;
+                    }
+                    committed.await
+                })
+            }
+        }
+    }
+
+    fn health(&self) -> Health {
+        self.inner.health()
+    }
+}

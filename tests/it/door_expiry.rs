@@ -1,0 +1,58 @@
+//! What ends soon is told of: in the log, by `lango status`, as a metric.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lango::cli::soap_client::SoapClient;
+use lango::clock::{Clock, ManualClock, SystemClock};
+use lango::node::Seams;
+
+use crate::door_support::{eventually, says};
+use crate::house::{Deployed, House, seams};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A deployment that was made so long ago that its clients' certificates, good for 365 days, have this
+/// many left.
+async fn deployed_with_days_left(days: u32) -> Deployed {
+    let past = SystemClock.now().minus(DAY * (365 - days)).plus(Duration::from_secs(3600));
+    Deployed::made_with(&Seams { clock: Arc::new(ManualClock::at(past)), ..seams() }).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_and_status_tell_of_what_ends_soon() {
+    let deployed = deployed_with_days_left(10).await;
+    let served = deployed.served();
+    let (_, said) = says(&deployed.dir(), &["status"]);
+    for line in ["expiring   callback certificate CN=lango: in 10 days", "expiring   third party key duka"] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    assert!(!said.contains("CN=Lango CA"), "a CA that lasts ten years is told of: {said}");
+    let (_, log) = served.terminated();
+    assert!(log.contains("this ends within 14 days; renew it") && log.contains("CN=lango"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_metrics_follow_the_nodes_clock_to_the_end() {
+    let clock = Arc::new(ManualClock::at(SystemClock.now()));
+    let house = House::built_with(Seams { clock: Arc::<ManualClock>::clone(&clock), ..seams() }).await;
+    let metrics = SoapClient::plain(house.stage.addresses().metrics);
+    let shows = async |line: &str| {
+        eventually(line, async || metrics.fetch("/metrics").await.unwrap().text().contains(line)).await;
+    };
+    shows("lango_expires_timestamp_seconds{kind=\"server_certificate\",name=\"third_party: CN=lango\"}").await;
+    shows("lango_expires_timestamp_seconds{kind=\"client_ca\",name=\"handset: CN=Lango CA for the handset side\"}")
+        .await;
+    shows("lango_expiring{days=\"30\"} 0\n").await;
+    // Two third parties' keys and our certificate for callbacks.
+    clock.advance(DAY * 340);
+    shows("lango_expiring{days=\"30\"} 3\n").await;
+    shows("lango_expiring{days=\"14\"} 0\n").await;
+    clock.advance(DAY * 20);
+    shows("lango_expiring{days=\"7\"} 3\n").await;
+    clock.advance(DAY * 10);
+    shows("lango_expiring{days=\"1\"} 3\n").await;
+    let (_, said) = says(house.dir(), &["status"]);
+    assert!(said.contains("EXPIRED    callback certificate CN=lango"), "{said}");
+    house.torn_down().await;
+}
