@@ -35,6 +35,7 @@ fn measure(writers: u64, time: Duration) -> Result<(), Box<dyn Error>> {
         memory_bytes_max: 64 << 20,
         write_set_bytes_max: 4 << 20,
         waiting_max: 4096,
+        directory_kinds: &["url"],
     };
     let store = EmbeddedStore::open(options, Arc::new(RealDisk))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

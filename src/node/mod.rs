@@ -323,8 +323,13 @@ pub fn store_options(settings: &Settings) -> Options {
         memory_bytes_max: settings.store.memory_bytes_max,
         write_set_bytes_max: settings.store.write_set_bytes_max,
         waiting_max: settings.store.waiting_max,
+        directory_kinds: DIRECTORY_KINDS,
     }
 }
+
+/// The records that the store keeps as its directory: who there is, and where callbacks go.
+const DIRECTORY_KINDS: &[&str] =
+    &["third_party", "client_key", "sp_id", "organization", "operator", "user-name", "url", "url-history"];
 
 fn limits(settings: &Settings) -> BrokerLimits {
     BrokerLimits {

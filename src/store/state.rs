@@ -88,10 +88,10 @@ pub(super) fn resolve<F: Facts>(
             Change::Delete { key } => Draft { key, content: None, fresh: false },
             Change::Append { log, value, capture } => {
                 let key = counters.next_of(&log)?;
-                // Looked up, since nothing stops a put under a log's key.
-                let fresh = facts.version(&key).map_err(Rejection::Unreadable)?.is_none();
                 appended.push(key.clone());
-                Draft { key, content: Some((value, capture)), fresh }
+                // Not known to be fresh, since nothing stops a put under a log's key, and a look-up
+                // for each entry of a log that is hardly ever deleted would cost more than it saves.
+                Draft { key, content: Some((value, capture)), fresh: false }
             }
         });
     }

@@ -35,6 +35,7 @@ fn open(dir: &Path) -> Arc<EmbeddedStore> {
         memory_bytes_max: 512 << 10,
         write_set_bytes_max: 1 << 20,
         waiting_max: 64,
+        directory_kinds: &["window"],
     };
     EmbeddedStore::open(options, Arc::new(RealDisk)).unwrap()
 }

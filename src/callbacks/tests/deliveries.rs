@@ -196,6 +196,7 @@ async fn d1_d2_a_restart_of_the_embedded_store_goes_on_too() {
             memory_bytes_max: 1 << 20,
             write_set_bytes_max: 1 << 20,
             waiting_max: 64,
+            directory_kinds: &["url"],
         };
         EmbeddedStore::open(options, Arc::new(RealDisk)).unwrap()
     };

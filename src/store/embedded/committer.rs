@@ -14,6 +14,7 @@ use super::index::IndexError;
 use super::journal::{AppendError, Journal};
 use super::memtable::Commit;
 use super::queue::Waiting;
+use super::recent::Recent;
 use super::segment::{FRAME_BYTES_MAX, Position, marker, push_frame};
 use crate::store::state::{Facts, Rejection, Resolved, resolve};
 use crate::store::{CommitError, Committed, Key, WriteSet};
@@ -22,9 +23,13 @@ use crate::store::{CommitError, Committed, Key, WriteSet};
 pub(super) fn run(shared: &Arc<Shared>, journal: Journal) {
     // However the thread ends, nobody may wait for it afterwards.
     let _end = End(shared);
-    let mut committer = Committer { shared, journal, frames: Vec::new(), payload: Vec::new() };
+    let (counters, frames, payload) = (Recent::default(), Vec::new(), Vec::new());
+    let mut committer = Committer { shared, journal, counters, frames, payload };
     while let Some(waiting) = shared.queue.take() {
         committer.commit(waiting);
+    }
+    if shared.refusing().is_none() {
+        committer.journal.finish();
     }
 }
 
@@ -43,6 +48,8 @@ impl Drop for End<'_> {
 struct Committer<'a> {
     shared: &'a Arc<Shared>,
     journal: Journal,
+    /// The counters that moved last, as they are now. Nobody else moves any.
+    counters: Recent,
     frames: Vec<u8>,
     payload: Vec<u8>,
 }
@@ -70,13 +77,13 @@ impl Committer<'_> {
 
     fn commit_batch(&mut self, write_sets: Vec<WriteSet>) -> Vec<Answer> {
         let count = write_sets.len();
-        let mut batch = Batch::new(self.shared, self.journal.position());
+        let mut batch = Batch::new(self.shared, &self.counters, self.journal.position());
         self.frames.clear();
         for write_set in write_sets {
             match batch.take(write_set, &mut self.frames, &mut self.payload, self.journal.identity()) {
                 Ok(()) => {}
-                // sled answers nothing after it met a full disk, until the checkpointer has opened
-                // it again.
+                // The index answers nothing after it met a full disk, until the checkpointer has
+                // opened it again.
                 Err(IndexError::Full | IndexError::Closed) => return vec![Err(CommitError::Full); count],
                 Err(error) => {
                     let reason = format!("the index could not be read: {error}");
@@ -85,13 +92,15 @@ impl Committer<'_> {
                 }
             }
         }
-        let written = if self.frames.is_empty() { Ok(()) } else { self.journal.append(&self.frames, batch.position) };
+        let Batch { pending: Pending { counters, .. }, position, commits, answers } = batch;
+        let written = if self.frames.is_empty() { Ok(()) } else { self.journal.append(&self.frames, position) };
         self.frames.shrink_to(BUFFER_BYTES_KEPT);
         self.payload.shrink_to(BUFFER_BYTES_KEPT);
         match written {
             Ok(()) => {
-                self.shared.publish(batch.commits);
-                batch.answers
+                self.shared.publish(commits);
+                self.counters.extend(counters);
+                answers
             }
             Err(AppendError::Full) => vec![Err(CommitError::Full); count],
             Err(AppendError::Failed(reason)) => {
@@ -111,8 +120,8 @@ struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    fn new(shared: &'a Shared, position: Position) -> Self {
-        let pending = Pending { shared, versions: HashMap::new(), counters: HashMap::new() };
+    fn new(shared: &'a Shared, recent: &'a Recent, position: Position) -> Self {
+        let pending = Pending { shared, recent, versions: HashMap::new(), counters: HashMap::new() };
         Self { pending, position, commits: Vec::new(), answers: Vec::new() }
     }
 
@@ -157,6 +166,7 @@ impl<'a> Batch<'a> {
 /// The state plus the batch so far.
 struct Pending<'a> {
     shared: &'a Shared,
+    recent: &'a Recent,
     versions: HashMap<Key, Option<u64>>,
     counters: HashMap<Key, i64>,
 }
@@ -185,7 +195,7 @@ impl Facts for Pending<'_> {
     fn counter(&self, key: &Key) -> Result<i64, IndexError> {
         match self.counters.get(key) {
             Some(&value) => Ok(value),
-            None => self.shared.counter(key),
+            None => self.recent.value(key).map_or_else(|| self.shared.counter(key), Ok),
         }
     }
 }

@@ -8,6 +8,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use rustix::fs::FallocateFlags;
+
 use crate::entropy::{Entropy, SystemEntropy};
 
 /// What the store asks of a disk.
@@ -56,6 +58,11 @@ pub trait DiskFile: Send + fmt::Debug {
 
     /// Cuts the file to a length.
     fn truncate(&mut self, bytes: u64) -> io::Result<()>;
+
+    /// Makes the file so long and takes the room for it on the disk; what was not written reads as
+    /// zeros. A sync after a write within it then has no new blocks and no new length to record,
+    /// which makes it several times cheaper.
+    fn reserve(&mut self, bytes: u64) -> io::Result<()>;
 }
 
 /// A lock on a file, held until it is dropped.
@@ -133,6 +140,10 @@ impl DiskFile for RealFile {
 
     fn truncate(&mut self, bytes: u64) -> io::Result<()> {
         self.0.set_len(bytes)
+    }
+
+    fn reserve(&mut self, bytes: u64) -> io::Result<()> {
+        Ok(rustix::fs::fallocate(&self.0, FallocateFlags::empty(), 0, bytes)?)
     }
 }
 

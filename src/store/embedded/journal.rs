@@ -53,7 +53,7 @@ impl Journal {
     pub(super) fn begin(disk: Arc<dyn Disk>, dir: &Path, segment_bytes_max: u64) -> io::Result<Self> {
         let identity = disk.identity();
         let position = Position::start(&identity);
-        let (file, offset) = begin_segment(&*disk, dir, identity, position)?;
+        let (file, offset) = begin_segment(&*disk, dir, identity, position, segment_bytes_max)?;
         Ok(Self { disk, dir: dir.to_owned(), identity, segment_bytes_max, file, offset, position })
     }
 
@@ -64,6 +64,7 @@ impl Journal {
         file.truncate(end.offset)?;
         file.sync()?;
         disk.sync_dir(dir)?;
+        reserve(&mut *file, segment_bytes_max);
         let End { offset, position, identity, .. } = end;
         Ok(Self { disk, dir: dir.to_owned(), identity, segment_bytes_max, file, offset, position })
     }
@@ -97,6 +98,13 @@ impl Journal {
         Ok(())
     }
 
+    /// Gives back the room that was reserved and not used, when nothing more will be written.
+    pub(super) fn finish(mut self) {
+        if let Err(error) = self.file.truncate(self.offset) {
+            tracing::warn!(%error, "the journal keeps room that it does not need");
+        }
+    }
+
     fn undo(&mut self, error: &io::Error) -> AppendError {
         match self.file.truncate(self.offset) {
             Ok(()) if is_full(error) => AppendError::Full,
@@ -108,7 +116,7 @@ impl Journal {
     }
 
     fn begin_next(&mut self) -> Result<(), AppendError> {
-        match begin_segment(&*self.disk, &self.dir, self.identity, self.position) {
+        match begin_segment(&*self.disk, &self.dir, self.identity, self.position, self.segment_bytes_max) {
             Ok((file, offset)) => {
                 self.file = file;
                 self.offset = offset;
@@ -131,13 +139,23 @@ fn begin_segment(
     dir: &Path,
     identity: [u8; 16],
     position: Position,
+    segment_bytes_max: u64,
 ) -> io::Result<(Box<dyn DiskFile>, u64)> {
     let header = Header { identity, after: position };
     let mut file = disk.create(&dir.join(segment_name(position.sequence.saturating_add(1))))?;
     file.write_at(0, &header.encode())?;
     file.sync()?;
     disk.sync_dir(dir)?;
+    reserve(&mut *file, segment_bytes_max);
     Ok((file, HEADER_BYTES as u64))
+}
+
+/// Reserves room for a whole segment. Where the disk has not so much, or its file system cannot do
+/// it, the file grows as it is written.
+fn reserve(file: &mut dyn DiskFile, segment_bytes_max: u64) {
+    if let Err(error) = file.reserve(segment_bytes_max) {
+        tracing::debug!(%error, "a journal segment grows as it is written");
+    }
 }
 
 /// The name of the segment whose first frame has this sequence number; names sort as numbers do.

@@ -1,7 +1,7 @@
 //! The store on the node's own disk. The truth is the journal; everything else follows from it:
 //!
 //! ```text
-//! commit -> queue -> committer -> journal (write, sync) -> memtable -> checkpointer -> index (sled)
+//! commit -> queue -> committer -> journal (write, sync) -> memtable -> checkpointer -> index
 //!                                                             ^ reads look here, then here ^
 //! ```
 //!
@@ -22,9 +22,12 @@ mod memtable;
 mod open;
 mod queue;
 mod rebuild;
+mod recent;
 mod segment;
+mod stamp;
 #[cfg(test)]
 pub(in crate::store) mod tests;
+mod turns;
 mod verify;
 mod view;
 mod walk;
@@ -41,11 +44,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::thread::{self, JoinHandle};
 
-use self::checkpoint::Checkpoints;
 use self::disk::{Disk, Lock};
 use self::index::{Index, IndexError};
 use self::memtable::{Commit, Memtable};
 use self::queue::Queue;
+use self::turns::Turns;
 use super::locks::{lock, write};
 use super::{CommitError, Health, Key, KeyRange, Pending, Read, ReadError, Record, Store, WriteSet};
 
@@ -62,6 +65,10 @@ pub struct Options {
     pub write_set_bytes_max: usize,
     /// How many commits may wait.
     pub waiting_max: usize,
+    /// The kinds of records (the first parts of their keys) that make up the directory: few, read
+    /// often, written seldom. It only says where checkpoints keep them, so it may differ from one
+    /// opening to the next as long as the index is made anew in between.
+    pub directory_kinds: &'static [&'static str],
 }
 
 /// How far something is that reads the whole journal, in segments.
@@ -109,7 +116,7 @@ impl EmbeddedStore {
             memtable: Memtable::new(opened.generation),
             index: opened.index,
             queue: Queue::new(options.waiting_max, queue_bytes_max),
-            checkpoints: Checkpoints::default(),
+            checkpoints: Turns::default(),
             scans: RwLock::new(()),
             // Both generations are full when the active one, of half the size, may not grow more.
             generation_bytes_max: options.memory_bytes_max / 2,
@@ -220,7 +227,7 @@ struct Shared {
     memtable: Memtable,
     index: Index,
     queue: Queue,
-    checkpoints: Checkpoints,
+    checkpoints: Turns,
     /// Held by range reads while they read the index; a checkpoint lets those that began before it
     /// froze a generation end before it changes the index under them.
     scans: RwLock<()>,

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use super::disk::{Disk, Lock};
 use super::entry;
-use super::index::{Index, IndexError, Stamp};
+use super::index::{Index, IndexError};
 use super::journal::{End, Journal, segments};
 use super::memtable::{Commit, Generation};
 use super::segment::{Flaw, Frames, HEADER_BYTES, Header, Position};
+use super::stamp::Stamp;
 use super::{Options, Progress};
 use crate::store::state::Write;
 
@@ -109,11 +110,12 @@ pub(super) fn open(
     let lock_path = options.dir.join("lock");
     let lock = disk.lock(&lock_path).map_err(at(&lock_path))?;
     let lock = lock.ok_or(OpenError::Locked { path: lock_path })?;
-    let (index, stamp) = open_index(&disk, &options.dir)?;
+    let (index, stamp) = open_index(&disk, options)?;
 
     let mut found = segments(&*disk, &journal_dir).map_err(at(&journal_dir))?;
     let torn = take_torn(&*disk, &mut found)?;
-    let replay = Replay { disk: &*disk, options, index: &index, stamp, journal_dir: &journal_dir };
+    let known = index.newest().map_err(|error| index_error(options, &error))?;
+    let replay = Replay { disk: &*disk, options, index: &index, stamp, known, journal_dir: &journal_dir };
     let replayed = replay.run(&found, progress)?;
     if let Some((first, path)) = torn {
         let expected = replayed.as_ref().map_or(1, |(end, _)| end.position.sequence.saturating_add(1));
@@ -141,27 +143,44 @@ pub(super) fn at(path: &Path) -> impl Fn(io::Error) -> OpenError + '_ {
     |error| OpenError::Io { path: path.to_owned(), error: error.to_string() }
 }
 
-/// Opens the index; a damaged one is moved aside and begun anew.
-fn open_index(disk: &Arc<dyn Disk>, dir: &Path) -> Result<(Index, Option<Stamp>), OpenError> {
-    let path = dir.join("index");
-    let failed = |error: IndexError| OpenError::Index { dir: path.clone(), error: error.to_string() };
+/// Opens the index; one that is damaged, or of a format of before, is moved aside and begun anew.
+fn open_index(disk: &Arc<dyn Disk>, options: &Options) -> Result<(Index, Option<Stamp>), OpenError> {
+    let path = options.dir.join("index");
     let open = || {
-        let index = Index::open(disk.clone(), &path)?;
+        let index = Index::open(disk.clone(), &path, options.directory_kinds)?;
         let stamp = index.stamp()?;
         Ok((index, stamp))
     };
+    if disk.list(&path).is_ok_and(|names| names.iter().any(|name| name == FORMAT_1_INDEX_FILE)) {
+        move_aside(&**disk, &options.dir, "index.format-1", "it is of the format before")?;
+    }
     match open() {
         Err(IndexError::Damaged(reason)) => {
-            let names = disk.list(dir).map_err(at(dir))?;
-            let aside = (1_u32..).map(|number| format!("index.damaged.{number}")).find(|name| !names.contains(name));
-            let aside = dir.join(aside.unwrap_or_default());
-            tracing::warn!(reason, aside = %aside.display(), "the index is damaged and is made anew from the journal");
-            disk.rename(&path, &aside).map_err(at(&path))?;
-            disk.sync_dir(dir).map_err(at(dir))?;
-            open().map_err(failed)
+            move_aside(&**disk, &options.dir, "index.damaged", &reason)?;
+            open().map_err(|error| index_error(options, &error))
         }
-        opened => opened.map_err(failed),
+        opened => opened.map_err(|error| index_error(options, &error)),
     }
+}
+
+/// In format 1 all of the index was in sled, whose file was here.
+const FORMAT_1_INDEX_FILE: &str = "db";
+
+fn move_aside(disk: &dyn Disk, dir: &Path, name: &str, reason: &str) -> Result<(), OpenError> {
+    let (path, names) = (dir.join("index"), disk.list(dir).map_err(at(dir))?);
+    let aside = (1_u32..).map(|number| format!("{name}.{number}")).find(|name| !names.contains(name));
+    let aside = dir.join(aside.unwrap_or_default());
+    tracing::warn!(
+        reason,
+        aside = %aside.display(),
+        "the index is made anew from the journal; the old one may be deleted when the store has opened"
+    );
+    disk.rename(&path, &aside).map_err(at(&path))?;
+    disk.sync_dir(dir).map_err(at(dir))
+}
+
+fn index_error(options: &Options, error: &IndexError) -> OpenError {
+    OpenError::Index { dir: options.dir.join("index"), error: error.to_string() }
 }
 
 /// Takes the newest segment off the list when it was only being begun: no frame is written before
@@ -178,6 +197,8 @@ struct Replay<'a> {
     options: &'a Options,
     index: &'a Index,
     stamp: Option<Stamp>,
+    /// The newest commit that any part of the index knows of.
+    known: u64,
     journal_dir: &'a Path,
 }
 
@@ -193,14 +214,14 @@ impl Replay<'_> {
         let behind = |journal: u64| OpenError::Behind {
             dir: self.journal_dir.to_owned(),
             journal,
-            index: stamped,
+            index: self.known,
             index_dir: self.options.dir.join("index"),
         };
         let needed = stamped.saturating_add(1);
         let start = found.partition_point(|(first, _)| *first <= needed).checked_sub(1);
         let needed_segments = match start {
             Some(start) => found.get(start..).unwrap_or_default(),
-            None if found.is_empty() && stamped > 0 => return Err(behind(0)),
+            None if found.is_empty() && self.known > 0 => return Err(behind(0)),
             None if found.is_empty() => return Ok(None),
             None => return Err(OpenError::Missing { dir: self.journal_dir.to_owned(), first: needed }),
         };
@@ -211,7 +232,7 @@ impl Replay<'_> {
             progress(Progress { done: done as u64, total: needed_segments.len() as u64 });
         }
         match state {
-            Some((end, _)) if end.position.sequence < stamped => Err(behind(end.position.sequence)),
+            Some((end, _)) if end.position.sequence < self.known => Err(behind(end.position.sequence)),
             state => Ok(state),
         }
     }
@@ -289,8 +310,6 @@ impl Replay<'_> {
     }
 
     fn absorb(&self, header: &Header, generation: &Generation) -> Result<(), OpenError> {
-        self.index
-            .absorb(header.identity, generation)
-            .map_err(|error| OpenError::Index { dir: self.options.dir.join("index"), error: error.to_string() })
+        self.index.absorb(header.identity, generation).map_err(|error| index_error(self.options, &error))
     }
 }

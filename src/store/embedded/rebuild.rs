@@ -28,7 +28,7 @@ pub fn rebuild(options: Options, progress: &mut dyn FnMut(Progress)) -> Result<u
     if verified.first > 1 {
         return Err(OpenError::Missing { dir: journal, first: 1 });
     }
-    if let Some(known) = known(&index).filter(|&known| known > verified.last) {
+    if let Some(known) = known(&options).filter(|&known| known > verified.last) {
         return Err(OpenError::Behind { dir: journal, journal: verified.last, index: known, index_dir: index });
     }
     let aside = dir.join("index.before");
@@ -55,12 +55,13 @@ pub fn rebuild(options: Options, progress: &mut dyn FnMut(Progress)) -> Result<u
 }
 
 /// Up to where the old index holds everything, as far as it can still say so.
-fn known(index: &std::path::Path) -> Option<u64> {
-    if !index.exists() {
+fn known(options: &Options) -> Option<u64> {
+    let dir = options.dir.join("index");
+    if !dir.exists() {
         return None;
     }
-    let index = Index::open(Arc::new(RealDisk), index).ok()?;
-    let known = index.checkpoint();
+    let index = Index::open(Arc::new(RealDisk), &dir, options.directory_kinds).ok()?;
+    let known = index.newest().ok();
     index.close();
-    Some(known)
+    known
 }

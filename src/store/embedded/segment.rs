@@ -208,10 +208,12 @@ impl<'a> Frames<'a> {
         Self { bytes, marker: header.marker(), offset: HEADER_BYTES, position: header.after }
     }
 
-    /// The next frame; nothing at the end of the file. After a flaw it gives the flaw again.
+    /// The next frame; nothing at the end of the file, nor where only the zeros of reserved room
+    /// follow. After a flaw it gives the flaw again.
     pub(super) fn next(&mut self) -> Option<Result<Frame<'a>, Flaw>> {
-        let rest = self.bytes.get(self.offset..).filter(|rest| !rest.is_empty())?;
-        Some(self.check(rest))
+        let rest = self.bytes.get(self.offset..)?;
+        let written = rest.iter().any(|&byte| byte != 0);
+        written.then(|| self.check(rest))
     }
 
     fn check(&mut self, rest: &'a [u8]) -> Result<Frame<'a>, Flaw> {

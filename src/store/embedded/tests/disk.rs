@@ -141,4 +141,8 @@ impl DiskFile for FaultyFile {
         self.bytes = self.bytes.min(bytes);
         self.file.truncate(bytes)
     }
+
+    fn reserve(&mut self, bytes: u64) -> io::Result<()> {
+        self.file.reserve(bytes)
+    }
 }

@@ -25,6 +25,7 @@ pub(super) fn options(dir: &Path) -> Options {
         memory_bytes_max: 1 << 20,
         write_set_bytes_max: 4 << 20,
         waiting_max: 64,
+        directory_kinds: &["at", "r"],
     }
 }
 

@@ -1,0 +1,110 @@
+//! The history: everything that grows with each payment, and the counters, in a log-structured merge
+//! tree. The only file that knows its crate.
+//!
+//! A checkpoint comes in by the tree's way for bulk: sorted once, written once into a table of its
+//! own, synced, and then registered with its stamp in one step. The tree's own write-ahead log is
+//! left out, since the journal is the truth. Each block has a checksum, so what was changed on the
+//! disk is an error when it is read and never a wrong answer.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use lsm_tree::{AbstractTree, AnyTree, Cache, Config, Guard, SeqNo, SequenceNumberCounter};
+
+use super::compactor::Compactor;
+use super::guard::guarded;
+use super::{IndexError, STAMP, Write, decode_stamp, encode_record, unreadable};
+use crate::store::embedded::stamp::Stamp;
+use crate::store::{Key, KeyRange};
+
+/// Records that are not of the directory, and counters.
+pub(super) struct History {
+    tree: AnyTree,
+    compactor: Compactor,
+}
+
+/// Memory for blocks that were read.
+const CACHE_BYTES: u64 = 64 << 20;
+/// What a counter's key begins with: behind the stamp and before all records.
+const COUNTERS: u8 = 0x01;
+/// Reads see all that was registered.
+const NEWEST: SeqNo = SeqNo::MAX;
+/// Tables of checkpoints that wait to be merged. A read may have to look into each, and each takes
+/// memory for its filter, so checkpoints wait when merging falls behind.
+const UNMERGED_MAX: usize = 24;
+
+impl History {
+    /// Opens or makes the history.
+    pub(super) fn open(dir: &Path) -> Result<Self, IndexError> {
+        let numbers = SequenceNumberCounter::default();
+        let tree = guarded(|| {
+            let config = Config::new(dir, numbers.clone(), SequenceNumberCounter::default());
+            config.use_cache(Arc::new(Cache::with_capacity_bytes(CACHE_BYTES))).open()
+        })?;
+        // The tree numbers its tables by when they came in and leaves it to us to go on counting.
+        numbers.set(tree.get_highest_seqno().map_or(0, |newest| newest.saturating_add(1)));
+        let compactor = Compactor::start(tree.clone(), numbers)?;
+        Ok(Self { tree, compactor })
+    }
+
+    /// What it says about itself, once it has taken something in.
+    pub(super) fn stamp(&self) -> Result<Option<Stamp>, IndexError> {
+        guarded(|| self.tree.get(STAMP, NEWEST))?.map(|bytes| decode_stamp(&bytes)).transpose()
+    }
+
+    /// The bytes of the record under `key`.
+    pub(super) fn look_up(&self, key: &Key) -> Result<Option<lsm_tree::Slice>, IndexError> {
+        guarded(|| self.tree.get(key.as_bytes(), NEWEST))
+    }
+
+    /// The counter, if it was ever moved.
+    pub(super) fn counter(&self, key: &Key) -> Result<Option<i64>, IndexError> {
+        let Some(bytes) = guarded(|| self.tree.get(counter_key(key), NEWEST))? else { return Ok(None) };
+        let digits = <[u8; 8]>::try_from(&*bytes).map_err(|_| unreadable("a counter"))?;
+        Ok(Some(i64::from_le_bytes(digits)))
+    }
+
+    /// At most `limit` records of a range, in order, as bytes.
+    pub(super) fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Vec<u8>)>, IndexError> {
+        guarded(|| {
+            let pairs = self.tree.range(range.from.as_bytes()..range.to.as_bytes(), NEWEST, None);
+            let pairs = pairs.map(|pair| pair.into_inner());
+            let pairs = pairs.map(|pair| pair.map(|(key, bytes)| (Key::from_bytes(&*key), bytes.to_vec())));
+            pairs.take(limit).collect::<lsm_tree::Result<Vec<_>>>()
+        })
+    }
+
+    /// Takes in all of this, in the order of the keys, and the stamp, or nothing.
+    pub(super) fn absorb<'a>(
+        &self,
+        stamp: &Stamp,
+        counters: &[(&Key, i64)],
+        writes: impl Iterator<Item = Write<'a>>,
+    ) -> Result<(), IndexError> {
+        self.compactor.wait_for_fewer_than(UNMERGED_MAX);
+        guarded(|| {
+            let mut table = self.tree.ingestion()?;
+            table.write(STAMP, stamp.encode())?;
+            for (key, value) in counters {
+                table.write(counter_key(key), &value.to_le_bytes()[..])?;
+            }
+            let mut value = Vec::new();
+            for (key, record) in writes {
+                match record {
+                    Some(record) => {
+                        encode_record(&mut value, record);
+                        table.write(key.as_bytes(), value.as_slice())?;
+                    }
+                    None => table.write_tombstone(key.as_bytes())?,
+                }
+            }
+            table.finish()
+        })?;
+        self.compactor.ask();
+        Ok(())
+    }
+}
+
+fn counter_key(key: &Key) -> Vec<u8> {
+    [&[COUNTERS], key.as_bytes()].concat()
+}

@@ -1,0 +1,256 @@
+//! What checkpoints have moved out of memory. It is never the only copy of anything; whatever is
+//! wrong with it, the journal makes it anew.
+//!
+//! It has two parts, and a record's kind, the first part of its key, says in which it is. The
+//! directory is small, read often and written seldom, and is in sled. The history is everything that
+//! grows with each payment, and the counters; it is in a log-structured merge tree, since sled takes
+//! several times the processor for it (`docs/store.md` has the figures).
+//!
+//! Order of a checkpoint: the directory first, if it changed, and then the history, whose stamp says
+//! which state of the directory it goes with. Each is taken in whole or not at all, so what a crash
+//! in between leaves is the directory ahead of the history, which a replay from the history's stamp
+//! brings to the same.
+
+mod compactor;
+mod directory;
+mod guard;
+mod history;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
+
+use self::directory::Directory;
+use self::history::History;
+use super::disk::Disk;
+use super::entry;
+use super::memtable::Generation;
+use super::stamp::Stamp;
+use crate::store::locks::{read, write};
+use crate::store::{Key, KeyRange, ReadError, Record};
+
+/// Records and counters as of a stamped position in the journal, or later ones of what a checkpoint
+/// under way has moved already.
+pub(super) struct Index {
+    /// Nothing once it is closed, and while a full disk lets it not be opened again.
+    parts: RwLock<Option<Parts>>,
+    dir: PathBuf,
+    disk: Arc<dyn Disk>,
+    /// What the keys of the directory begin with.
+    directory_prefixes: Vec<Key>,
+    /// The sequence number of the stamp.
+    checkpoint: AtomicU64,
+}
+
+struct Parts {
+    directory: Directory,
+    history: History,
+}
+
+/// Why the index did not do what it should.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum IndexError {
+    /// Its files are not what its engines can read.
+    #[error("{0}")]
+    Damaged(String),
+    /// Its files could not be read or written, which says nothing about what is in them.
+    #[error("{0}")]
+    Unavailable(String),
+    /// There is no room on the disk.
+    #[error("the disk is full")]
+    Full,
+    /// Its files are not open: the store was closed, or the disk is too full to open them again.
+    #[error("its files are not open")]
+    Closed,
+}
+
+impl Index {
+    /// Opens or makes the index. Records of `directory_kinds` are its directory.
+    pub(super) fn open(disk: Arc<dyn Disk>, dir: &Path, directory_kinds: &[&str]) -> Result<Self, IndexError> {
+        let directory_prefixes = directory_kinds.iter().map(|kind| Key::of(kind)).collect();
+        let parts = RwLock::new(Some(Parts::open(&disk, dir)?));
+        let index = Self { parts, dir: dir.to_owned(), disk, directory_prefixes, checkpoint: AtomicU64::new(0) };
+        if let Some(stamp) = index.stamp()? {
+            index.checkpoint.store(stamp.position.sequence, Ordering::Release);
+        }
+        Ok(index)
+    }
+
+    /// The stamp up to which both parts hold everything, if there is one.
+    pub(super) fn stamp(&self) -> Result<Option<Stamp>, IndexError> {
+        self.with(|parts| {
+            let directory = parts.directory.stamp()?;
+            let Some(history) = parts.history.stamp()? else { return Ok(None) };
+            if directory.is_some_and(|directory| directory.identity != history.identity) {
+                return Err(IndexError::Damaged("its parts are of different journals".into()));
+            }
+            let known = directory.map_or(0, |directory| directory.position.sequence);
+            Ok((known >= history.beside).then_some(history))
+        })
+    }
+
+    /// The newest commit that any part knows of.
+    pub(super) fn newest(&self) -> Result<u64, IndexError> {
+        self.with(|parts| {
+            let stamps = [parts.directory.stamp()?, parts.history.stamp()?];
+            Ok(stamps.into_iter().flatten().map(|stamp| stamp.position.sequence).max().unwrap_or(0))
+        })
+    }
+
+    /// The sequence number up to which everything is in the index.
+    pub(super) fn checkpoint(&self) -> u64 {
+        self.checkpoint.load(Ordering::Acquire)
+    }
+
+    /// The record under `key`.
+    pub(super) fn record(&self, key: &Key) -> Result<Option<Record>, IndexError> {
+        self.look_up(key, decode_record)
+    }
+
+    /// The version of the record under `key`.
+    pub(super) fn version(&self, key: &Key) -> Result<Option<u64>, IndexError> {
+        self.look_up(key, |bytes| Ok(split_version(bytes)?.0))
+    }
+
+    /// The counter, if it was ever moved.
+    pub(super) fn counter(&self, key: &Key) -> Result<Option<i64>, IndexError> {
+        self.with(|parts| parts.history.counter(key))
+    }
+
+    /// At most `limit` records of a range, in order.
+    pub(super) fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, IndexError> {
+        let within = |prefix: &Key| {
+            let inside = |key: &Key| key.as_bytes().starts_with(prefix.as_bytes());
+            inside(&range.from) && inside(&range.to)
+        };
+        let overlaps = |prefix: &Key| {
+            let kind = prefix.subtree();
+            range.from < kind.to && kind.from < range.to
+        };
+        let found = self.with(|parts| {
+            if self.directory_prefixes.iter().any(within) {
+                return parts.directory.range(range, limit);
+            }
+            let mut found = parts.history.range(range, limit)?;
+            if self.directory_prefixes.iter().any(overlaps) {
+                found.extend(parts.directory.range(range, limit)?);
+                found.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+                found.truncate(limit);
+            }
+            Ok(found)
+        })?;
+        found.into_iter().map(|(key, bytes)| Ok((key, decode_record(&bytes)?))).collect()
+    }
+
+    /// Takes in a generation and stamps its position. When it fails midway the old stamp stays, and
+    /// doing it again, now or after a replay from that stamp, comes to the same.
+    pub(super) fn absorb(&self, identity: [u8; 16], generation: &Generation) -> Result<(), IndexError> {
+        let position = generation.position();
+        self.with(|parts| {
+            let of_directory = generation.records().filter(|(key, _)| self.in_directory(key));
+            parts.directory.absorb(identity, position, of_directory)?;
+            let directory = parts.directory.stamp()?.map_or(0, |stamp| stamp.position.sequence);
+            let of_history = generation.records().filter(|(key, _)| !self.in_directory(key));
+            let stamp = Stamp { identity, position, beside: directory };
+            parts.history.absorb(&stamp, &generation.counters(), of_history)
+        })?;
+        self.checkpoint.store(position.sequence, Ordering::Release);
+        Ok(())
+    }
+
+    /// Opens the files again: after an error of a full disk sled answers nothing else, and the
+    /// history has half a table to forget.
+    pub(super) fn reopen(&self) -> Result<(), IndexError> {
+        let mut parts = write(&self.parts);
+        // The old ones first, since they hold sled's lock.
+        *parts = None;
+        *parts = Some(Parts::open(&self.disk, &self.dir)?);
+        Ok(())
+    }
+
+    /// Whether its files are open.
+    pub(super) fn is_open(&self) -> bool {
+        read(&self.parts).is_some()
+    }
+
+    /// Gives the files up; whoever reads from now on is told so.
+    pub(super) fn close(&self) {
+        *write(&self.parts) = None;
+    }
+
+    fn in_directory(&self, key: &Key) -> bool {
+        self.directory_prefixes.iter().any(|prefix| key.as_bytes().starts_with(prefix.as_bytes()))
+    }
+
+    fn look_up<T>(
+        &self,
+        key: &Key,
+        decode: impl FnOnce(&[u8]) -> Result<T, IndexError>,
+    ) -> Result<Option<T>, IndexError> {
+        self.with(|parts| {
+            if self.in_directory(key) {
+                parts.directory.look_up(key)?.map(|bytes| decode(&bytes)).transpose()
+            } else {
+                parts.history.look_up(key)?.map(|bytes| decode(&bytes)).transpose()
+            }
+        })
+    }
+
+    fn with<T>(&self, run: impl FnOnce(&Parts) -> Result<T, IndexError>) -> Result<T, IndexError> {
+        match &*read(&self.parts) {
+            Some(parts) => run(parts),
+            None => Err(IndexError::Closed),
+        }
+    }
+}
+
+impl Parts {
+    fn open(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Self, IndexError> {
+        let directory = Directory::open(disk.clone(), &dir.join("directory"))?;
+        Ok(Self { directory, history: History::open(&dir.join("history"))? })
+    }
+}
+
+impl fmt::Debug for Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Index").field("dir", &self.dir).field("checkpoint", &self.checkpoint()).finish_non_exhaustive()
+    }
+}
+
+impl From<IndexError> for ReadError {
+    fn from(error: IndexError) -> Self {
+        Self(format!("index: {error}"))
+    }
+}
+
+/// Where in both parts the stamp is: no key of the store begins so.
+const STAMP: &[u8] = &[0x00];
+
+fn decode_stamp(bytes: &[u8]) -> Result<Stamp, IndexError> {
+    Stamp::decode(bytes).ok_or_else(|| unreadable("the stamp"))
+}
+
+/// The bytes of a record in both parts.
+fn encode_record(out: &mut Vec<u8>, record: &Record) {
+    out.clear();
+    out.extend_from_slice(&record.version.to_le_bytes());
+    entry::put_content(out, record);
+}
+
+fn decode_record(bytes: &[u8]) -> Result<Record, IndexError> {
+    let (version, content) = split_version(bytes)?;
+    entry::content(content, version).ok_or_else(|| unreadable("a record"))
+}
+
+fn split_version(bytes: &[u8]) -> Result<(u64, &[u8]), IndexError> {
+    let (version, content) = bytes.split_first_chunk::<8>().ok_or_else(|| unreadable("a record"))?;
+    Ok((u64::from_le_bytes(*version), content))
+}
+
+fn unreadable(what: &str) -> IndexError {
+    IndexError::Damaged(format!("{what} cannot be read"))
+}
+
+/// A record or tombstone of a generation.
+type Write<'a> = (&'a Key, Option<&'a Record>);
