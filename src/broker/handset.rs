@@ -8,6 +8,7 @@ use hyper::Method;
 use super::describe::Description;
 use super::payment::{NotPaid, Told};
 use super::third_party::{method_not_allowed, not_found, options, soap_answer};
+use super::trace;
 use super::{Answer, Broker, Request, Service};
 use crate::core::{self, ConversationId, CustomerPayment, RECEIVER_CODE, ResultCode};
 use crate::mminterface::{HandsetAnswer, HandsetParty, HandsetPayment, Tolerances, write_handset_answer};
@@ -47,7 +48,8 @@ impl Broker {
             Ok(submitted) => submitted,
             Err(failure) => return self.unreadable(request, &gateway, failure),
         };
-        let answer = match self.pay(self.customer_payment(request, gateway, submitted)).await {
+        let submission = trace::http_request(request);
+        let answer = match self.pay(self.customer_payment(request, gateway, submitted), &submission).await {
             Ok(told) => outcome(&told),
             Err(error) => {
                 tracing::warn!(address = %request.peer.address, %error, "a customer's payment got no outcome");

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::Broker;
 use super::fingerprint;
 use super::retry::{Next, Tries, Undecided};
-use super::validation::Said;
+use super::trace::{self, LegKind};
+use super::validation::{Heard, Said};
 use super::wire::ConfirmationNews;
 use crate::callbacks::{Callback, DeliveryId, Kind, Queued, enqueue};
 use crate::core::catalogue::Flow;
@@ -85,16 +86,16 @@ enum Authorized {
 }
 
 impl Broker {
-    /// Takes a payment from its submission to its end.
-    pub(super) async fn pay(&self, payment: CustomerPayment) -> Result<Told, NotPaid> {
+    /// Takes a payment from its submission, the message of which is kept, to its end.
+    pub(super) async fn pay(&self, payment: CustomerPayment, submission: &str) -> Result<Told, NotPaid> {
         let fingerprint = fingerprint::of_payment(&payment);
-        let transaction = match self.authorize(&payment, fingerprint).await? {
+        let transaction = match self.authorize(&payment, fingerprint, submission).await? {
             Authorized::Ended(told) => return Ok(told),
             Authorized::Reserved(transaction) => transaction,
         };
         let deadline = payment.received.plus(self.parts.limits.validation_window);
-        let said = self.ask(&transaction, deadline).await?;
-        self.settle(&transaction.receipt, &session_key(&payment.gateway, &payment.session), said).await
+        let heard = self.ask(&transaction, deadline).await?;
+        self.settle(&transaction.receipt, &session_key(&payment.gateway, &payment.session), heard).await
     }
 
     /// Gives back what was reserved and not settled in its time: by a node that stopped in between,
@@ -125,7 +126,8 @@ impl Broker {
         let record = self.parts.store.record(&Transaction::key(receipt))?.ok_or(SettleError::Unknown(*receipt));
         let transaction: Transaction = decode(&record.map_err(Undecided::from)?)?;
         let Origin::Handset { gateway, session } = transaction.origin else { return Err(NotPaid::NoHandset) };
-        self.settle(receipt, &session_key(&gateway, &session), Said::No(CancelReason::Expired)).await.map(drop)
+        let overdue = Heard { said: Said::No(CancelReason::Expired), legs: Vec::new() };
+        self.settle(receipt, &session_key(&gateway, &session), overdue).await.map(drop)
     }
 
     fn told_before(&self, session: &Key, fingerprint: &[u8]) -> Result<Option<Told>, NotPaid> {
@@ -140,7 +142,12 @@ impl Broker {
         }
     }
 
-    async fn authorize(&self, payment: &CustomerPayment, fingerprint: Vec<u8>) -> Result<Authorized, NotPaid> {
+    async fn authorize(
+        &self,
+        payment: &CustomerPayment,
+        fingerprint: Vec<u8>,
+        submission: &str,
+    ) -> Result<Authorized, NotPaid> {
         let session = session_key(&payment.gateway, &payment.session);
         let mut tries = Tries::default();
         let mut declined = None;
@@ -165,6 +172,8 @@ impl Broker {
             let mut write_set = std::mem::take(&mut decision.write_set);
             write_set.expect_absent(session.clone());
             write_set.put_capturing(session.clone(), encode(&record), decision.captures.clone());
+            let conversation = payment.conversation.as_str();
+            trace::record(&mut write_set, conversation, LegKind::Submission, payment.received, submission);
             let error = match self.commit(write_set).await {
                 Ok(_) => match decision.transaction.take().filter(|_| reserved) {
                     Some(transaction) => return Ok(Authorized::Reserved(Box::new(transaction))),
@@ -182,7 +191,8 @@ impl Broker {
     }
 
     /// Ends the reservation: completed with its confirmation, or given back.
-    async fn settle(&self, receipt: &Receipt, session: &Key, mut said: Said) -> Result<Told, NotPaid> {
+    async fn settle(&self, receipt: &Receipt, session: &Key, heard: Heard) -> Result<Told, NotPaid> {
+        let Heard { mut said, legs } = heard;
         let mut tries = Tries::default();
         loop {
             let mut decision = match self.end(receipt, &said) {
@@ -197,6 +207,9 @@ impl Broker {
             };
             let mut write_set = std::mem::take(&mut decision.write_set);
             self.note_told(&mut write_set, session, &decision)?;
+            if let Some(transaction) = &decision.transaction {
+                trace::add(&mut write_set, transaction.conversation.as_str(), &legs);
+            }
             let queued = match decision.transaction.as_ref().filter(|_| decision.report.code.is_success()) {
                 Some(transaction) => self.confirm(&mut write_set, transaction)?,
                 None => None,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Request;
 use super::mask::{MASK, masked};
-use crate::callbacks::{Exchange, Kind};
+use crate::callbacks::{Asked, Exchange, Kind, Validation};
 use crate::clock::Timestamp;
 use crate::store::{Key, KeyRange, Read, ReadError, Stored, WriteSet, decode, encode};
 
@@ -44,6 +44,12 @@ pub(super) enum LegKind {
     Timeout,
     /// The confirmation of a customer's payment.
     Confirmation,
+    /// A customer's payment, as the handset side submitted it.
+    Submission,
+    /// The question to the organization whether it wants the payment.
+    Validation,
+    /// What the organization said to it.
+    Verdict,
     /// What a receiver answered to one of these three.
     Acknowledgement,
     /// That there was no answer.
@@ -59,6 +65,9 @@ impl LegKind {
             Self::Result => "result",
             Self::Timeout => "timeout",
             Self::Confirmation => "confirmation",
+            Self::Submission => "submission",
+            Self::Validation => "validation",
+            Self::Verdict => "verdict",
             Self::Acknowledgement => "acknowledgement",
             Self::NoAnswer => "no-answer",
         }
@@ -77,7 +86,7 @@ impl From<Kind> for LegKind {
 
 /// Adds a leg to the log of a conversation.
 pub(super) fn record(write_set: &mut WriteSet, conversation: &str, kind: LegKind, at: Timestamp, message: &str) {
-    write_set.append(log_key(conversation), encode(&Leg { kind, at, message: masked(message) }), Vec::new());
+    add(write_set, conversation, &[Leg { kind, at, message: masked(message) }]);
 }
 
 /// The legs of a conversation, in the order in which they were written down.
@@ -100,15 +109,7 @@ fn log_key(conversation: &str) -> Key {
 /// again is not written down once more: attempts are many, and the message is the same (D6).
 pub(super) fn record_exchange(write_set: &mut WriteSet, conversation: &str, exchange: &Exchange<'_>) {
     if exchange.attempt == 1 || exchange.answer.is_ok() {
-        let path = Uri::try_from(exchange.url).map_or_else(
-            |_| exchange.url.to_owned(),
-            |uri| uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
-        );
-        let host = exchange.url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
-        let length = exchange.body.len().to_string();
-        let fixed = [("host", host), ("content-length", &length)];
-        let headers = exchange.headers.iter().map(|(name, value)| (*name, value.as_str())).chain(fixed);
-        let message = http_message(&format!("POST {path} HTTP/1.1"), headers, exchange.body);
+        let message = http_post(exchange.url, exchange.headers, exchange.body);
         record(write_set, conversation, exchange.kind.into(), exchange.started, &message);
     }
     match exchange.answer {
@@ -120,10 +121,45 @@ pub(super) fn record_exchange(write_set: &mut WriteSet, conversation: &str, exch
     }
 }
 
-/// A third party's request as it came.
+/// The legs of a question to an organization. `began` and `ended` are when it was asked and when that
+/// was over.
+pub(super) fn question_legs(question: &Validation, asked: &Asked, began: Timestamp, ended: Timestamp) -> Vec<Leg> {
+    let nothing = |why: &str| Leg { kind: LegKind::NoAnswer, at: ended, message: why.to_owned() };
+    let Some(answer) = &asked.answer else { return vec![nothing(asked.outcome.name())] };
+    let sent = masked(&http_post(&question.url, &question.headers(), &question.body));
+    let back = match answer {
+        Ok(answer) => Leg {
+            kind: LegKind::Verdict,
+            at: ended,
+            message: masked(&http_answer(answer.status, &answer.headers, &answer.body)),
+        },
+        Err(error) => nothing(&error.detail),
+    };
+    vec![Leg { kind: LegKind::Validation, at: began, message: sent }, back]
+}
+
+/// Adds legs that are masked already.
+pub(super) fn add(write_set: &mut WriteSet, conversation: &str, legs: &[Leg]) {
+    legs.iter().for_each(|leg| write_set.append(log_key(conversation), encode(leg), Vec::new()));
+}
+
+/// A request as it came.
 pub(super) fn http_request(request: &Request) -> String {
     let start = format!("{} {} HTTP/1.1", request.method, request.uri);
     http_message(&start, texts(&request.headers), &request.body)
+}
+
+/// A POST of ours.
+fn http_post(url: &str, headers: &[(&'static str, String)], body: &[u8]) -> String {
+    let path = Uri::try_from(url).map_or_else(
+        |_| url.to_owned(),
+        |uri| uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
+    );
+    let host = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let length = body.len().to_string();
+    let fixed = [("host", host), ("content-length", &length)];
+    let headers = headers.iter().map(|(name, value)| (*name, value.as_str())).chain(fixed);
+    http_message(&format!("POST {path} HTTP/1.1"), headers, body)
 }
 
 /// An answer with these headers.

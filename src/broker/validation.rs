@@ -1,6 +1,7 @@
 //! Asking an organization whether it wants a payment, within what is left of the payer's window
 //! (domain.md 5 and 10, rule 1).
 
+use super::trace::{self, Leg};
 use super::{Broker, style};
 use crate::callbacks::urls::{self, DefaultAction, Registration};
 use crate::callbacks::{Validation, ValidationOutcome, ValidationResult};
@@ -8,6 +9,14 @@ use crate::clock::Timestamp;
 use crate::core::{CancelReason, Transaction, directory};
 use crate::mminterface::write_validation;
 use crate::store::ReadError;
+
+/// What came of asking.
+pub(super) struct Heard {
+    /// What it means for the payment.
+    pub said: Said,
+    /// What went over the wire.
+    pub legs: Vec<Leg>,
+}
 
 /// What the organization's system said, as far as it decides about the payment.
 #[derive(Debug)]
@@ -46,30 +55,30 @@ impl Said {
 
 impl Broker {
     /// Asks the organization, if it wants to be asked.
-    pub(super) async fn ask(&self, transaction: &Transaction, deadline: Timestamp) -> Result<Said, ReadError> {
-        let Some(registration) = self.registration(transaction)? else { return Ok(Said::UNASKED) };
-        let Some(url) = registration.validation_url.filter(|url| !url.is_empty()) else { return Ok(Said::UNASKED) };
+    pub(super) async fn ask(&self, transaction: &Transaction, deadline: Timestamp) -> Result<Heard, ReadError> {
+        let unasked = Heard { said: Said::UNASKED, legs: Vec::new() };
+        let Some(registration) = self.registration(transaction)? else { return Ok(unasked) };
+        let Some(url) = registration.validation_url.filter(|url| !url.is_empty()) else { return Ok(unasked) };
         if !self.validates(transaction)? {
-            return Ok(Said::UNASKED);
+            return Ok(unasked);
         }
         let payment = self.c2b(transaction)?;
         let style = style::of_first(&*self.parts.store, [payment.business_short_code.as_str()])?;
         let message = write_validation(&payment, style.c2b);
-        let outcome = self
-            .parts
-            .callbacks
-            .validate(Validation {
-                third_party: registration.third_party,
-                url,
-                soap_action: Some("ValidateC2BPayment"),
-                body: message.into_bytes(),
-                // A clock that was set back must not make the payer wait longer.
-                deadline: deadline.since(self.parts.clock.now()).min(self.parts.limits.validation_window),
-            })
-            .await;
-        let said = Said::of(&outcome, registration.default_action);
-        tracing::info!(receipt = transaction.receipt.as_str(), ?outcome, ?said, "payment validated");
-        Ok(said)
+        let began = self.parts.clock.now();
+        let question = Validation {
+            third_party: registration.third_party,
+            url,
+            soap_action: Some("ValidateC2BPayment"),
+            body: message.into(),
+            // A clock that was set back must not make the payer wait longer.
+            deadline: deadline.since(began).min(self.parts.limits.validation_window),
+        };
+        let asked = self.parts.callbacks.validate(&question).await;
+        let said = Said::of(&asked.outcome, registration.default_action);
+        let (receipt, outcome) = (transaction.receipt.as_str(), &asked.outcome);
+        tracing::info!(receipt, ?outcome, ?said, "payment validated");
+        Ok(Heard { said, legs: trace::question_legs(&question, &asked, began, self.parts.clock.now()) })
     }
 
     /// Where the payee's system is, if it has said.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::accepted::original_place;
 use super::call::switched;
+use super::mask::masked;
 use super::style;
 use super::trace;
 use crate::access::{Access, Sealed, Vault};
@@ -168,6 +169,10 @@ impl Wire for SoapWire {
         if let Ok(conversation) = conversation {
             trace::record_exchange(write_set, &conversation, exchange);
         }
+    }
+
+    fn excerpt(&self, body: &[u8]) -> String {
+        masked(&String::from_utf8_lossy(body))
     }
 
     fn validation_result(&self, third_party: &str, body: &[u8]) -> Option<ValidationResult> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, error, warn};
@@ -16,7 +17,9 @@ use crate::store::{CommitError, Store, WriteSet};
 use crate::telemetry::metrics::Metrics;
 
 use super::breaker::Pass;
-use super::delivery::{Attempt, DETAIL_CHARACTERS_MAX, Delivery, InFlight, Kind, Next, Outcome, State};
+use super::delivery::{
+    ANSWER_CHARACTERS_MAX, Attempt, DETAIL_CHARACTERS_MAX, Delivery, InFlight, Kind, Next, Outcome, State,
+};
 use super::lane::Slot;
 use super::outbox::{self, Loaded, Queued};
 use super::schedule::{Schedule, retry_after};
@@ -164,15 +167,25 @@ impl Courier {
             status: answer.as_ref().map(|answer| answer.status),
             outcome: verdict.outcome,
             detail: verdict.detail.chars().take(DETAIL_CHARACTERS_MAX).collect(),
+            tls: answer.as_ref().and_then(|answer| answer.tls).map(str::to_owned),
+            answer: answer.as_ref().and_then(|answer| self.excerpt(&answer.body)),
         };
         let next = self.next(&in_flight, verdict.outcome, answer.as_ref());
         (in_flight.end(attempt, next, self.clock.now()), legs)
     }
 
+    /// What is kept of an answer's body, if it has one.
+    fn excerpt(&self, body: &[u8]) -> Option<String> {
+        // No more is masked than can be kept, as no character has more than four bytes.
+        let beginning = body.get(..ANSWER_CHARACTERS_MAX * 4).unwrap_or(body);
+        let shown = self.wire.excerpt(beginning);
+        (!beginning.is_empty()).then(|| shown.chars().take(ANSWER_CHARACTERS_MAX).collect())
+    }
+
     async fn post(&self, in_flight: &InFlight, loaded: &Loaded, legs: &mut WriteSet) -> (Option<Answer>, Verdict) {
         let delivery = in_flight.delivery();
         let body = match self.wire.render(delivery.kind, &loaded.entry.callback.payload, &loaded.captured) {
-            Ok(body) => body,
+            Ok(body) => Bytes::from(body),
             Err(detail) => return (None, Verdict { outcome: Outcome::Unrenderable, detail }),
         };
         let headers = match self.headers(in_flight, &body) {

@@ -16,6 +16,9 @@ use super::endpoint::Endpoint;
 /// Attempts that are kept with a delivery: the newest ones.
 pub const ATTEMPTS_KEPT_MAX: usize = 16;
 
+/// Characters of the answer's body that are kept with an attempt.
+pub const ANSWER_CHARACTERS_MAX: usize = 400;
+
 /// Characters of an attempt's detail.
 pub const DETAIL_CHARACTERS_MAX: usize = 200;
 
@@ -192,6 +195,12 @@ pub struct Attempt {
     pub outcome: Outcome,
     /// More about it, for people.
     pub detail: String,
+    /// The version of TLS that the answer came over, for example `TLS 1.3`.
+    #[serde(default)]
+    pub tls: Option<String>,
+    /// The beginning of the answer's body, secrets masked, at most [`ANSWER_CHARACTERS_MAX`] of it.
+    #[serde(default)]
+    pub answer: Option<String>,
 }
 
 /// How an attempt ended.
@@ -393,7 +402,17 @@ mod tests {
 
     fn attempt(number: u32, outcome: Outcome) -> Attempt {
         let started = Timestamp::from_seconds(1);
-        Attempt { number, started, milliseconds: 3, address: None, status: None, outcome, detail: String::new() }
+        Attempt {
+            number,
+            started,
+            milliseconds: 3,
+            address: None,
+            status: None,
+            outcome,
+            detail: String::new(),
+            tls: None,
+            answer: None,
+        }
     }
 
     fn delivery() -> Delivery {

@@ -8,8 +8,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
+use url::Url;
 
 use super::breaker::Breaker;
+
+/// What stands where no endpoint is named.
+const UNUSABLE: &str = "unusable";
 
 /// Endpoints whose breakers are remembered; above it the healthy ones are forgotten.
 const ENDPOINTS_MAX: usize = 10_000;
@@ -26,11 +30,15 @@ impl Endpoint {
     /// The endpoint that a URL names. What is no URL has one too, so that a callback to it is kept,
     /// tried and seen to fail like any other.
     pub fn of(url: &str) -> Self {
-        let parsed = reqwest::Url::parse(url).ok();
-        let named = parsed.as_ref().and_then(|url| Some((url.scheme(), url.host_str()?, url.port_or_known_default()?)));
-        match named {
+        Url::parse(url).map_or_else(|_| Self(UNUSABLE.into()), |url| Self::of_url(&url))
+    }
+
+    /// The same, of a URL that is one.
+    pub(super) fn of_url(url: &Url) -> Self {
+        let named = || Some((url.scheme(), url.host_str()?, url.port_or_known_default()?));
+        match named() {
             Some((scheme, host, port)) => Self(format!("{scheme}://{host}:{port}")),
-            None => Self("unusable".into()),
+            None => Self(UNUSABLE.into()),
         }
     }
 

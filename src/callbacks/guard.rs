@@ -14,7 +14,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
-use reqwest::Url;
+use url::Url;
 
 /// Bytes of a URL.
 pub const URL_BYTES_MAX: usize = 2048;
@@ -27,6 +27,11 @@ pub trait Hosts: Send + Sync + fmt::Debug {
 
     /// Whether the third party may be called without TLS.
     fn plain_allowed(&self, third_party: &str) -> bool;
+
+    /// The authorities, PEM, that alone vouch for the third party's servers; none: the common ones do.
+    fn pinned_authority(&self, _third_party: &str) -> Option<String> {
+        None
+    }
 }
 
 /// Why a place may not be called.

@@ -10,6 +10,7 @@
 
 mod attempt;
 mod breaker;
+mod connection;
 mod delivery;
 mod dispatcher;
 mod endpoint;
@@ -24,6 +25,7 @@ mod pace;
 mod ping;
 mod schedule;
 pub mod signing;
+mod tls;
 mod transport;
 pub mod urls;
 mod validation;
@@ -35,18 +37,21 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use delivery::{ATTEMPTS_KEPT_MAX, Attempt, Callback, Delivery, DeliveryId, Entry, Kind, Outcome, State};
+pub use delivery::{
+    ANSWER_CHARACTERS_MAX, ATTEMPTS_KEPT_MAX, Attempt, Callback, Delivery, DeliveryId, Entry, Kind, Outcome, State,
+};
 pub use endpoint::Endpoint;
 pub use feed::{FEED_PAGE_MAX, FeedItem, FeedPage};
 pub use guard::{Hosts, Refused};
 pub use holds::HOLD_MAX;
-pub use http::{HttpTransport, Names, SystemNames, TlsError, client_tls};
+pub use http::{HttpTransport, Names, SystemNames};
 pub use lane::WINDOW_MAX;
 pub use outbox::{Queued, ReplayError, enqueue};
 pub use ping::Step;
 pub use schedule::RETRY_AFTER_MAX;
+pub use tls::{PinError, TlsError, authorities, client_tls};
 pub use transport::{Answer, Call, Pool, SendError, Transport};
-pub use validation::{Unreachable, Validation, ValidationOutcome};
+pub use validation::{Asked, Unreachable, Validation, ValidationOutcome};
 pub use wire::{Acknowledgement, Exchange, ValidationResult, Wire};
 
 use std::sync::Arc;
@@ -167,7 +172,7 @@ impl Callbacks {
     }
 
     /// Asks a third party about a payment.
-    pub async fn validate(&self, question: Validation) -> ValidationOutcome {
+    pub async fn validate(&self, question: &Validation) -> Asked {
         validation::validate(&self.0, question).await
     }
 

@@ -4,7 +4,6 @@
 
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,18 +11,18 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::Request;
 use hyper::header::{CONTENT_TYPE, HOST};
 use hyper_util::rt::TokioIo;
-use reqwest::Url;
 use rustls::pki_types::ServerName;
 use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
+use url::Url;
 
 use crate::mminterface::{Acknowledgement, CallbackKind, read_acknowledgement, read_validation_result};
 
 use super::guard::{check_address, check_url, host_and_port};
-use super::http::HttpTransport;
+use super::http::{HttpTransport, bare};
 
 /// How long one step may take.
 const STEP_MAX: Duration = Duration::from_secs(10);
@@ -112,11 +111,11 @@ impl HttpTransport {
         if url.scheme() == "http" {
             return over(walk, stream, &url).await;
         }
-        let connector = TlsConnector::from(Arc::new(self.tls_configuration()));
         let name = ServerName::try_from(host.clone()).map_err(|error| error.to_string());
-        let session = match name {
-            Ok(name) => within(connector.connect(name, stream)).await,
-            Err(error) => Err(error),
+        let trust = self.tls_towards(third_party).map_err(|error| error.to_string());
+        let session = match (name, trust) {
+            (Ok(name), Ok(trust)) => within(TlsConnector::from(trust).connect(name, stream)).await,
+            (Err(error), _) | (_, Err(error)) => Err(error),
         };
         let stream = walk.note("tls", session, |session| shown(session.get_ref().1))?;
         over(walk, stream, &url).await
@@ -192,11 +191,6 @@ fn shown(session: &rustls::ClientConnection) -> String {
 
 fn listed(addresses: &[IpAddr]) -> String {
     addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// The host without the brackets of an IPv6 address.
-fn bare(host: &str) -> &str {
-    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 const ANSWER_BYTES_MAX: usize = 64 * 1024;

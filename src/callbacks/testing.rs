@@ -132,7 +132,7 @@ impl Transport for Script {
             let called = Called {
                 at: self.begun.elapsed(),
                 url: call.url,
-                body: String::from_utf8(call.body).unwrap(),
+                body: String::from_utf8(call.body.to_vec()).unwrap(),
                 headers: call.headers.into_iter().collect(),
             };
             let (pause, answer) = (self.play)(&called);

@@ -29,7 +29,7 @@ pub struct Call {
     /// Headers beside Host and Content-Length.
     pub headers: Vec<(&'static str, String)>,
     /// The body.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// How long it may take in all, from the name's look-up to the answer's last byte.
     pub deadline: Duration,
 }
@@ -58,6 +58,8 @@ pub struct Answer {
     pub cut: bool,
     /// The address that answered.
     pub address: Option<SocketAddr>,
+    /// The version of TLS that it came over, for example `TLS 1.3`; none over plain HTTP.
+    pub tls: Option<&'static str>,
 }
 
 /// Why there is no answer.

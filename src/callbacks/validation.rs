@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::{Instant, timeout};
 
 use super::breaker::Permit;
@@ -24,9 +25,25 @@ pub struct Validation {
     /// The SOAPAction header, if there is to be one.
     pub soap_action: Option<&'static str>,
     /// The whole body.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// What is left of the payer's window.
     pub deadline: Duration,
+}
+
+impl Validation {
+    /// The headers that it is sent with, beside Host and Content-Length.
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        soap_headers(self.soap_action)
+    }
+}
+
+/// A question that was asked, or could not be.
+#[derive(Debug)]
+pub struct Asked {
+    /// What came of it.
+    pub outcome: ValidationOutcome,
+    /// What came back, or why nothing did: `None` if nothing was sent.
+    pub answer: Option<Result<Answer, SendError>>,
 }
 
 /// What came of it.
@@ -54,8 +71,8 @@ pub enum Unreachable {
 }
 
 impl ValidationOutcome {
-    /// Its name in metrics.
-    fn name(&self) -> &'static str {
+    /// Its name in metrics and in traces.
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Answered(_) => "answered",
             Self::Late => "late",
@@ -68,31 +85,28 @@ impl ValidationOutcome {
 }
 
 /// Asks, and counts what came of it.
-pub(super) async fn validate(dispatcher: &Dispatcher, question: Validation) -> ValidationOutcome {
-    let outcome = ask(dispatcher, question).await;
-    dispatcher.courier.metrics.callback("validation", outcome.name());
-    outcome
+pub(super) async fn validate(dispatcher: &Dispatcher, question: &Validation) -> Asked {
+    let asked = match ask(dispatcher, question).await {
+        Ok(answer) => Asked { outcome: outcome(dispatcher, &question.third_party, &answer), answer: Some(answer) },
+        Err(why) => Asked { outcome: ValidationOutcome::Unreachable(why), answer: None },
+    };
+    dispatcher.courier.metrics.callback("validation", asked.outcome.name());
+    asked
 }
 
-async fn ask(dispatcher: &Dispatcher, question: Validation) -> ValidationOutcome {
+async fn ask(dispatcher: &Dispatcher, question: &Validation) -> Result<Result<Answer, SendError>, Unreachable> {
     let health = dispatcher.endpoints.health(&Endpoint::of(&question.url));
-    let Ok(_slot) = health.validations.try_acquire() else {
-        return ValidationOutcome::Unreachable(Unreachable::Busy);
-    };
-    let Permit::Go(pass) = health.breaker.permit(Instant::now()) else {
-        return ValidationOutcome::Unreachable(Unreachable::BreakerOpen);
-    };
-    let deadline = question.deadline;
-    let third_party = question.third_party;
+    let Ok(_slot) = health.validations.try_acquire() else { return Err(Unreachable::Busy) };
+    let Permit::Go(pass) = health.breaker.permit(Instant::now()) else { return Err(Unreachable::BreakerOpen) };
     let call = Call {
-        third_party: third_party.clone(),
-        url: question.url,
+        third_party: question.third_party.clone(),
+        url: question.url.clone(),
         pool: Pool::Validations,
-        headers: soap_headers(question.soap_action),
-        body: question.body,
-        deadline,
+        headers: question.headers(),
+        body: question.body.clone(),
+        deadline: question.deadline,
     };
-    let answer = match timeout(deadline, dispatcher.courier.transport.post(call)).await {
+    let answer = match timeout(question.deadline, dispatcher.courier.transport.post(call)).await {
         Ok(answer) => answer,
         Err(_) => Err(SendError::new(Outcome::TimedOut, "no answer in time")),
     };
@@ -102,10 +116,10 @@ async fn ask(dispatcher: &Dispatcher, question: Validation) -> ValidationOutcome
         Err(error) if condition(error.outcome) == Condition::Sick => pass.failed(Instant::now()),
         Err(_) => drop(pass),
     }
-    outcome(dispatcher, &third_party, answer)
+    Ok(answer)
 }
 
-fn outcome(dispatcher: &Dispatcher, third_party: &str, answer: Result<Answer, SendError>) -> ValidationOutcome {
+fn outcome(dispatcher: &Dispatcher, third_party: &str, answer: &Result<Answer, SendError>) -> ValidationOutcome {
     match answer {
         Ok(answer) if (200..300).contains(&answer.status) && !answer.cut => dispatcher
             .courier
@@ -114,6 +128,6 @@ fn outcome(dispatcher: &Dispatcher, third_party: &str, answer: Result<Answer, Se
             .map_or(ValidationOutcome::Unreadable, ValidationOutcome::Answered),
         Ok(_) => ValidationOutcome::Unreadable,
         Err(error) if error.outcome == Outcome::TimedOut => ValidationOutcome::Late,
-        Err(error) => ValidationOutcome::Unreachable(Unreachable::Failed(error)),
+        Err(error) => ValidationOutcome::Unreachable(Unreachable::Failed(error.clone())),
     }
 }

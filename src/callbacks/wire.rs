@@ -50,6 +50,11 @@ pub trait Wire: Send + Sync + fmt::Debug {
         read_acknowledgement(kind.into(), body)
     }
 
+    /// The beginning of an answer's body as it may be written down and shown: secrets masked.
+    fn excerpt(&self, body: &[u8]) -> String {
+        String::from_utf8_lossy(body).into_owned()
+    }
+
     /// What a third party's answer to a validation says, if it can be read.
     fn validation_result(&self, _third_party: &str, body: &[u8]) -> Option<ValidationResult> {
         read_validation_result(body)

@@ -464,8 +464,10 @@ async fn retry_after_stretches_the_pause_as_documented() {
 const WINDOW: Duration = Duration::from_millis(1500);
 
 async fn ask(node: &Node, url: String) -> ValidationOutcome {
-    let (third_party, soap_action, body) = ("acme".into(), Some("ValidateC2BPayment"), b"may she pay?".to_vec());
-    node.callbacks.validate(Validation { third_party, url, soap_action, body, deadline: WINDOW }).await
+    let (third_party, soap_action, body) =
+        ("acme".into(), Some("ValidateC2BPayment"), b"may she pay?".as_slice().into());
+    let question = Validation { third_party, url, soap_action, body, deadline: WINDOW };
+    node.callbacks.validate(&question).await.outcome
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ fn transport(names: impl Names + 'static) -> Arc<HttpTransport> {
 fn call(url: &str) -> Call {
     let headers = vec![("content-type", "text/xml".to_owned())];
     let (third_party, deadline) = ("acme".to_owned(), Duration::from_millis(400));
-    Call { third_party, url: url.into(), pool: Pool::Deliveries, headers, body: b"<x/>".to_vec(), deadline }
+    Call { third_party, url: url.into(), pool: Pool::Deliveries, headers, body: b"<x/>".as_slice().into(), deadline }
 }
 
 /// Resolves every name to one list of addresses after the other.

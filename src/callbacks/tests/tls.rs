@@ -101,7 +101,7 @@ async fn call(client: &Pki, server: TlsAcceptor) -> Result<Answer, SendError> {
         url: format!("https://{}/", sink.address),
         pool: Pool::Deliveries,
         headers: Vec::new(),
-        body: Vec::new(),
+        body: Default::default(),
         deadline: Duration::from_secs(5),
     };
     transport.post(call).await

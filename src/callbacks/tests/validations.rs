@@ -13,14 +13,14 @@ fn question() -> Validation {
         third_party: "acme".into(),
         url: "https://a.example.com/validate".into(),
         soap_action: Some("ValidateC2BPayment"),
-        body: b"may she pay?".to_vec(),
+        body: b"may she pay?".as_slice().into(),
         deadline: WINDOW,
     }
 }
 
 async fn ask(pause_milliseconds: u64, answer: Result<Answer, SendError>) -> ValidationOutcome {
     let script = Script::new(move |_| (Duration::from_millis(pause_milliseconds), answer.clone()));
-    let outcome = Node::start(script.clone()).callbacks.validate(question()).await;
+    let outcome = Node::start(script.clone()).callbacks.validate(&question()).await.outcome;
     assert_eq!(script.calls().len(), 1, "one attempt");
     outcome
 }
@@ -54,7 +54,7 @@ async fn d5_the_window_closes_to_the_millisecond_and_no_sooner() {
 async fn d5_a_refusal_that_comes_too_late_is_late_and_counts_once() {
     let script = Script::new(|_| (Duration::from_millis(8100), answer(200, "result C2B00012")));
     let node = Node::start(script.clone());
-    assert_eq!(node.callbacks.validate(question()).await, ValidationOutcome::Late);
+    assert_eq!(node.callbacks.validate(&question()).await.outcome, ValidationOutcome::Late);
     tokio::time::sleep(WINDOW).await;
     assert_eq!(script.calls().len(), 1, "it was asked again");
     let metrics = node.metrics.text();
@@ -81,14 +81,14 @@ async fn an_open_breaker_is_told_at_once_and_a_probe_closes_it() {
     });
     let node = Node::start(script.clone());
     for _ in 0..settings().breaker_failures {
-        assert_eq!(node.callbacks.validate(question()).await, ValidationOutcome::Unreadable);
+        assert_eq!(node.callbacks.validate(&question()).await.outcome, ValidationOutcome::Unreadable);
     }
     let before = tokio::time::Instant::now();
-    let outcome = node.callbacks.validate(question()).await;
+    let outcome = node.callbacks.validate(&question()).await.outcome;
     assert_eq!(outcome, ValidationOutcome::Unreachable(Unreachable::BreakerOpen));
     assert!(before.elapsed() < Duration::from_millis(1));
     tokio::time::sleep(Duration::from_secs(60)).await;
-    assert!(matches!(node.callbacks.validate(question()).await, ValidationOutcome::Answered(_)));
+    assert!(matches!(node.callbacks.validate(&question()).await.outcome, ValidationOutcome::Answered(_)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -102,6 +102,6 @@ async fn d7_validations_do_not_wait_behind_deliveries() {
         node.send("https://a.example.com/confirm", "paid").await;
     }
     let before = tokio::time::Instant::now();
-    assert!(matches!(node.callbacks.validate(question()).await, ValidationOutcome::Answered(_)));
+    assert!(matches!(node.callbacks.validate(&question()).await.outcome, ValidationOutcome::Answered(_)));
     assert!(before.elapsed() < Duration::from_secs(1));
 }

@@ -101,6 +101,8 @@ fn attempt(attempt: &Attempt) -> Value {
         "status": attempt.status,
         "outcome": attempt.outcome.name(),
         "detail": attempt.detail,
+        "tls": attempt.tls,
+        "answer": attempt.answer,
     })
 }
 
