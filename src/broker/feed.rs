@@ -7,33 +7,22 @@ use super::third_party::soap_answer;
 use super::{Answer, Broker, Refusal, Request};
 use crate::access::{NetworkKind, Permit};
 use crate::callbacks::{FEED_PAGE_MAX, FeedItem};
-use crate::mminterface::{FeedCallback, FeedPage, FeedQuery, write_feed_page};
+use crate::mminterface::{FeedCallback, FeedPage, FeedQuery, Interfaces, write_feed_page};
 
 impl Broker {
     /// Answers a request to the path of the feed.
     pub(super) fn feed(&self, mut request: Request) -> Answer {
-        let tolerances = self.tolerances(&request);
-        if let Err(answer) = self.bring_to_utf8(&mut request, tolerances) {
-            return *answer;
-        }
-        let request = &request;
-        let read = match self.parts.interfaces.read_feed(&request.body, tolerances) {
-            Ok(read) => read,
-            Err(failure) => return self.unreadable(request, "", failure),
+        let call = match self.call(&mut request, NetworkKind::Vpn, Interfaces::read_feed) {
+            Ok(call) => call,
+            Err(answer) => return *answer,
         };
-        self.count_tolerances(&read.tolerances);
-        let header = &read.value.header;
-        let permit = match self.admit(request, header, NetworkKind::Vpn) {
-            Ok(permit) => permit,
-            Err(refusal) => return self.refuse(request, &header.sp_id, &refusal),
-        };
-        match self.feed_page(&permit, &read.value) {
+        match self.feed_page(&call.permit, &call.message) {
             Ok(page) => {
                 self.parts.metrics.answer(&page.response_code);
-                let version = read.value.version;
+                let version = call.message.version;
                 soap_answer(version, write_feed_page(&page, version))
             }
-            Err(refusal) => self.refuse(request, &permit.third_party().name, &refusal),
+            Err(refusal) => self.refuse(&request, &call.permit.third_party().name, &refusal),
         }
     }
 

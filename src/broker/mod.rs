@@ -6,6 +6,7 @@
 
 mod accepted;
 mod approval;
+mod call;
 mod describe;
 mod dispatch;
 mod exchange;

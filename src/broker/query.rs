@@ -10,7 +10,7 @@ use crate::access::{NetworkKind, Permit};
 use crate::clock::Timestamp;
 use crate::core::transaction::Outcome;
 use crate::core::{ConversationId, Receipt, Transaction};
-use crate::mminterface::{TransactionQuery, TransactionTrace, write_query_response};
+use crate::mminterface::{Interfaces, TransactionQuery, TransactionTrace, write_query_response};
 use crate::store::{ReadError, decode};
 
 /// What a conversation was and all its messages, for operators.
@@ -48,28 +48,17 @@ pub struct Told {
 impl Broker {
     /// Answers a request to the path of queryTransaction.
     pub(super) fn query_transaction(&self, mut request: Request) -> Answer {
-        let tolerances = self.tolerances(&request);
-        if let Err(answer) = self.bring_to_utf8(&mut request, tolerances) {
-            return *answer;
-        }
-        let request = &request;
-        let read = match self.parts.interfaces.read_query(&request.body, tolerances) {
-            Ok(read) => read,
-            Err(failure) => return self.unreadable(request, "", failure),
+        let call = match self.call(&mut request, NetworkKind::Vpn, Interfaces::read_query) {
+            Ok(call) => call,
+            Err(answer) => return *answer,
         };
-        self.count_tolerances(&read.tolerances);
-        let header = &read.value.header;
-        let permit = match self.admit(request, header, NetworkKind::Vpn) {
-            Ok(permit) => permit,
-            Err(refusal) => return self.refuse(request, &header.sp_id, &refusal),
-        };
-        match self.trace_for(&permit, &read.value) {
+        match self.trace_for(&call.permit, &call.message) {
             Ok(trace) => {
                 self.parts.metrics.answer(&trace.response_code);
-                let version = read.value.version;
+                let version = call.message.version;
                 soap_answer(version, write_query_response(&trace, version))
             }
-            Err(refusal) => self.refuse(request, &permit.third_party().name, &refusal),
+            Err(refusal) => self.refuse(&request, &call.permit.third_party().name, &refusal),
         }
     }
 

@@ -3,14 +3,16 @@
 
 use std::sync::Arc;
 
-use super::request::{Call, unreadable_store};
+use super::call::Call;
+use super::request::unreadable_store;
 use super::third_party::soap_answer;
 use super::{Answer, Broker, Refusal, Request};
 use crate::access::{NetworkKind, Permit};
 use crate::callbacks::urls::{self, DefaultAction, Registration};
 use crate::core::{Shortcode, directory};
 use crate::mminterface::{
-    DocumentKind, RequestDocument, ResponseDocument, ResponseType, UrlRegistration, write_response,
+    DocumentKind, GenericRequest, Interfaces, RequestDocument, ResponseDocument, ResponseType, UrlRegistration,
+    write_response,
 };
 use crate::store::CommitError;
 
@@ -18,7 +20,7 @@ impl Broker {
     /// Answers a request to the path of RegisterURL.
     pub(super) async fn register_url(self: &Arc<Self>, mut request: Request) -> Answer {
         // Registering an address moves no money: an internet address of the third party's is enough.
-        let call = match self.call(&mut request, NetworkKind::Internet) {
+        let call = match self.call(&mut request, NetworkKind::Internet, Interfaces::read_request) {
             Ok(call) => call,
             Err(answer) => return *answer,
         };
@@ -32,7 +34,7 @@ impl Broker {
         }
     }
 
-    async fn register(&self, call: &Call) -> Result<(), Refusal> {
+    async fn register(&self, call: &Call<GenericRequest>) -> Result<(), Refusal> {
         let document = self.document(DocumentKind::RegisterUrl, call)?;
         let registration = self.registration_of(call, &document)?;
         let write_set = urls::register(&*self.parts.hosts, &self.parts.special_networks, &registration)
@@ -53,7 +55,11 @@ impl Broker {
         }
     }
 
-    fn registration_of(&self, call: &Call, document: &RequestDocument) -> Result<Registration, Refusal> {
+    fn registration_of(
+        &self,
+        call: &Call<GenericRequest>,
+        document: &RequestDocument,
+    ) -> Result<Registration, Refusal> {
         if document.command_id != "RegisterURL" {
             return Err(Refusal::Command(document.command_id.clone()));
         }

@@ -1,24 +1,21 @@
 //! GenericAPIRequest: from the bytes of a third party's request to the answer `0`
 //! (design.md 2, steps 4 to 8).
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::accepted::{Accepted, AcceptedState, Used, accepted_key, original_place, used_key, waiting_key};
+use super::call::Call;
 use super::third_party::soap_answer;
 use super::trace::{self, LegKind};
 use super::{Answer, Broker, Refusal, Request, fingerprint};
-use crate::access::{
-    self, Claim, CredentialRefusal, CredentialVerdict, NetworkKind, NoShare, Permit, Sealed, Secret, Share,
-    ToleranceSwitches,
-};
+use crate::access::{self, CredentialRefusal, CredentialVerdict, NetworkKind, NoShare, Permit, Sealed, Secret, Share};
 use crate::callbacks::DeliveryId;
 use crate::core::directory::Operator;
 use crate::core::{self, Channel, ConversationId, Order, Shortcode};
 use crate::mminterface::{
-    CallerHeader, DocumentKind, GenericRequest, InitiatorFields, PartyFields, RequestDocument, ResponseDocument,
-    Tolerances, write_response,
+    DocumentKind, GenericRequest, InitiatorFields, Interfaces, PartyFields, RequestDocument, ResponseDocument,
+    write_response,
 };
 use crate::soap::Version;
 use crate::store::{CommitError, ReadError, WriteSet, decode, encode};
@@ -27,16 +24,6 @@ use crate::store::{CommitError, ReadError, WriteSet, decode, encode};
 const QUEUE_TIMEOUT_URL: &str = "QueueTimeoutURL";
 /// The identifier type of an organization's shortcode (protocol.md 1.4).
 const SHORTCODE: u32 = 4;
-
-/// A message whose sender is known.
-pub(super) struct Call {
-    /// Who sent it.
-    pub permit: Permit,
-    /// What was sent.
-    pub message: GenericRequest,
-    /// How patiently it is read.
-    pub tolerances: Tolerances,
-}
 
 /// The answer to an accepted request, and what waits for it.
 struct Acknowledged {
@@ -61,7 +48,7 @@ impl Acknowledged {
 impl Broker {
     /// Answers a request to the general path.
     pub(super) async fn generic_request(self: &Arc<Self>, mut request: Request) -> Answer {
-        let call = match self.call(&mut request, NetworkKind::Vpn) {
+        let call = match self.call(&mut request, NetworkKind::Vpn, Interfaces::read_request) {
             Ok(call) => call,
             Err(answer) => return *answer,
         };
@@ -71,32 +58,8 @@ impl Broker {
         }
     }
 
-    /// Steps 4 and 5: the envelope, and who calls; or the answer to one who comes no further.
-    pub(super) fn call(&self, request: &mut Request, need: NetworkKind) -> Result<Call, Box<Answer>> {
-        let tolerances = self.tolerances(request);
-        self.bring_to_utf8(request, tolerances)?;
-        let read = self
-            .parts
-            .interfaces
-            .read_request(&request.body, tolerances)
-            .map_err(|failure| Box::new(self.unreadable(request, "", failure)))?;
-        self.count_tolerances(&read.tolerances);
-        let header = &read.value.header;
-        let permit = self
-            .admit(request, header, need)
-            .map_err(|refusal| Box::new(self.refuse(request, &header.sp_id, &refusal)))?;
-        Ok(Call { permit, message: read.value, tolerances })
-    }
-
-    /// Which tolerances the third party's messages get. Its certificate says who it is before
-    /// anything is read.
-    pub(super) fn tolerances(&self, request: &Request) -> Tolerances {
-        let party = request.peer.key.and_then(|key| self.parts.access.third_party_with_key(&key));
-        party.map_or_else(Tolerances::default, |party| switched(&party.tolerances))
-    }
-
     /// Step 6: the document inside the request.
-    pub(super) fn document(&self, kind: DocumentKind, call: &Call) -> Result<RequestDocument, Refusal> {
+    pub(super) fn document(&self, kind: DocumentKind, call: &Call<GenericRequest>) -> Result<RequestDocument, Refusal> {
         let GenericRequest { document, document_position, .. } = &call.message;
         let read = self.parts.interfaces.read_document(kind, document, *document_position, call.tolerances);
         let read = read.map_err(Refusal::Document)?;
@@ -104,25 +67,7 @@ impl Broker {
         Ok(read.value)
     }
 
-    pub(super) fn count_tolerances(&self, used: &[&'static str]) {
-        used.iter().for_each(|name| self.parts.metrics.tolerance_used(name));
-    }
-
-    /// Steps 5 and 7: who calls, from where, and not too often.
-    pub(super) fn admit(&self, request: &Request, header: &CallerHeader, need: NetworkKind) -> Result<Permit, Refusal> {
-        let claim = Claim {
-            sp_id: &header.sp_id,
-            sp_password: header.sp_password.as_deref(),
-            service_id: header.service_id.as_deref(),
-            time_stamp: header.time_stamp.as_deref(),
-        };
-        let access = &self.parts.access;
-        let address: IpAddr = request.peer.address.ip();
-        let permit = access.authenticate(&claim, address, request.peer.key, need).map_err(Refusal::Access)?;
-        access.enter(permit).map_err(Refusal::Access)
-    }
-
-    async fn accept(self: &Arc<Self>, request: &Request, call: &Call) -> Result<Acknowledged, Refusal> {
+    async fn accept(self: &Arc<Self>, request: &Request, call: &Call<GenericRequest>) -> Result<Acknowledged, Refusal> {
         let document = self.document(DocumentKind::Request, call)?;
         if !self.core().command_known(&document.command_id) {
             return Err(Refusal::Command(document.command_id));
@@ -182,7 +127,7 @@ impl Broker {
     async fn accepted(
         &self,
         request: &Request,
-        call: &Call,
+        call: &Call<GenericRequest>,
         document: &RequestDocument,
         order: Order,
     ) -> Result<Accepted, Refusal> {
@@ -327,13 +272,6 @@ fn starter(document: &RequestDocument) -> Option<&str> {
     let party = document.primary_party.as_ref().or(document.receiver_party.as_ref());
     let party = party.filter(|party| party.identifier_type == SHORTCODE).map(|party| party.identifier.as_str());
     party.or(document.initiator.as_ref().and_then(|initiator| initiator.short_code.as_deref()))
-}
-
-/// The tolerances that are left after a third party's switches.
-pub(super) fn switched(switches: &ToleranceSwitches) -> Tolerances {
-    let from = if switches.strict { Tolerances::strict() } else { Tolerances::default() };
-    let on = switches.on.iter().fold(from, |tolerances, name| tolerances.with(name));
-    switches.off.iter().fold(on, |tolerances, name| tolerances.without(name))
 }
 
 fn acts_for(permit: &Permit, operator: &Operator) -> bool {

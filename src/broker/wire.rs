@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::accepted::original_place;
-use super::request::switched;
+use super::call::switched;
 use super::style;
 use super::trace;
 use crate::access::{Access, Sealed, Vault};

@@ -8,26 +8,16 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::ConfigArgument;
-use super::desk::{Desk, list, print_json, table, text};
+use super::desk::{Desk, DeskArguments, list, print_json, table, text};
 use super::secret::PasswordArgument;
 use crate::access::security_credential;
 use crate::config;
 
 /// Arguments of `lango approval`.
-#[derive(Debug, Args)]
-pub(super) struct Arguments {
-    #[command(flatten)]
-    config: ConfigArgument,
-    /// Print JSON for programs
-    #[arg(long, global = true)]
-    json: bool,
-    #[command(subcommand)]
-    command: Command,
-}
+pub(super) type Arguments = DeskArguments<Command>;
 
 #[derive(Debug, Subcommand)]
-enum Command {
+pub(super) enum Command {
     /// List what waits for approval
     List {
         /// Go on after this conversation
@@ -47,7 +37,7 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
-struct Checker {
+pub(super) struct Checker {
     /// The conversation (AG_...)
     conversation: String,
     /// The operator of the provider who decides, and whose password is asked for: provider/NAME

@@ -3,28 +3,19 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::desk::{Desk, list, print_json};
-use super::{ConfigArgument, EXIT_USAGE};
+use super::EXIT_USAGE;
+use super::desk::{Desk, DeskArguments, list, print_json};
 use crate::config;
 use crate::node;
 
 /// Arguments of `lango catalogue`.
-#[derive(Debug, Args)]
-pub(super) struct Arguments {
-    #[command(flatten)]
-    config: ConfigArgument,
-    /// Print JSON for programs
-    #[arg(long, global = true)]
-    json: bool,
-    #[command(subcommand)]
-    command: Command,
-}
+pub(super) type Arguments = DeskArguments<Command>;
 
 #[derive(Debug, Subcommand)]
-enum Command {
+pub(super) enum Command {
     /// Check the files as a whole, later editions (folders from-YYYY-MM-DD) included; exit code 64:
     /// they have faults
     Check,

@@ -4,12 +4,26 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
+use super::ConfigArgument;
 use crate::clock::{Clock, SystemClock, Timestamp, Zone};
 use crate::config;
 use crate::server::admin;
+
+/// Arguments of a command that is a subject, and asks the running node to do something with it.
+#[derive(Debug, Args)]
+pub(super) struct DeskArguments<C: Subcommand> {
+    #[command(flatten)]
+    pub config: ConfigArgument,
+    /// Print JSON for programs
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: C,
+}
 
 /// The way to a deployment's running node.
 pub(super) struct Desk {

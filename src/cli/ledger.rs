@@ -6,23 +6,13 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::ConfigArgument;
-use super::desk::{Desk, list, print_json, table, text};
+use super::desk::{Desk, DeskArguments, list, print_json, table, text};
 
 /// Arguments of `lango ledger`.
-#[derive(Debug, Args)]
-pub(super) struct Arguments {
-    #[command(flatten)]
-    config: ConfigArgument,
-    /// Print JSON for programs
-    #[arg(long, global = true)]
-    json: bool,
-    #[command(subcommand)]
-    command: Command,
-}
+pub(super) type Arguments = DeskArguments<Command>;
 
 #[derive(Debug, Subcommand)]
-enum Command {
+pub(super) enum Command {
     /// Show the balances of an organization, a subscriber or the provider
     Balance {
         /// A shortcode, a phone number, or "provider"
@@ -55,7 +45,7 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
-struct AccountArguments {
+pub(super) struct AccountArguments {
     /// A shortcode, a phone number, or "provider"
     holder: String,
     /// working, float, utility, merchant, charges-paid, organization-settlement; a subscriber has

@@ -67,7 +67,7 @@ enum Command {
     Receive(receive::Arguments),
     /// Show how the running node is
     Status(status::Arguments),
-    /// Have the running node read whitelist, certificates, CAs and revocation lists again
+    /// Have the running node read whitelist, catalogue, certificates, CAs and revocation lists again
     Reload(reload::Arguments),
     /// Show, test and edit who may come in
     Whitelist(whitelist::Arguments),

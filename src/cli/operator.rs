@@ -6,25 +6,15 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::ConfigArgument;
-use super::desk::{Desk, list, print_json, sheet, table, text};
+use super::desk::{Desk, DeskArguments, list, print_json, sheet, table, text};
 use super::role::{GrantDates, granted, warn};
 use super::secret::PasswordArgument;
 
 /// Arguments of `lango operator`.
-#[derive(Debug, Args)]
-pub(super) struct Arguments {
-    #[command(flatten)]
-    config: ConfigArgument,
-    /// Print JSON for programs
-    #[arg(long, global = true)]
-    json: bool,
-    #[command(subcommand)]
-    command: Command,
-}
+pub(super) type Arguments = DeskArguments<Command>;
 
 #[derive(Debug, Subcommand)]
-enum Command {
+pub(super) enum Command {
     /// List the operators of an organization, or of the provider
     List {
         /// The organization, or "provider"
@@ -54,13 +44,13 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
-struct Which {
+pub(super) struct Which {
     /// The operator: its id, SHORTCODE/NAME or provider/NAME
     operator: String,
 }
 
 #[derive(Debug, Args)]
-struct Addition {
+pub(super) struct Addition {
     /// The organization, or "provider"
     of: String,
     /// The user name: at most 15 letters, digits, dots, dashes or underscores

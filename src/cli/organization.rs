@@ -6,23 +6,13 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::ConfigArgument;
-use super::desk::{Desk, joined, list, print_json, sheet, table, text, yes_or_no};
+use super::desk::{Desk, DeskArguments, joined, list, print_json, sheet, table, text, yes_or_no};
 
 /// Arguments of `lango org`.
-#[derive(Debug, Args)]
-pub(super) struct Arguments {
-    #[command(flatten)]
-    config: ConfigArgument,
-    /// Print JSON for programs
-    #[arg(long, global = true)]
-    json: bool,
-    #[command(subcommand)]
-    command: Command,
-}
+pub(super) type Arguments = DeskArguments<Command>;
 
 #[derive(Debug, Subcommand)]
-enum Command {
+pub(super) enum Command {
     /// List organizations in the order of their shortcodes
     List {
         /// Go on after this shortcode
@@ -44,7 +34,7 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
-struct Addition {
+pub(super) struct Addition {
     /// What it is to be known by: 5 to 10 digits
     shortcode: String,
     /// Its public name
@@ -65,7 +55,7 @@ struct Addition {
 }
 
 #[derive(Debug, Args)]
-struct Change {
+pub(super) struct Change {
     /// Which
     shortcode: String,
     /// Another name

@@ -10,26 +10,16 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 
-use super::ConfigArgument;
-use super::desk::{Desk, joined, list, print_json, sheet, table, text, yes_or_no};
+use super::desk::{Desk, DeskArguments, joined, list, print_json, sheet, table, text, yes_or_no};
 use super::secret::PasswordArgument;
 use crate::access::{KeyFingerprint, fingerprint, valid_until};
 use crate::clock::Timestamp;
 
 /// Arguments of `lango party`.
-#[derive(Debug, Args)]
-pub(super) struct Arguments {
-    #[command(flatten)]
-    config: ConfigArgument,
-    /// Print JSON for programs
-    #[arg(long, global = true)]
-    json: bool,
-    #[command(subcommand)]
-    command: Command,
-}
+pub(super) type Arguments = DeskArguments<Command>;
 
 #[derive(Debug, Subcommand)]
-enum Command {
+pub(super) enum Command {
     /// List third parties
     List,
     /// Show one third party
@@ -72,13 +62,13 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
-struct Which {
+pub(super) struct Which {
     /// Its name, as in the whitelist
     name: String,
 }
 
 #[derive(Debug, Args)]
-struct Wishes {
+pub(super) struct Wishes {
     /// Whether it is served
     #[arg(long, value_name = "true|false")]
     enabled: Option<bool>,
@@ -127,7 +117,7 @@ struct Wishes {
 }
 
 #[derive(Debug, Args)]
-struct NewKey {
+pub(super) struct NewKey {
     #[command(flatten)]
     which: Which,
     /// The client certificate (PEM); only its key and its last day count

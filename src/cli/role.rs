@@ -7,23 +7,13 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::ConfigArgument;
-use super::desk::{Desk, joined, list, print_json, sheet, table, text};
+use super::desk::{Desk, DeskArguments, joined, list, print_json, sheet, table, text};
 
 /// Arguments of `lango role`.
-#[derive(Debug, Args)]
-pub(super) struct Arguments {
-    #[command(flatten)]
-    config: ConfigArgument,
-    /// Print JSON for programs
-    #[arg(long, global = true)]
-    json: bool,
-    #[command(subcommand)]
-    command: Command,
-}
+pub(super) type Arguments = DeskArguments<Command>;
 
 #[derive(Debug, Subcommand)]
-enum Command {
+pub(super) enum Command {
     /// List the roles of the running catalogue; to add or change one, edit its roles.toml
     List,
     /// Show what a role allows, and which roles it excludes
@@ -43,7 +33,7 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
-struct Whom {
+pub(super) struct Whom {
     /// The operator: its id, SHORTCODE/NAME or provider/NAME
     operator: String,
     /// The role's name

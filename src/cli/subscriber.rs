@@ -6,23 +6,13 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::ConfigArgument;
-use super::desk::{Desk, list, print_json, sheet, table, text, yes_or_no};
+use super::desk::{Desk, DeskArguments, list, print_json, sheet, table, text, yes_or_no};
 
 /// Arguments of `lango subscriber`.
-#[derive(Debug, Args)]
-pub(super) struct Arguments {
-    #[command(flatten)]
-    config: ConfigArgument,
-    /// Print JSON for programs
-    #[arg(long, global = true)]
-    json: bool,
-    #[command(subcommand)]
-    command: Command,
-}
+pub(super) type Arguments = DeskArguments<Command>;
 
 #[derive(Debug, Subcommand)]
-enum Command {
+pub(super) enum Command {
     /// List subscribers in the order of their numbers
     List {
         /// Go on after this number
@@ -44,7 +34,7 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
-struct Addition {
+pub(super) struct Addition {
     /// The phone number
     msisdn: String,
     /// First name
@@ -62,7 +52,7 @@ struct Addition {
 }
 
 #[derive(Debug, Args)]
-struct Change {
+pub(super) struct Change {
     /// The phone number
     msisdn: String,
     /// Another first name

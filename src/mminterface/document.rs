@@ -21,6 +21,12 @@ pub struct CallerHeader {
     pub time_stamp: Option<String>,
 }
 
+/// A message whose header says who sends it.
+pub trait Claimed {
+    /// Who says that they call.
+    fn header(&self) -> &CallerHeader;
+}
+
 impl fmt::Debug for CallerHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CallerHeader")
@@ -44,6 +50,12 @@ pub struct GenericRequest {
     pub header_range: Option<Range<usize>>,
     /// The version of SOAP that it came in, and that is answered in.
     pub version: Version,
+}
+
+impl Claimed for GenericRequest {
+    fn header(&self) -> &CallerHeader {
+        &self.header
+    }
 }
 
 impl GenericRequest {

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::soap::{EnvelopeReader, Name, Normalization, Version, Visitor};
 
-use super::document::CallerHeader;
+use super::document::{CallerHeader, Claimed};
 use super::failure::ReadFailure;
 use super::markup::{DECLARATION, ENVELOPE_BYTES, push_all, push_element};
 use super::request::{HeaderVisitor, Read};
@@ -27,6 +27,12 @@ pub struct FeedQuery {
     pub limit: Option<u64>,
     /// The version of SOAP it was sent in.
     pub version: Version,
+}
+
+impl Claimed for FeedQuery {
+    fn header(&self) -> &CallerHeader {
+        &self.header
+    }
 }
 
 /// GetCallbacksResponse.

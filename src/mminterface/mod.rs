@@ -39,7 +39,7 @@ pub use client::{
     read_handset_answer, read_response, read_result, write_acknowledgement, write_confirmation_result,
     write_handset_payment, write_request_document, write_request_envelope, write_validation_result,
 };
-pub use document::{Caller, CallerHeader, GenericRequest, InitiatorFields, PartyFields, RequestDocument};
+pub use document::{Caller, CallerHeader, Claimed, GenericRequest, InitiatorFields, PartyFields, RequestDocument};
 pub use failure::{DocumentFailure, ReadFailure};
 pub use feed::{FeedCallback, FeedPage, FeedQuery, write_feed_page};
 pub use handset::{HandsetAnswer, HandsetParty, HandsetPayment, write_handset_answer};

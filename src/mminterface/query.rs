@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::soap::{EnvelopeReader, Name, Normalization, Version, Visitor};
 
-use super::document::CallerHeader;
+use super::document::{CallerHeader, Claimed};
 use super::failure::ReadFailure;
 use super::markup::{DECLARATION, ENVELOPE_BYTES, RESPONSE, push_all, push_element};
 use super::request::{HeaderVisitor, Read, trimmed};
@@ -26,6 +26,12 @@ pub struct TransactionQuery {
     pub query_date: Option<String>,
     /// The version of SOAP that it came in, and that is answered in.
     pub version: Version,
+}
+
+impl Claimed for TransactionQuery {
+    fn header(&self) -> &CallerHeader {
+        &self.header
+    }
 }
 
 /// queryTransactionResponse. Every message is whole: start line, headers and body.

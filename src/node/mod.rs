@@ -5,16 +5,12 @@
 //! [`Materials`] are read, then the node starts.
 
 mod admin;
-mod callback_desk;
 mod catalogue_files;
 mod desks;
-mod door_desk;
 mod doors;
 mod expiry;
 mod materials;
 mod reload;
-mod style_desk;
-mod url_desk;
 mod watch;
 
 use catalogue_files::CatalogueFiles;
@@ -28,7 +24,6 @@ use std::time::Duration;
 use tokio::sync::watch as signal;
 use tokio::task::JoinHandle;
 
-use door_desk::DoorDesk;
 use expiry::Expiries;
 use reload::{DoorTls, Reloader, Watched};
 
@@ -206,23 +201,20 @@ impl Node {
             broker: Arc::clone(&broker),
             access: Arc::clone(&access),
             addresses: addresses.clone(),
-            door_desk: DoorDesk {
-                reloader: Arc::clone(&reloader),
-                expiries: Arc::clone(&expiries),
-                audit: Arc::clone(&audit),
-                clock: Arc::clone(&seams.clock),
-            },
             clock: Arc::clone(&seams.clock),
             started: seams.clock.now(),
-            desk: callback_desk::CallbackDesk {
+            desks: desks::Desks {
+                audit: Arc::clone(&audit),
+                cores: Arc::clone(&core),
+                catalogue: catalogue_files,
+                entropy: seams.entropy,
+                expiries: Arc::clone(&expiries),
                 hosts,
+                reloader: Arc::clone(&reloader),
                 special_networks: settings.callbacks.special_networks.clone(),
                 transport: Arc::clone(&transport),
-                audit: Arc::clone(&audit),
-                vault: Arc::clone(&vault),
-                entropy: Arc::clone(&seams.entropy),
+                vault,
             },
-            desks: desks::Desks { cores: Arc::clone(&core), catalogue: catalogue_files, entropy: seams.entropy },
         };
         doors.open_admin(&settings.doors.admin.socket, Arc::new(status))?;
         let (reload, told) = signal::channel(());

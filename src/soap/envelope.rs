@@ -188,8 +188,9 @@ struct Pass<'p> {
     validator: Validator<'p, 'p>,
     stage: Stage,
     version: Version,
-    /// The envelope's namespace as it was sent: that of its attributes, too.
-    sent_namespace: String,
+    /// The envelope's namespace as it was sent, if that is not the version's own: that of its
+    /// attributes, too.
+    sent_namespace: Option<String>,
     body: Option<ElementId>,
     /// Header blocks that came: each may come once, lest two readers heed different ones.
     blocks: Vec<ElementId>,
@@ -211,7 +212,7 @@ impl<'p> Pass<'p> {
             validator: Validator::new(reader.schema, normal),
             stage: Stage::Outside,
             version: Version::default(),
-            sent_namespace: String::new(),
+            sent_namespace: None,
             body: None,
             blocks: Vec::new(),
             header: None,
@@ -280,7 +281,7 @@ impl<'p> Pass<'p> {
         match version {
             Some(version) => {
                 self.version = version;
-                sent.namespace.clone_into(&mut self.sent_namespace);
+                self.sent_namespace = (sent.namespace != version.namespace()).then(|| sent.namespace.to_owned());
                 self.validator.allow_on_roots(version.namespace());
                 self.enter(start, Stage::Envelope)
             }
@@ -334,7 +335,8 @@ impl<'p> Pass<'p> {
         let value = |local: &str| {
             let is_soaps = |name: Name<'_>| {
                 name.local == local
-                    && (name.namespace == self.version.namespace() || name.namespace == self.sent_namespace)
+                    && (name.namespace == self.version.namespace()
+                        || self.sent_namespace.as_deref() == Some(name.namespace))
             };
             start.attributes().find(|attribute| is_soaps(attribute.name)).map(|attribute| attribute.value.trim())
         };

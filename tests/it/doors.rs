@@ -5,7 +5,7 @@ use std::fs;
 use lango::access::{Secret, Vault, third_party};
 use lango::cli::deployment::THIRD_PARTY;
 use lango::cli::soap_client::SoapClient;
-use lango::entropy::SystemEntropy;
+use lango::entropy::{Entropy, SystemEntropy};
 use lango::mminterface::read_response;
 use lango::store::Store;
 
@@ -80,7 +80,7 @@ async fn the_plain_door_is_closed_until_settings_and_the_partners_record_open_it
     let ask = async || {
         let served = deployed.served();
         let shop = &deployed.demonstration;
-        let document = shop.balance(&format!("balance-{}", free_address().port())).unwrap();
+        let document = shop.balance(&format!("balance-{}", SystemEntropy.u64())).unwrap();
         let message = shop.envelope(shop.claim(), &document);
         let reply = program.post("/mminterface/request", message).await.unwrap();
         served.terminated();

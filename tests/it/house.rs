@@ -1,9 +1,11 @@
 //! What the tests live in: a stage with a node, and deployments for the binary.
 
+use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use lango::cli::demo::stage::Stage;
@@ -11,7 +13,7 @@ use lango::cli::demo::teller::Teller;
 use lango::cli::deployment::{self, Ports, ReadDemonstration};
 use lango::clock::SystemClock;
 use lango::core::accounts::ledger_sum;
-use lango::entropy::SystemEntropy;
+use lango::entropy::{Entropy, SystemEntropy};
 use lango::node::Seams;
 use tempfile::TempDir;
 
@@ -171,7 +173,20 @@ impl Drop for Served {
     }
 }
 
-/// An address that nobody listens at right now.
+/// An address that nobody listens at and nobody else will be given: the port is none that the system
+/// hands out by itself, and a lock keeps it for this process against other runs of these tests.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    const PORTS: Range<u16> = 10_000..32_000;
+    static TAKEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
+    let folder = std::env::temp_dir().join("lango-test-ports");
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut taken = TAKEN.lock().unwrap();
+    loop {
+        let port = PORTS.start + u16::try_from(SystemEntropy.u64() % PORTS.len() as u64).unwrap();
+        let lock = File::create(folder.join(port.to_string())).unwrap();
+        if lock.try_lock().is_ok() && TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            taken.push(lock);
+            return SocketAddr::from(([127, 0, 0, 1], port));
+        }
+    }
 }

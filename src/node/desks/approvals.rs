@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::admin::NodeAdmin;
-use super::super::callback_desk::{in_words, read, time};
+use super::words::{in_words, read, time};
 use crate::access::CredentialVerdict;
 use crate::core::{ConversationId, OperatorId, PendingApproval, Report};
 

@@ -17,7 +17,7 @@ impl NodeAdmin {
         };
         if let ("reload", Ok(reloaded)) = (verb, &changes) {
             let fault = reloaded.as_ref().err().map(|faults| faults.join("; "));
-            self.door_desk.reloader.keep_faults(&[Taken { what: CATALOGUE.into(), fault }]);
+            self.desks.reloader.keep_faults(&[Taken { what: CATALOGUE.into(), fault }]);
         }
         Some(match changes {
             Ok(Ok(changes)) => Ok(json!({ "changes": changes.iter().map(shown).collect::<Vec<_>>() })),

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::admin::NodeAdmin;
-use super::super::callback_desk::{in_words, read, time};
+use super::words::{in_words, read, time};
 use super::{PAGE_MAX, PROVIDER};
 use crate::core::books::{self, Books};
 use crate::core::directory::{self, AdminError};

@@ -1,30 +1,43 @@
-//! What operators of the provider do to the directory, the ledger and third parties, carried out by
-//! the running node: one file for each kind of thing. Each change is decided below, committed, and
+//! What operators of the provider ask and do, carried out by the running node: one file for each kind
+//! of thing. Each change is decided below, committed, and
 //! then put on the audit log with who gave the command.
 
 mod approvals;
+mod callbacks;
 mod catalogue;
+mod doors;
 mod ledger;
+mod maintenance;
 mod operators;
 mod organizations;
 mod parties;
 mod roles;
+mod styles;
 mod subscribers;
+mod urls;
+mod words;
 
 use std::fmt;
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use serde::Deserialize;
 use serde_json::Value;
 
+use self::words::in_words;
+pub(super) use self::words::time;
 use super::admin::NodeAdmin;
-use super::callback_desk::in_words;
 use super::catalogue_files::CatalogueFiles;
+use super::expiry::Expiries;
+use super::reload::Reloader;
+use crate::access::Vault;
+use crate::callbacks::{Hosts, HttpTransport};
 use crate::core::directory::{self, Operator, Status};
 use crate::core::{Core, Cores, Draw, Msisdn, OperatorId, Shortcode};
 use crate::entropy::Entropy;
 use crate::server::admin::Caller;
 use crate::store::{CommitError, Store, WriteSet};
+use crate::telemetry::audit::Audit;
 
 /// Conflicts with others in a row before a command is given up.
 const CONFLICTS_MAX: u32 = 16;
@@ -32,11 +45,17 @@ const CONFLICTS_MAX: u32 = 16;
 const PAGE_MAX: usize = 1000;
 
 /// What the desks work with beside the node's store and door.
-#[derive(Debug)]
 pub(super) struct Desks {
+    pub audit: Arc<Audit>,
     pub cores: Arc<Cores>,
     pub catalogue: CatalogueFiles,
     pub entropy: Arc<dyn Entropy>,
+    pub expiries: Arc<Expiries>,
+    pub hosts: Arc<dyn Hosts>,
+    pub reloader: Arc<Reloader>,
+    pub special_networks: Vec<IpNet>,
+    pub transport: Arc<HttpTransport>,
+    pub vault: Arc<Vault>,
 }
 
 /// One page of a list.
@@ -54,8 +73,7 @@ impl Page {
 }
 
 impl NodeAdmin {
-    /// Carries out a command about the directory, the ledger or third parties; none if it is about
-    /// something else.
+    /// Carries out a command; none if there is no such command.
     pub(super) async fn desk_command(
         &self,
         caller: Caller,
@@ -63,16 +81,23 @@ impl NodeAdmin {
         arguments: Value,
     ) -> Option<Result<Value, String>> {
         let by = caller.to_string();
-        let (subject, verb) = name.split_once('.')?;
-        match subject {
-            "approval" => self.approval_command(&by, verb, arguments).await,
-            "catalogue" => self.catalogue_command(&by, verb).await,
-            "org" => self.organization_command(&by, verb, arguments).await,
-            "operator" => self.operator_command(&by, verb, arguments).await,
-            "role" => self.role_command(&by, verb, arguments).await,
-            "subscriber" => self.subscriber_command(&by, verb, arguments).await,
-            "ledger" => self.ledger_command(&by, verb, arguments).await,
-            "party" => self.party_command(&by, verb, arguments).await,
+        let (subject, verb) = name.split_once('.').unwrap_or((name, ""));
+        match (subject, verb) {
+            ("approval", _) => self.approval_command(&by, verb, arguments).await,
+            ("callback", _) => self.callback_command(&by, verb, arguments).await,
+            ("catalogue", _) => self.catalogue_command(&by, verb).await,
+            ("org", _) => self.organization_command(&by, verb, arguments).await,
+            ("operator", _) => self.operator_command(&by, verb, arguments).await,
+            ("role", _) => self.role_command(&by, verb, arguments).await,
+            ("subscriber", _) => self.subscriber_command(&by, verb, arguments).await,
+            ("ledger", _) => self.ledger_command(&by, verb, arguments).await,
+            ("maintenance", _) => self.maintenance_command(&by, verb, arguments).await,
+            ("record", "") => Some(self.record_of_command(&by, arguments)),
+            ("reload", "") => Some(Ok(self.reload(&by).await)),
+            ("style", _) => self.style_command(&by, verb, arguments).await,
+            ("trace", "") => Some(self.trace(arguments)),
+            ("url", _) => self.url_command(&by, verb, arguments).await,
+            ("party", _) => self.party_command(&by, verb, arguments).await,
             _ => None,
         }
     }
@@ -95,7 +120,7 @@ impl NodeAdmin {
 
     /// Puts a change on the audit log.
     fn record(&self, event: &str, by: &str, fields: &[(&str, &str)]) {
-        self.desk.audit.record(event, &[&[("by", by)], fields].concat());
+        self.desks.audit.record(event, &[&[("by", by)], fields].concat());
     }
 
     /// The core that decides now.

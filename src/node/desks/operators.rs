@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::admin::NodeAdmin;
-use super::super::callback_desk::{in_words, read, time};
 use super::roles::{WantedGrant, grants};
+use super::words::{in_words, read, time};
 use super::{PROVIDER, Page, status};
 use crate::access::Secret;
 use crate::access::credential::{self, Credential};

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::admin::NodeAdmin;
-use super::super::callback_desk::{in_words, read, time};
+use super::words::{in_words, read, time};
 use super::{NONE, Page, optional_status, or_none};
 use crate::core::Shortcode;
 use crate::core::directory::{self, NewOrganization, Organization, OrganizationChange};

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::admin::NodeAdmin;
-use super::super::callback_desk::{in_words, read, time};
+use super::words::{in_words, read, time};
 use super::{CONFLICTS_MAX, or_none};
 use crate::access::{AuthenticationMode, ClientKey, KeyFingerprint, Secret, ThirdParty, third_party};
 use crate::clock::Timestamp;

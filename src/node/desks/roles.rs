@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::admin::NodeAdmin;
-use super::super::callback_desk::{read, time};
+use super::words::{read, time};
 use crate::clock::Timestamp;
 use crate::core::directory::{self, AdminError};
 use crate::core::roles::{Grant, Role};

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::admin::NodeAdmin;
-use super::super::callback_desk::{in_words, read, time};
+use super::words::{in_words, read, time};
 use super::{Page, optional_status};
 use crate::core::directory::{self, AdminError, PersonName, Subscriber, SubscriberChange};
 

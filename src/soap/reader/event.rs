@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::namespaces::Namespaces;
+use super::namespaces::{Bound, Namespaces};
 use crate::soap::Position;
 use crate::soap::names::{Name, split_qname};
 
@@ -55,10 +55,11 @@ pub struct Attribute<'r> {
     pub value: &'r str,
 }
 
-/// An attribute whose prefix is bound, but not looked up yet.
+/// An attribute, and what its prefix stands for.
 #[derive(Debug)]
 pub(super) struct RawExpanded<'a> {
     pub(super) prefix: &'a str,
+    pub(super) namespace: Bound,
     pub(super) local: &'a str,
     pub(super) value: Cow<'a, str>,
 }
@@ -68,8 +69,8 @@ impl<'r> Start<'r> {
     pub fn attributes(&self) -> impl Iterator<Item = Attribute<'r>> + use<'r> {
         let namespaces = self.namespaces;
         self.attributes.iter().map(move |raw| {
-            let namespace = if raw.prefix.is_empty() { "" } else { namespaces.resolve(raw.prefix).unwrap_or("") };
-            Attribute { name: Name { namespace, local: raw.local }, value: &raw.value }
+            let name = Name { namespace: namespaces.uri(raw.namespace), local: raw.local };
+            Attribute { name, value: &raw.value }
         })
     }
 
@@ -89,6 +90,7 @@ impl<'r> Start<'r> {
         'r: 't,
     {
         let (prefix, local) = split_qname(text)?;
-        Some(Name { namespace: self.namespaces.resolve(prefix)?, local })
+        let namespace = self.namespaces.uri(self.namespaces.resolve(prefix)?);
+        Some(Name { namespace, local })
     }
 }

@@ -22,7 +22,7 @@ use quick_xml::errors::{Error, IllFormedError, SyntaxError};
 use quick_xml::events::Event as Markup;
 
 use self::event::RawExpanded;
-use self::namespaces::Namespaces;
+use self::namespaces::{Bound, Namespaces};
 use super::characters::{first_forbidden, is_blank};
 use super::names::Name;
 use super::{Limits, Place, Position};
@@ -56,7 +56,7 @@ pub struct Reader<'a> {
 #[derive(Clone, Copy, Debug)]
 struct Open<'a> {
     written: &'a str,
-    prefix: &'a str,
+    namespace: Bound,
     local: &'a str,
     namespaces_mark: usize,
     text_bytes: usize,
@@ -99,14 +99,19 @@ impl<'a> Reader<'a> {
     /// A reader of a whole document, with options.
     pub fn with(input: &'a [u8], limits: &Limits, options: ReaderOptions) -> Result<Self, XmlError> {
         let bytes = input.strip_prefix(BYTE_ORDER_MARK).unwrap_or(input);
-        let refuse = |passed: &str, reason| XmlError { position: options.base.after(passed), reason };
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let valid = bytes.get(..error.valid_up_to()).and_then(|valid| std::str::from_utf8(valid).ok());
-            refuse(valid.unwrap_or(""), declaration::guess(bytes))
+            XmlError { position: options.base.after(valid.unwrap_or("")), reason: declaration::guess(bytes) }
         })?;
+        Self::of_text(text, limits, options)
+    }
+
+    /// A reader of a whole document that is known to be text, and has no byte order mark any more.
+    pub fn of_text(text: &'a str, limits: &Limits, options: ReaderOptions) -> Result<Self, XmlError> {
+        let refuse = |passed: &str, reason| XmlError { position: options.base.after(passed), reason };
         if let Some(offset) = first_forbidden(text) {
             let (passed, rest) = text.split_at(offset);
-            let reason = match declaration::guess(bytes) {
+            let reason = match declaration::guess(text.as_bytes()) {
                 // UTF-16 of plain ASCII is valid UTF-8, full of zeros.
                 XmlReason::Encoding(label) if label.starts_with("UTF-") => XmlReason::Encoding(label),
                 _ => XmlReason::Character(rest.chars().next().map_or(0, u32::from)),
@@ -309,7 +314,7 @@ impl<'a> Reader<'a> {
         if self.stage != Stage::Inside {
             return if is_blank(text) { Ok(Step::Passed) } else { Err(XmlReason::TextOutsideRoot) };
         }
-        if text.contains("]]>") {
+        if text.as_bytes().contains(&b']') && text.contains("]]>") {
             return Err(XmlReason::SectionEnd);
         }
         self.section(text)
@@ -323,7 +328,7 @@ impl<'a> Reader<'a> {
             return Ok(Step::Passed);
         }
         self.count_text(text.len())?;
-        if !text.contains('\r') {
+        if !text.as_bytes().contains(&b'\r') {
             return Ok(Step::Borrowed(text));
         }
         self.run.clear();
@@ -377,8 +382,8 @@ impl<'a> Reader<'a> {
     }
 
     fn open_name(&self) -> Name<'_> {
-        let (prefix, local) = self.open.last().map_or(("", ""), |open| (open.prefix, open.local));
-        Name { namespace: self.namespaces.resolve(prefix).unwrap_or(""), local }
+        let Some(open) = self.open.last() else { return Name { namespace: "", local: "" } };
+        Name { namespace: self.namespaces.uri(open.namespace), local: open.local }
     }
 }
 

@@ -3,9 +3,21 @@
 use std::borrow::Cow;
 
 use super::XmlReason;
+use crate::soap::names::is_same;
 
 pub(super) const XML: &str = "http://www.w3.org/XML/1998/namespace";
 const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
+
+/// What a prefix stands for at its place: looked up once, when its element begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bound {
+    /// No namespace.
+    Nothing,
+    /// The namespace of `xml:`.
+    Xml,
+    /// The namespace of this declaration, which is in force as long as the element is open.
+    Declared(usize),
+}
 
 /// The declarations in force, the innermost last.
 #[derive(Debug, Default)]
@@ -31,7 +43,7 @@ impl<'a> Namespaces<'a> {
 
     /// Declares a prefix (empty for the default namespace) on the element that began at `mark`.
     pub(super) fn declare(&mut self, mark: usize, prefix: &'a str, uri: Cow<'a, str>) -> Result<(), XmlReason> {
-        if self.since(mark).iter().any(|(other, _)| *other == prefix) {
+        if self.since(mark).iter().any(|(other, _)| is_same(other, prefix)) {
             let attribute = if prefix.is_empty() { "xmlns".to_owned() } else { format!("xmlns:{prefix}") };
             return Err(XmlReason::DuplicateAttribute(attribute));
         }
@@ -47,15 +59,24 @@ impl<'a> Namespaces<'a> {
         Ok(())
     }
 
-    /// The namespace of a prefix; of the empty prefix, the default namespace or none.
-    pub(super) fn resolve(&self, prefix: &str) -> Option<&str> {
-        if let Some((_, uri)) = self.bindings.iter().rev().find(|(bound, _)| *bound == prefix) {
-            return Some(uri);
+    /// What a prefix stands for; the empty prefix, for the default namespace or none.
+    pub(super) fn resolve(&self, prefix: &str) -> Option<Bound> {
+        if let Some(at) = self.bindings.iter().rposition(|(bound, _)| is_same(bound, prefix)) {
+            return Some(Bound::Declared(at));
         }
         match prefix {
-            "" => Some(""),
-            "xml" => Some(XML),
+            "" => Some(Bound::Nothing),
+            "xml" => Some(Bound::Xml),
             _ => None,
+        }
+    }
+
+    /// The namespace itself; empty for none.
+    pub(super) fn uri(&self, bound: Bound) -> &str {
+        match bound {
+            Bound::Nothing => "",
+            Bound::Xml => XML,
+            Bound::Declared(at) => self.bindings.get(at).map_or("", |(_, uri)| uri),
         }
     }
 }

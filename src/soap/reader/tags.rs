@@ -4,8 +4,9 @@ use quick_xml::events::BytesStart;
 
 use super::attributes::RawAttributes;
 use super::event::RawExpanded;
+use super::namespaces::Bound;
 use super::{Closing, Open, Reader, Stage, Step, XmlReason, cap, references};
-use crate::soap::names::split_qname;
+use crate::soap::names::{is_same, split_qname};
 
 impl<'a> Reader<'a> {
     pub(super) fn start(&mut self, start: &BytesStart<'a>, empty: bool) -> Result<Step<'a>, XmlReason> {
@@ -20,9 +21,9 @@ impl<'a> Reader<'a> {
         let (prefix, local) = self.split(written)?;
         let namespaces_mark = self.namespaces.mark();
         self.read_attributes(rest, namespaces_mark)?;
-        self.bound(prefix)?;
-        self.check_duplicates()?;
-        self.open.push(Open { written, prefix, local, namespaces_mark, text_bytes: 0 });
+        let namespace = self.bound(prefix)?;
+        self.bind_attributes()?;
+        self.open.push(Open { written, namespace, local, namespaces_mark, text_bytes: 0 });
         self.closing = if empty { Closing::Empty } else { Closing::Nothing };
         Ok(Step::Start)
     }
@@ -54,24 +55,25 @@ impl<'a> Reader<'a> {
             } else {
                 let count = self.attributes.len().saturating_add(1);
                 cap(count, self.limits.attributes_per_element_max, "attributes of an element")?;
-                self.attributes.push(RawExpanded { prefix, local, value });
+                self.attributes.push(RawExpanded { prefix, namespace: Bound::Nothing, local, value });
             }
         }
         Ok(())
     }
 
-    /// Pairs are compared one by one: the cap on attributes keeps that short.
-    fn check_duplicates(&self) -> Result<(), XmlReason> {
-        for (index, attribute) in self.attributes.iter().enumerate() {
+    /// Looks up what the attributes' prefixes stand for, once all declarations of the tag are known;
+    /// no two may have the same name. Pairs are compared one by one: the cap on attributes keeps that
+    /// short.
+    fn bind_attributes(&mut self) -> Result<(), XmlReason> {
+        for index in 0..self.attributes.len() {
+            let Some((earlier, [attribute, ..])) = self.attributes.split_at_mut_checked(index) else { break };
             if !attribute.prefix.is_empty() {
-                self.bound(attribute.prefix)?;
+                let unbound = || XmlReason::UnboundPrefix(attribute.prefix.to_owned());
+                attribute.namespace = self.namespaces.resolve(attribute.prefix).ok_or_else(unbound)?;
             }
-            let twice = self.attributes.iter().take(index).any(|other| {
-                other.local == attribute.local
-                    && (other.prefix == attribute.prefix
-                        || (!other.prefix.is_empty()
-                            && !attribute.prefix.is_empty()
-                            && self.namespaces.resolve(other.prefix) == self.namespaces.resolve(attribute.prefix)))
+            let namespace = self.namespaces.uri(attribute.namespace);
+            let twice = earlier.iter().any(|other| {
+                other.local == attribute.local && is_same(self.namespaces.uri(other.namespace), namespace)
             });
             if twice {
                 return Err(XmlReason::DuplicateAttribute(attribute.local.to_owned()));
@@ -85,11 +87,8 @@ impl<'a> Reader<'a> {
         split_qname(written).ok_or_else(|| XmlReason::BadName(written.to_owned()))
     }
 
-    fn bound(&self, prefix: &str) -> Result<(), XmlReason> {
-        match self.namespaces.resolve(prefix) {
-            Some(_) => Ok(()),
-            None => Err(XmlReason::UnboundPrefix(prefix.to_owned())),
-        }
+    fn bound(&self, prefix: &str) -> Result<Bound, XmlReason> {
+        self.namespaces.resolve(prefix).ok_or_else(|| XmlReason::UnboundPrefix(prefix.to_owned()))
     }
 
     pub(super) fn end(&mut self, found: &str) -> Result<Step<'a>, XmlReason> {

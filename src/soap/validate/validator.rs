@@ -65,9 +65,9 @@ impl<'s, 'n> Validator<'s, 'n> {
             schema,
             normal,
             ambient: "",
-            frames: Vec::with_capacity(16),
+            frames: Vec::with_capacity(8),
             counts: Vec::with_capacity(64),
-            text: String::new(),
+            text: String::with_capacity(128),
             prefixes: Vec::new(),
             passing_over: 0,
         }
@@ -116,11 +116,11 @@ impl<'s, 'n> Validator<'s, 'n> {
             self.passing_over += 1;
             return Ok(());
         }
-        let Some(frame) = self.frames.last().copied() else { return Ok(()) };
-        if frame.nil {
+        let Some(&Frame { nil, held, .. }) = self.frames.last() else { return Ok(()) };
+        if nil {
             return Err(Problem::unexpected(start.name.local, "nothing".to_owned()));
         }
-        match frame.held {
+        match held {
             Held::Free => self.open_undeclared(Held::Free, start, visitor),
             Held::Anything => return self.open_lax(start, visitor),
             Held::Value(_) => return self.unknown(start.name, || "a value".to_owned()),

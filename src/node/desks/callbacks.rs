@@ -2,30 +2,14 @@
 
 use std::sync::Arc;
 
-use ipnet::IpNet;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::admin::NodeAdmin;
-use crate::access::Vault;
+use super::super::admin::NodeAdmin;
+use super::words::{in_words, read, time};
 use crate::broker::Story;
 use crate::callbacks::listing::{self, Stage, Wanted};
-use crate::callbacks::{Attempt, Delivery, DeliveryId, Hosts, HttpTransport, State, outbox};
-use crate::clock::Timestamp;
-use crate::entropy::Entropy;
-use crate::telemetry::audit::Audit;
-
-/// What the desk works with beside the node's store and callbacks.
-#[derive(Debug)]
-pub(super) struct CallbackDesk {
-    pub hosts: Arc<dyn Hosts>,
-    pub special_networks: Vec<IpNet>,
-    pub transport: Arc<HttpTransport>,
-    pub audit: Arc<Audit>,
-    pub vault: Arc<Vault>,
-    pub entropy: Arc<dyn Entropy>,
-}
+use crate::callbacks::{Attempt, Delivery, DeliveryId, State, outbox};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,14 +18,17 @@ struct OfId {
 }
 
 impl NodeAdmin {
-    /// Carries out a command about callbacks or URLs; none if it is about something else.
-    pub(super) async fn callback_command(&self, name: &str, arguments: Value) -> Option<Result<Value, String>> {
-        Some(match name {
-            "callback.list" => self.list(arguments).await,
-            "callback.show" => self.show(arguments),
-            "callback.replay" => self.replay(arguments).await,
-            "trace" => self.trace(arguments),
-            _ => return self.url_command(name, arguments).await,
+    pub(super) async fn callback_command(
+        &self,
+        by: &str,
+        verb: &str,
+        arguments: Value,
+    ) -> Option<Result<Value, String>> {
+        Some(match verb {
+            "list" => self.list(arguments).await,
+            "show" => self.show(arguments),
+            "replay" => self.replay(by, arguments).await,
+            _ => return None,
         })
     }
 
@@ -65,14 +52,14 @@ impl NodeAdmin {
         Ok(shown)
     }
 
-    async fn replay(&self, arguments: Value) -> Result<Value, String> {
+    async fn replay(&self, by: &str, arguments: Value) -> Result<Value, String> {
         let id = DeliveryId::from_text(read::<OfId>(arguments)?.id);
         self.callbacks.replay(&id).await.map_err(in_words)?;
-        self.desk.audit.record("callback-replayed", &[("id", id.as_str())]);
+        self.record("callback-replayed", by, &[("id", id.as_str())]);
         Ok(json!({ "replayed": id.as_str() }))
     }
 
-    fn trace(&self, arguments: Value) -> Result<Value, String> {
+    pub(super) fn trace(&self, arguments: Value) -> Result<Value, String> {
         let OfId { id } = read(arguments)?;
         let stories = self.broker.stories(id.trim()).map_err(in_words)?;
         if stories.is_empty() {
@@ -132,18 +119,4 @@ fn told(story: &Story) -> Value {
         "state": story.state,
         "legs": legs,
     })
-}
-
-/// A moment for programs: RFC 3339.
-pub(super) fn time(at: Timestamp) -> String {
-    jiff::Timestamp::from_microsecond(at.micros()).unwrap_or(jiff::Timestamp::MAX).to_string()
-}
-
-/// What a command of ours was given.
-pub(super) fn read<T: DeserializeOwned>(arguments: Value) -> Result<T, String> {
-    serde_json::from_value(arguments).map_err(|error| format!("the command's arguments cannot be read: {error}"))
-}
-
-pub(super) fn in_words(error: impl std::fmt::Display) -> String {
-    error.to_string()
 }

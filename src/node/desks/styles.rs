@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::admin::NodeAdmin;
-use super::callback_desk::read;
+use super::super::admin::NodeAdmin;
+use super::words::read;
 use crate::core::{Shortcode, directory};
 use crate::mminterface::ReceiverStyle;
 
@@ -25,8 +25,16 @@ struct Choose {
 }
 
 impl NodeAdmin {
+    pub(super) async fn style_command(&self, by: &str, verb: &str, arguments: Value) -> Option<Result<Value, String>> {
+        Some(match verb {
+            "show" => self.style_shown(arguments),
+            "set" => self.style_set(by, arguments).await,
+            _ => return None,
+        })
+    }
+
     /// The style of an organization or third party; the default where none was chosen.
-    pub(super) fn style_shown(&self, arguments: Value) -> Result<Value, String> {
+    fn style_shown(&self, arguments: Value) -> Result<Value, String> {
         let OfOwner { owner } = read(arguments)?;
         self.known_owner(&owner)?;
         let chosen = self.broker.receiver_style(&owner).map_err(|error| error.to_string())?;
@@ -34,7 +42,7 @@ impl NodeAdmin {
     }
 
     /// Changes settings of a style; the others stay.
-    pub(super) async fn style_set(&self, arguments: Value) -> Result<Value, String> {
+    async fn style_set(&self, by: &str, arguments: Value) -> Result<Value, String> {
         let Choose { owner, settings } = read(arguments)?;
         self.known_owner(&owner)?;
         let chosen = self.broker.receiver_style(&owner).map_err(|error| error.to_string())?;
@@ -44,7 +52,7 @@ impl NodeAdmin {
         }
         self.broker.choose_receiver_style(&owner, style).await.map_err(|error| error.to_string())?;
         let all: Vec<String> = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        self.desk.audit.record("receiver-style-set", &[("owner", owner.as_str()), ("settings", &all.join(" "))]);
+        self.record("receiver-style-set", by, &[("owner", owner.as_str()), ("settings", &all.join(" "))]);
         Ok(shown(&owner, &style, true))
     }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::admin::NodeAdmin;
-use super::callback_desk::{in_words, read, time};
+use super::super::admin::NodeAdmin;
+use super::words::{in_words, read, time};
 use crate::callbacks::signing;
 use crate::callbacks::urls::{self, DefaultAction, Registration};
 use crate::core::{Shortcode, directory};
@@ -55,18 +55,17 @@ struct Rotate {
 }
 
 impl NodeAdmin {
-    /// Carries out a command about URLs or keys; none if it is about something else.
-    pub(super) async fn url_command(&self, name: &str, arguments: Value) -> Option<Result<Value, String>> {
-        Some(match name {
-            "url.show" => self.registered(arguments),
-            "url.history" => self.history(arguments),
-            "url.set" => self.set_urls(arguments).await,
-            "url.remove" => self.remove_urls(arguments).await,
-            "url.ping" => self.ping(arguments).await,
-            "url.key.show" => self.keys(arguments),
-            "url.key.rotate" => self.rotate_keys(arguments).await,
-            "url.key.retire" => self.retire_keys(arguments).await,
-            "url.key.remove" => self.remove_keys(arguments).await,
+    pub(super) async fn url_command(&self, by: &str, verb: &str, arguments: Value) -> Option<Result<Value, String>> {
+        Some(match verb {
+            "show" => self.registered(arguments),
+            "history" => self.history(arguments),
+            "set" => self.set_urls(by, arguments).await,
+            "remove" => self.remove_urls(by, arguments).await,
+            "ping" => self.ping(arguments).await,
+            "key.show" => self.keys(arguments),
+            "key.rotate" => self.rotate_keys(by, arguments).await,
+            "key.retire" => self.retire_keys(by, arguments).await,
+            "key.remove" => self.remove_keys(by, arguments).await,
             _ => return None,
         })
     }
@@ -88,7 +87,7 @@ impl NodeAdmin {
     }
 
     /// All of the shortcodes get the URLs, or none.
-    async fn set_urls(&self, arguments: Value) -> Result<Value, String> {
+    async fn set_urls(&self, by: &str, arguments: Value) -> Result<Value, String> {
         let wanted: SetUrls = read(arguments)?;
         if wanted.shortcodes.len() > SHORTCODES_MAX {
             return Err(format!("at most {SHORTCODES_MAX} shortcodes at once"));
@@ -97,7 +96,7 @@ impl NodeAdmin {
         let mut set = Vec::new();
         for shortcode in &wanted.shortcodes {
             let registration = self.wanted_registration(shortcode, &wanted)?;
-            let one = urls::register(&*self.desk.hosts, &self.desk.special_networks, &registration);
+            let one = urls::register(&*self.desks.hosts, &self.desks.special_networks, &registration);
             write_set.extend(one.map_err(in_words)?);
             set.push(registration);
         }
@@ -106,7 +105,7 @@ impl NodeAdmin {
             let (party, confirmation) = (&registration.third_party, &registration.confirmation_url);
             let shortcode = registration.shortcode.as_str();
             let fields = [("shortcode", shortcode), ("third_party", party), ("url", confirmation)];
-            self.desk.audit.record("urls-set", &fields);
+            self.record("urls-set", by, &fields);
         }
         Ok(json!({ "registrations": set.iter().map(registered).collect::<Vec<_>>() }))
     }
@@ -145,18 +144,18 @@ impl NodeAdmin {
         })
     }
 
-    async fn remove_urls(&self, arguments: Value) -> Result<Value, String> {
+    async fn remove_urls(&self, by: &str, arguments: Value) -> Result<Value, String> {
         let OfShortcode { shortcode } = read(arguments)?;
         let before = self.registration(&shortcode)?;
         let shown = registered(&before);
         self.store.commit(urls::remove(before, self.clock.now())).await.map_err(in_words)?;
-        self.desk.audit.record("urls-removed", &[("shortcode", &shortcode)]);
+        self.record("urls-removed", by, &[("shortcode", &shortcode)]);
         Ok(shown)
     }
 
     async fn ping(&self, arguments: Value) -> Result<Value, String> {
         let Ping { third_party, url } = read(arguments)?;
-        let steps = self.desk.transport.ping(&third_party, &url).await;
+        let steps = self.desks.transport.ping(&third_party, &url).await;
         Ok(json!({ "url": url, "third_party": third_party, "steps": steps }))
     }
 
@@ -177,16 +176,16 @@ impl NodeAdmin {
     }
 
     /// Makes keys. The secret is in this answer and nowhere else in clear.
-    async fn rotate_keys(&self, arguments: Value) -> Result<Value, String> {
+    async fn rotate_keys(&self, by: &str, arguments: Value) -> Result<Value, String> {
         let Rotate { third_party, overlap_seconds } = read(arguments)?;
         if self.access.third_party(&third_party).is_none() {
             return Err(format!("there is no third party {third_party}"));
         }
-        let (vault, entropy, now) = (&self.desk.vault, &*self.desk.entropy, self.clock.now());
+        let (vault, entropy, now) = (&self.desks.vault, &*self.desks.entropy, self.clock.now());
         let overlap = Duration::from_secs(overlap_seconds);
         let made = signing::rotate(&*self.store, vault, entropy, &third_party, now, overlap);
         let (write_set, new) = made.map_err(in_words)?;
-        self.commit_keys(write_set, "signing-key-made", &third_party).await?;
+        self.commit_keys(by, write_set, "signing-key-made", &third_party).await?;
         Ok(json!({
             "third_party": third_party,
             "number": new.number,
@@ -196,21 +195,27 @@ impl NodeAdmin {
         }))
     }
 
-    async fn retire_keys(&self, arguments: Value) -> Result<Value, String> {
+    async fn retire_keys(&self, by: &str, arguments: Value) -> Result<Value, String> {
         let OfThirdParty { third_party } = read(arguments)?;
         let write_set = signing::retire(&*self.store, &third_party).map_err(in_words)?;
-        self.commit_keys(write_set, "signing-key-retired", &third_party).await
+        self.commit_keys(by, write_set, "signing-key-retired", &third_party).await
     }
 
-    async fn remove_keys(&self, arguments: Value) -> Result<Value, String> {
+    async fn remove_keys(&self, by: &str, arguments: Value) -> Result<Value, String> {
         let OfThirdParty { third_party } = read(arguments)?;
         let write_set = signing::remove(&*self.store, &third_party).map_err(in_words)?;
-        self.commit_keys(write_set, "signing-keys-removed", &third_party).await
+        self.commit_keys(by, write_set, "signing-keys-removed", &third_party).await
     }
 
-    async fn commit_keys(&self, write_set: WriteSet, event: &str, third_party: &str) -> Result<Value, String> {
+    async fn commit_keys(
+        &self,
+        by: &str,
+        write_set: WriteSet,
+        event: &str,
+        third_party: &str,
+    ) -> Result<Value, String> {
         self.store.commit(write_set).await.map_err(in_words)?;
-        self.desk.audit.record(event, &[("third_party", third_party)]);
+        self.record(event, by, &[("third_party", third_party)]);
         Ok(json!({ "third_party": third_party }))
     }
 }
