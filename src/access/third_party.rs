@@ -157,6 +157,9 @@ pub struct ThirdParty {
     /// Whether its callbacks may go over plain HTTP.
     #[serde(default)]
     pub plain_callbacks: bool,
+    /// The authorities, PEM, that alone vouch for its servers; none: those of the settings do.
+    #[serde(default)]
+    pub callback_authority: Option<String>,
     /// Which tolerances its documents get.
     #[serde(default)]
     pub tolerances: ToleranceSwitches,
@@ -190,6 +193,7 @@ impl ThirdParty {
             queue_timeout_url: None,
             plain_requests: false,
             plain_callbacks: false,
+            callback_authority: None,
             tolerances: ToleranceSwitches::default(),
             requests_per_second_max: None,
         }

@@ -21,4 +21,8 @@ impl Hosts for WhitelistedHosts {
     fn plain_allowed(&self, third_party: &str) -> bool {
         self.0.third_party(third_party).is_some_and(|third_party| third_party.plain_callbacks)
     }
+
+    fn pinned_authority(&self, third_party: &str) -> Option<String> {
+        self.0.third_party(third_party).and_then(|third_party| third_party.callback_authority.clone())
+    }
 }

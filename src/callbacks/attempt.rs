@@ -114,7 +114,7 @@ impl Courier {
             return self.settle(&loaded, &target, &WriteSet::new(), stop).await;
         }
         let Some(in_flight) = target.begin() else { return Landing::Ended };
-        let (after, legs) = self.attempt(in_flight, &loaded, pass).await;
+        let (after, legs) = self.attempt(in_flight, &loaded, pass, &slot).await;
         drop(slot);
         self.settle(&loaded, &after, &legs, stop).await
     }
@@ -150,11 +150,13 @@ impl Courier {
 
     /// Posts, and gives the delivery as it is afterwards, with what is to be written down of the
     /// messages.
-    async fn attempt(&self, in_flight: InFlight, loaded: &Loaded, pass: Pass) -> (Delivery, WriteSet) {
+    async fn attempt(&self, in_flight: InFlight, loaded: &Loaded, pass: Pass, slot: &Slot) -> (Delivery, WriteSet) {
         let (started, clock_before) = (self.clock.now(), Instant::now());
         let mut legs = WriteSet::new();
         let (answer, verdict) = self.post(&in_flight, loaded, &mut legs).await;
-        match condition(verdict.outcome) {
+        let condition = condition(verdict.outcome);
+        slot.heard(condition);
+        match condition {
             Condition::Well => pass.succeeded(),
             Condition::Sick => pass.failed(Instant::now()),
             Condition::Unknown => drop(pass),

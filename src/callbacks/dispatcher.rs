@@ -56,7 +56,7 @@ impl Dispatcher {
             courier,
             endpoints,
             holds: Holds::default(),
-            concurrency_max: concurrency_max.max(1),
+            concurrency_max,
             per_second_max,
             lanes: Mutex::default(),
             stop: watch::Sender::new(false),
@@ -129,7 +129,7 @@ impl Dispatcher {
         }
         let running = lanes.entry(endpoint.clone()).or_insert_with(|| {
             let health = self.endpoints.health(&endpoint);
-            let lane = Arc::new(Lane::new(endpoint, health));
+            let lane = Arc::new(Lane::new(endpoint, health, self.concurrency_max));
             let task = Arc::clone(&lane).run(Arc::clone(self), self.stopping());
             Running { lane, task: self.runtime.spawn(task) }
         });

@@ -23,6 +23,8 @@ use super::dispatcher::Dispatcher;
 use super::endpoint::{Endpoint, Health};
 use super::outbox::{self, Queued};
 use super::pace::Pace;
+use super::verdict::Condition;
+use super::width::Width;
 
 /// Deliveries of one endpoint that are known in memory.
 pub const WINDOW_MAX: usize = 512;
@@ -47,6 +49,7 @@ const STORE_LOOK_AGAIN: Duration = Duration::from_millis(500);
 pub(super) struct Lane {
     pub(super) endpoint: Endpoint,
     pub(super) health: Arc<Health>,
+    width: Width,
     window: Mutex<Window>,
     calls: AtomicUsize,
     changed: Notify,
@@ -55,6 +58,13 @@ pub(super) struct Lane {
 /// The leave for one call to an endpoint, given back when the call has its answer.
 #[derive(Debug)]
 pub(super) struct Slot(Arc<Lane>);
+
+impl Slot {
+    /// Tells how the call went.
+    pub(super) fn heard(&self, condition: Condition) {
+        self.0.width.heard(condition);
+    }
+}
 
 impl Drop for Slot {
     fn drop(&mut self) {
@@ -70,6 +80,10 @@ struct Window {
     more: bool,
     /// Whether the store may hold something that belongs into the window.
     stale: bool,
+    /// The last one that was read from the store: what is up to it is in the window, under way, or
+    /// ended. Who read on from the beginning would pass everything that was delivered meanwhile,
+    /// again and again, before the first that is pending.
+    read_to: Option<Queued>,
     /// Taken up, and not yet written down.
     unsettled: usize,
 }
@@ -106,16 +120,18 @@ impl Work {
 
 impl Lane {
     /// A queue that first looks into the store.
-    pub(super) fn new(endpoint: Endpoint, health: Arc<Health>) -> Self {
+    pub(super) fn new(endpoint: Endpoint, health: Arc<Health>, concurrency_max: usize) -> Self {
         let window = Mutex::new(Window { more: true, ..Window::default() });
-        Self { endpoint, health, window, calls: AtomicUsize::new(0), changed: Notify::new() }
+        let width = Width::new(concurrency_max);
+        Self { endpoint, health, width, window, calls: AtomicUsize::new(0), changed: Notify::new() }
     }
 
     /// Tells of a delivery that waits for this endpoint.
     pub(super) fn offer(&self, queued: Queued) {
         let mut window = self.window();
-        // What is due after a window that does not hold all would be found in the store in its turn.
-        if !window.more || window.due.last().is_some_and(|last| queued < *last) {
+        // What is due after a window that does not hold all will be found in the store in its turn.
+        let found_later = window.more && (window.stale || window.read_to.as_ref().is_none_or(|last| queued > *last));
+        if !found_later || window.due.last().is_some_and(|last| queued < *last) {
             window.due.insert(queued);
             window.trim();
         }
@@ -173,7 +189,7 @@ impl Lane {
     fn take_up(self: &Arc<Self>, dispatcher: &Arc<Dispatcher>, work: &mut Work) -> Instant {
         let now = Instant::now();
         let nap_max = now + NAP_MAX;
-        while self.calls() < dispatcher.concurrency_max && work.flights.len() < UNSETTLED_MAX {
+        while self.calls() < self.width.now() && work.flights.len() < UNSETTLED_MAX {
             if dispatcher.courier.store_is_in_trouble() {
                 return now + STORE_LOOK_AGAIN;
             }
@@ -211,19 +227,24 @@ impl Lane {
 
     /// Fills the window from the store if it is empty, or if something may be missing in it.
     fn refill(&self, dispatcher: &Dispatcher, work: &Work) -> Result<(), crate::store::ReadError> {
-        {
+        let read_to = {
             let mut window = self.window();
             if !window.stale && (!window.due.is_empty() || !window.more) {
                 return Ok(());
             }
+            let from_the_beginning = window.stale;
             // From here on, whatever is committed is either seen by the read below or offered.
             (window.more, window.stale) = (false, false);
-        }
+            window.read_to.take().filter(|_| !from_the_beginning)
+        };
         let limit = WINDOW_MAX + work.ids.len();
-        let read = outbox::pending(&*dispatcher.courier.store, &self.endpoint, limit);
+        let read = outbox::pending(&*dispatcher.courier.store, &self.endpoint, read_to.as_ref(), limit);
         let mut window = self.window();
         let page = read.inspect_err(|_| window.stale = true)?;
+        // So much was offered meanwhile that some was left to the store, where the read may have passed it.
+        window.stale |= window.more;
         window.more |= page.len() == limit;
+        window.read_to = page.last().cloned().or(read_to);
         window.due.extend(page.into_iter().filter(|queued| !work.ids.contains(&queued.id)));
         window.trim();
         Ok(())
@@ -277,6 +298,12 @@ impl Window {
         while self.due.len() > WINDOW_MAX {
             self.due.pop_last();
             self.more = true;
+        }
+        if let (Some(last), Some(read_to)) = (self.due.last(), &mut self.read_to)
+            && self.more
+            && last < read_to
+        {
+            read_to.clone_from(last);
         }
     }
 }

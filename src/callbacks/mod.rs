@@ -30,6 +30,7 @@ mod transport;
 pub mod urls;
 mod validation;
 mod verdict;
+mod width;
 mod wire;
 
 #[cfg(test)]

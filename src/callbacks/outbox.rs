@@ -134,9 +134,15 @@ pub fn replay(facts: &dyn Read, id: &DeliveryId, now: Timestamp) -> Result<(Writ
     }
 }
 
-/// At most `limit` pending deliveries of an endpoint, the earliest due first.
-pub(super) fn pending(facts: &dyn Read, endpoint: &Endpoint, limit: usize) -> Result<Vec<Queued>, ReadError> {
-    let rows = facts.range(&endpoint_key(endpoint).subtree(), limit)?;
+/// At most `limit` pending deliveries of an endpoint after `last`, the earliest due first.
+pub(super) fn pending(
+    facts: &dyn Read,
+    endpoint: &Endpoint,
+    last: Option<&Queued>,
+    limit: usize,
+) -> Result<Vec<Queued>, ReadError> {
+    let all = endpoint_key(endpoint).subtree();
+    let rows = facts.range(&last.map_or(all.clone(), |last| all.after(&pointer_key(last))), limit)?;
     Ok(rows.iter().filter_map(|(key, _)| queued_of(key)).collect())
 }
 

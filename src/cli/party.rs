@@ -105,6 +105,9 @@ pub(super) struct Wishes {
     /// Whether its callbacks may go over plain HTTP
     #[arg(long, value_name = "true|false")]
     plain_callbacks: Option<bool>,
+    /// The authority (PEM) that alone vouches for its servers, or none for those of the settings
+    #[arg(long, value_name = "FILE|none")]
+    callback_ca: Option<PathBuf>,
     /// Whether its documents get no tolerance but those that are switched on
     #[arg(long, value_name = "true|false")]
     strict: Option<bool>,
@@ -141,9 +144,11 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::List => ("party.list", Value::Null),
         Command::Show(Which { name }) => ("party.show", json!({ "name": name })),
         Command::Add { which, sp_id, change } => {
-            ("party.add", json!({ "name": which.name, "sp_id": sp_id, "change": wishes(&change) }))
+            ("party.add", json!({ "name": which.name, "sp_id": sp_id, "change": wishes(&change)? }))
         }
-        Command::Change { which, change } => ("party.change", json!({ "name": which.name, "change": wishes(&change) })),
+        Command::Change { which, change } => {
+            ("party.change", json!({ "name": which.name, "change": wishes(&change)? }))
+        }
         Command::Password { which, password } => {
             ("party.password", json!({ "name": which.name, "password": password.read()?.expose() }))
         }
@@ -163,8 +168,14 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn wishes(change: &Wishes) -> Value {
-    json!({
+fn wishes(change: &Wishes) -> Result<Value> {
+    let authority = match change.callback_ca.as_deref() {
+        Some(path) if path != Path::new("none") => {
+            Some(fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?)
+        }
+        none => none.map(|_| "none".to_owned()),
+    };
+    Ok(json!({
         "enabled": change.enabled,
         "mode": change.mode,
         "add_shortcodes": change.add_shortcode,
@@ -177,10 +188,11 @@ fn wishes(change: &Wishes) -> Value {
         "raw_digest": change.raw_digest,
         "plain_requests": change.plain_requests,
         "plain_callbacks": change.plain_callbacks,
+        "callback_authority": authority,
         "strict": change.strict,
         "tolerances_on": names(change.tolerances_on.as_deref()),
         "tolerances_off": names(change.tolerances_off.as_deref()),
-    })
+    }))
 }
 
 fn names(text: Option<&str>) -> Option<Vec<&str>> {
@@ -241,6 +253,10 @@ fn shown(desk: &Desk, one: &Value) -> String {
         ("raw digest", yes_or_no(one, "raw_digest")),
         ("plain requests", yes_or_no(one, "plain_requests")),
         ("plain callbacks", yes_or_no(one, "plain_callbacks")),
+        (
+            "its own CA",
+            if one.get("callback_authority").is_some_and(Value::is_string) { "pinned" } else { "no" }.into(),
+        ),
         ("strict", yes_or_no(one, "strict")),
         ("tolerances on", joined(one, "tolerances_on")),
         ("tolerances off", joined(one, "tolerances_off")),

@@ -498,7 +498,7 @@ fn default_jitter_percent() -> u8 {
 }
 
 fn default_endpoint_concurrency_max() -> usize {
-    8
+    64
 }
 
 fn default_endpoint_per_second_max() -> u32 {

@@ -34,8 +34,12 @@ async fn a_dead_letter_is_listed_shown_and_replayed_with_the_same_id() {
     let shown = json(&deployed, &["callback", "show", id]);
     assert_eq!(shown["attempts"][0]["status"], 410);
     assert_eq!(shown["attempts"][0]["outcome"], "gone");
+    assert_eq!(shown["attempts"][0]["tls"], "TLS 1.3");
+    let answer = shown["attempts"][0]["answer"].as_str().unwrap();
+    assert!(answer.contains("C2BPaymentConfirmationResult"), "{answer}");
     let told = said(&deployed, &["callback", "show", id]);
     assert!(told.contains("confirmation, number 1 of 600000") && told.contains("410"), "{told}");
+    assert!(told.contains("answer to 1\n    | ") && told.contains("C2BPaymentConfirmationResult"), "{told}");
     let table = said(&deployed, &["callback", "list"]);
     assert!(table.starts_with("ID ") && table.contains(id) && table.contains("dead"), "{table}");
     let page = json(&deployed, &["callback", "list", "--limit", "1"]);

@@ -110,6 +110,28 @@ async fn d5_a_payment_follows_what_was_answered_in_time_and_the_default_otherwis
         let before = pay(&deployed, row.account, row.account);
         assert_eq!(before.starts_with("0 "), row.paid, "{}: the same session was told otherwise later", row.account);
     }
+    let receipt = |told: &str| between(&format!("{told}\n"), "receipt ", "\n").to_owned();
+    let paid = receipt(&pay(&deployed, "yes", "yes"));
+    wait_until("the story of a payment", || said(&deployed, &["trace", &paid]).contains("acknowledgement"));
+    let story = said(&deployed, &["trace", &paid, "--wire"]);
+    let mut rest = story.as_str();
+    for leg in [
+        "handset side -> lango: the payment",
+        "<SessionID>yes</SessionID>",
+        "lango -> third party: validation",
+        "POST /validation HTTP/1.1",
+        "<BillRefNumber>yes</BillRefNumber>",
+        "third party -> lango: its verdict",
+        "<ResultCode>0</ResultCode>",
+        "lango -> third party: confirmation",
+        "POST /confirmation HTTP/1.1",
+        "third party -> lango: acknowledgement",
+    ] {
+        let (_, after) = rest.split_once(leg).unwrap_or_else(|| panic!("{leg} is missing, or too early, in {story}"));
+        rest = after;
+    }
+    let late = said(&deployed, &["trace", &receipt(&pay(&deployed, "late-no", "late-no"))]);
+    assert!(late.contains("nothing came back"), "{late}");
     let asked = shop.calls.lock().unwrap().iter().filter(|call| call.path == "/validation").count();
     assert_eq!(asked, ROWS.len(), "each payment is asked about once, however often it is submitted");
 }

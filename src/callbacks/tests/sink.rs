@@ -4,11 +4,13 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 
 /// What the server does with a request.
@@ -16,6 +18,8 @@ use tokio_rustls::TlsAcceptor;
 pub enum Act {
     /// Answers: status line and headers as given, Content-Length added.
     Answer(&'static str, Cow<'static, str>),
+    /// Answers so, and closes the connection without having said so.
+    ThenClose(&'static str, &'static str),
     /// Answers so after so long.
     Late(Duration, &'static str, &'static str),
     /// Resets the connection after its first bytes, whatever they are.
@@ -47,6 +51,10 @@ impl Act {
 pub struct Sink {
     pub address: SocketAddr,
     pub requests: Arc<Mutex<Vec<String>>>,
+    /// Connections so far.
+    pub connections: Arc<AtomicUsize>,
+    /// Tells when a conversation has ended.
+    pub closed: Arc<Notify>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -66,15 +74,18 @@ impl Sink {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::<Mutex<Vec<String>>>::default();
+        let (connections, closed) = (Arc::<AtomicUsize>::default(), Arc::<Notify>::default());
+        let (count, ended) = (connections.clone(), closed.clone());
         let (acts, seen) = (Arc::new(Mutex::new(VecDeque::from(acts.to_vec()))), requests.clone());
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::SeqCst);
                 let first = acts.lock().unwrap().front().cloned();
                 if matches!(first, Some(Act::Refuse | Act::Babble)) {
                     tokio::spawn(interrupt(stream, matches!(first, Some(Act::Babble))));
                     continue;
                 }
-                let (acts, seen, tls) = (acts.clone(), seen.clone(), tls.clone());
+                let (acts, seen, tls, ended) = (acts.clone(), seen.clone(), tls.clone(), ended.clone());
                 tokio::spawn(async move {
                     match tls {
                         None => converse(stream, &acts, &seen, |stream| stream.set_zero_linger().unwrap()).await,
@@ -84,10 +95,11 @@ impl Sink {
                             }
                         }
                     }
+                    ended.notify_one();
                 });
             }
         });
-        Self { address, requests, task }
+        Self { address, requests, connections, closed, task }
     }
 
     pub fn url(&self) -> String {
@@ -113,6 +125,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         };
         match act {
             Act::Answer(head, body) => answer(&mut stream, head, &body).await,
+            Act::ThenClose(head, body) => return answer(&mut stream, head, body).await,
             Act::Late(pause, head, body) => {
                 tokio::time::sleep(pause).await;
                 answer(&mut stream, head, body).await;

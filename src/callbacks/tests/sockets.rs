@@ -61,6 +61,17 @@ async fn a_name_is_called_only_at_addresses_that_were_checked() {
 }
 
 #[tokio::test]
+async fn a_connection_that_was_closed_while_it_was_kept_costs_no_attempt() {
+    let sink = Sink::start(&[Act::ThenClose("200 OK", "code 0"), Act::says("200 OK", "code 0")]).await;
+    let transport = transport(SystemNames);
+    assert_eq!(transport.post(call(&sink.url())).await.unwrap().status, 200);
+    sink.closed.notified().await;
+    assert_eq!(transport.post(call(&sink.url())).await.unwrap().status, 200);
+    assert_eq!(transport.post(call(&sink.url())).await.unwrap().status, 200);
+    assert_eq!((sink.requests().len(), sink.connections.load(Ordering::SeqCst)), (3, 2), "the open one is used again");
+}
+
+#[tokio::test]
 async fn a_request_looks_as_real_receivers_expect_it() {
     let sink = Sink::start(&[Act::says("200 OK", "code 0")]).await;
     let node = Node::start_with(transport(SystemNames), Arc::default(), &quick());

@@ -1,6 +1,7 @@
 //! TLS towards third parties: our certificate, their authority, their name.
 
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -34,6 +35,11 @@ impl Pki {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.authority);
         (vec![certificate.unwrap().der().clone()], private(&key))
+    }
+
+    /// The authority's certificate, PEM.
+    pub fn pem(&self) -> String {
+        self.authority.pem()
     }
 
     fn roots(&self) -> RootCertStore {
@@ -94,8 +100,12 @@ fn provider() -> Arc<rustls::crypto::CryptoProvider> {
 }
 
 async fn call(client: &Pki, server: TlsAcceptor) -> Result<Answer, SendError> {
-    let sink = Sink::serve(&[Act::says("200 OK", "code 0")], Some(server)).await;
     let transport = HttpTransport::new(client.client(), &settings(), Arc::new(AnyHost), Arc::new(SystemNames));
+    let sink = Sink::serve(&[Act::says("200 OK", "code 0")], Some(server)).await;
+    post(&transport, &sink).await
+}
+
+async fn post(transport: &HttpTransport, sink: &Sink) -> Result<Answer, SendError> {
     let call = Call {
         third_party: "acme".into(),
         url: format!("https://{}/", sink.address),
@@ -110,7 +120,56 @@ async fn call(client: &Pki, server: TlsAcceptor) -> Result<Answer, SendError> {
 #[tokio::test]
 async fn a_server_of_our_authority_gets_our_certificate_over_tls_1_3_and_1_2() {
     let pki = Pki::new();
-    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
-        assert_eq!(call(&pki, pki.server("127.0.0.1", &[version])).await.unwrap().status, 200);
+    for (version, name) in [(&rustls::version::TLS13, "TLS 1.3"), (&rustls::version::TLS12, "TLS 1.2")] {
+        let answer = call(&pki, pki.server("127.0.0.1", &[version])).await.unwrap();
+        assert_eq!((answer.status, answer.tls), (200, Some(name)));
     }
+}
+
+/// Pins what it holds.
+#[derive(Debug)]
+struct Pinning(Mutex<Option<String>>);
+
+impl Hosts for Pinning {
+    fn allowed(&self, _third_party: &str, _host: &str, _address: Option<IpAddr>, _port: u16) -> bool {
+        true
+    }
+
+    fn plain_allowed(&self, _third_party: &str) -> bool {
+        false
+    }
+
+    fn pinned_authority(&self, _third_party: &str) -> Option<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// A server of the authority `by`, that takes anybody.
+fn server_by(by: &Pki) -> TlsAcceptor {
+    let (chain, key) = by.issue("127.0.0.1");
+    let config = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
+    TlsAcceptor::from(Arc::new(config.with_no_client_auth().with_single_cert(chain, key).unwrap()))
+}
+
+#[tokio::test]
+async fn a_pinned_authority_alone_vouches_and_from_the_next_call_on() {
+    let (common, own) = (Pki::new(), Pki::new());
+    let pinning = Arc::new(Pinning(Mutex::default()));
+    let hosts: Arc<dyn Hosts> = pinning.clone();
+    let transport = HttpTransport::new(common.client(), &settings(), hosts, Arc::new(SystemNames));
+    let says = [Act::says("200 OK", "code 0")];
+    let of_common = Sink::serve(&says, Some(server_by(&common))).await;
+    let of_own = Sink::serve(&says, Some(server_by(&own))).await;
+    let failed = |answer: Result<Answer, SendError>| answer.map(|answer| answer.status).map_err(|error| error.outcome);
+
+    assert_eq!(failed(post(&transport, &of_common).await), Ok(200));
+    assert_eq!(failed(post(&transport, &of_own).await), Err(Outcome::TlsFailed));
+    *pinning.0.lock().unwrap() = Some(own.pem());
+    assert_eq!(failed(post(&transport, &of_own).await), Ok(200));
+    // The kept connection to the other one was let by an authority that no longer counts.
+    assert_eq!(failed(post(&transport, &of_common).await), Err(Outcome::TlsFailed));
+    *pinning.0.lock().unwrap() = Some("no certificate".into());
+    assert_eq!(failed(post(&transport, &of_own).await), Err(Outcome::TlsFailed));
+    *pinning.0.lock().unwrap() = None;
+    assert_eq!(failed(post(&transport, &of_common).await), Ok(200));
 }

@@ -9,6 +9,7 @@ use super::super::admin::NodeAdmin;
 use super::words::{in_words, read, time};
 use super::{CONFLICTS_MAX, or_none};
 use crate::access::{AuthenticationMode, ClientKey, KeyFingerprint, Secret, ThirdParty, third_party};
+use crate::callbacks::authorities;
 use crate::clock::Timestamp;
 use crate::core::{Shortcode, directory};
 use crate::store::{CommitError, Store as _};
@@ -51,6 +52,7 @@ struct Change {
     raw_digest: Option<bool>,
     plain_requests: Option<bool>,
     plain_callbacks: Option<bool>,
+    callback_authority: Option<String>,
     strict: Option<bool>,
     tolerances_on: Option<Vec<String>>,
     tolerances_off: Option<Vec<String>>,
@@ -233,6 +235,10 @@ impl NodeAdmin {
         party.raw_digest = change.raw_digest.unwrap_or(party.raw_digest);
         party.plain_requests = change.plain_requests.unwrap_or(party.plain_requests);
         party.plain_callbacks = change.plain_callbacks.unwrap_or(party.plain_callbacks);
+        if let Some(authority) = or_none(change.callback_authority) {
+            authority.as_deref().map(authorities).transpose().map_err(in_words)?;
+            party.callback_authority = authority;
+        }
         let tolerances = &mut party.tolerances;
         tolerances.strict = change.strict.unwrap_or(tolerances.strict);
         if let Some(on) = change.tolerances_on {
@@ -276,6 +282,7 @@ fn shown(party: &ThirdParty) -> Value {
         "raw_digest": party.raw_digest,
         "plain_requests": party.plain_requests,
         "plain_callbacks": party.plain_callbacks,
+        "callback_authority": party.callback_authority,
         "strict": party.tolerances.strict,
         "tolerances_on": party.tolerances.on,
         "tolerances_off": party.tolerances.off,
