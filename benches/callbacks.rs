@@ -8,6 +8,7 @@
 //!
 //!     cargo bench --bench callbacks [-- DELIVERIES]
 
+use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
 use std::path::Path;
@@ -71,6 +72,7 @@ async fn measure(deliveries: usize) -> Result<()> {
     println!("commit to delivered, one every {} ms", PROBE_EVERY.as_millis());
     println!("  alone                          {alone}");
     println!("  beside a dead and a slow one   {beside}");
+    println!("  the p99 moves by               {:+.1} %", (beside.p99 / alone.p99 - 1.0) * 100.0);
     bench.store.close();
     Ok(())
 }
@@ -149,7 +151,7 @@ impl Bench {
     }
 
     /// How long single deliveries take, while others have nothing or much to do.
-    async fn probe(&self, receiver: &Receiver, with_others: bool) -> Result<String> {
+    async fn probe(&self, receiver: &Receiver, with_others: bool) -> Result<Latencies> {
         if with_others {
             self.fill("https://localhost:9/dead", 500).await?;
             self.fill(&receiver.slow_url(), 500).await?;
@@ -172,7 +174,20 @@ impl Bench {
         callbacks.stop().await;
         took.sort();
         let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
-        Ok(format!("p50 {:.2} ms, p99 {:.2} ms, longest {:.1} ms", at(0.5), at(0.99), at(1.0)))
+        Ok(Latencies { p50: at(0.5), p99: at(0.99), longest: at(1.0) })
+    }
+}
+
+/// How long deliveries took, in milliseconds.
+struct Latencies {
+    p50: f64,
+    p99: f64,
+    longest: f64,
+}
+
+impl fmt::Display for Latencies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "p50 {:.2} ms, p99 {:.2} ms, longest {:.1} ms", self.p50, self.p99, self.longest)
     }
 }
 
