@@ -13,7 +13,7 @@ use tracing::error;
 use crate::store::ReadError;
 
 use super::attempt::Courier;
-use super::endpoint::{Endpoint, Endpoints};
+use super::endpoint::{Endpoint, Endpoints, Limits};
 use super::holds::Holds;
 use super::lane::Lane;
 use super::outbox::{self, Queued};
@@ -29,8 +29,7 @@ pub(super) struct Dispatcher {
     pub(super) courier: Courier,
     pub(super) endpoints: Endpoints,
     pub(super) holds: Holds,
-    pub(super) concurrency_max: usize,
-    pub(super) per_second_max: u32,
+    limits: Limits,
     lanes: Mutex<HashMap<Endpoint, Running>>,
     stop: watch::Sender<bool>,
     runtime: Handle,
@@ -44,20 +43,13 @@ struct Running {
 }
 
 impl Dispatcher {
-    /// A dispatcher without queues, in the runtime that calls it. Each endpoint gets so many calls at
-    /// a time and in a second.
-    pub(super) fn new(
-        courier: Courier,
-        endpoints: Endpoints,
-        concurrency_max: usize,
-        per_second_max: u32,
-    ) -> Arc<Self> {
+    /// A dispatcher without queues, in the runtime that calls it.
+    pub(super) fn new(courier: Courier, endpoints: Endpoints, limits: Limits) -> Arc<Self> {
         Arc::new(Self {
             courier,
             endpoints,
             holds: Holds::default(),
-            concurrency_max,
-            per_second_max,
+            limits,
             lanes: Mutex::default(),
             stop: watch::Sender::new(false),
             runtime: Handle::current(),
@@ -129,7 +121,8 @@ impl Dispatcher {
         }
         let running = lanes.entry(endpoint.clone()).or_insert_with(|| {
             let health = self.endpoints.health(&endpoint);
-            let lane = Arc::new(Lane::new(endpoint, health, self.concurrency_max));
+            let limit = self.limits.towards(&endpoint);
+            let lane = Arc::new(Lane::new(endpoint, health, limit));
             let task = Arc::clone(&lane).run(Arc::clone(self), self.stopping());
             Running { lane, task: self.runtime.spawn(task) }
         });

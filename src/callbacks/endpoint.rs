@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use url::Url;
 
+use crate::config;
+
 use super::breaker::Breaker;
 
 /// What stands where no endpoint is named.
@@ -62,6 +64,48 @@ impl fmt::Display for Endpoint {
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// How much an endpoint is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Limit {
+    /// Calls at a time.
+    pub(super) concurrency_max: usize,
+    /// Calls in a second.
+    pub(super) per_second_max: u32,
+}
+
+/// The limits of all endpoints.
+#[derive(Debug)]
+pub(super) struct Limits {
+    common: Limit,
+    own: HashMap<Endpoint, Limit>,
+}
+
+impl Limits {
+    /// Those of `[callbacks]`.
+    pub(super) fn of(settings: &config::Callbacks) -> Self {
+        let common = Limit {
+            concurrency_max: settings.endpoint_concurrency_max,
+            per_second_max: settings.endpoint_per_second_max,
+        };
+        let own = settings.endpoints.iter().map(|(url, own)| {
+            let concurrency_max = own.concurrency_max.unwrap_or(common.concurrency_max);
+            let per_second_max = own.per_second_max.unwrap_or(common.per_second_max);
+            (Endpoint::of(url), Limit { concurrency_max, per_second_max })
+        });
+        Self { common, own: own.collect() }
+    }
+
+    /// The limit of an endpoint.
+    pub(super) fn towards(&self, endpoint: &Endpoint) -> Limit {
+        self.own.get(endpoint).copied().unwrap_or(self.common)
+    }
+
+    /// The most calls at a time that any endpoint gets.
+    pub(super) fn concurrency_max(&self) -> usize {
+        self.own.values().map(|own| own.concurrency_max).fold(self.common.concurrency_max, usize::max)
     }
 }
 

@@ -28,7 +28,7 @@ use crate::config;
 
 use super::connection::{Connection, Failed, Kept, Post, Way};
 use super::delivery::Outcome;
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, Limits};
 use super::guard::{Hosts, Refused, check_address, check_url, host_and_port};
 use super::tls::{PinError, Trust};
 use super::transport::{Answer, Call, SendError, Transport};
@@ -86,7 +86,7 @@ impl HttpTransport {
             gate: Gate { hosts, names, special_allowed: settings.special_networks.clone() },
             connect_max: Duration::from_secs(settings.connect_seconds_max),
             answer_bytes_max: settings.answer_bytes_max,
-            idle_connections_max: settings.endpoint_concurrency_max,
+            idle_connections_max: Limits::of(settings).concurrency_max(),
             kept: Arc::default(),
             swept: AtomicBool::new(false),
         }
@@ -119,7 +119,9 @@ impl HttpTransport {
             let (kept, turn) = self.kept.take(&way, &trust);
             let (used_before, connection) = match kept {
                 Some(kept) => (true, kept),
-                None => (false, self.open(&way.third_party, &url, &trust).await?),
+                // Apart from the rest, so that the many calls over kept connections need not have
+                // room for a handshake.
+                None => (false, Box::pin(self.open(&way.third_party, &url, &trust)).await?),
             };
             match connection.exchange(request, self.answer_bytes_max).await {
                 Ok((answer, again)) => {

@@ -20,7 +20,7 @@ use super::attempt::Landing;
 use super::breaker::Permit;
 use super::delivery::DeliveryId;
 use super::dispatcher::Dispatcher;
-use super::endpoint::{Endpoint, Health};
+use super::endpoint::{Endpoint, Health, Limit};
 use super::outbox::{self, Queued};
 use super::pace::Pace;
 use super::verdict::Condition;
@@ -50,6 +50,7 @@ pub(super) struct Lane {
     pub(super) endpoint: Endpoint,
     pub(super) health: Arc<Health>,
     width: Width,
+    per_second_max: u32,
     window: Mutex<Window>,
     calls: AtomicUsize,
     changed: Notify,
@@ -120,10 +121,18 @@ impl Work {
 
 impl Lane {
     /// A queue that first looks into the store.
-    pub(super) fn new(endpoint: Endpoint, health: Arc<Health>, concurrency_max: usize) -> Self {
+    pub(super) fn new(endpoint: Endpoint, health: Arc<Health>, limit: Limit) -> Self {
         let window = Mutex::new(Window { more: true, ..Window::default() });
-        let width = Width::new(concurrency_max);
-        Self { endpoint, health, width, window, calls: AtomicUsize::new(0), changed: Notify::new() }
+        let width = Width::new(limit.concurrency_max);
+        Self {
+            endpoint,
+            health,
+            width,
+            per_second_max: limit.per_second_max,
+            window,
+            calls: AtomicUsize::new(0),
+            changed: Notify::new(),
+        }
     }
 
     /// Tells of a delivery that waits for this endpoint.
@@ -163,7 +172,7 @@ impl Lane {
             flights: JoinSet::new(),
             by_flight: HashMap::new(),
             ids: HashSet::new(),
-            pace: Pace::new(dispatcher.per_second_max),
+            pace: Pace::new(self.per_second_max),
         };
         while !*stop.borrow() {
             let until = self.take_up(&dispatcher, &mut work);

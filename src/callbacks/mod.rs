@@ -70,7 +70,7 @@ use crate::telemetry::metrics::Metrics;
 
 use attempt::{Counts, Courier};
 use dispatcher::Dispatcher;
-use endpoint::Endpoints;
+use endpoint::{Endpoints, Limits};
 use schedule::Schedule;
 use signing::Signers;
 
@@ -150,8 +150,7 @@ impl Callbacks {
             metrics: parts.metrics,
         };
         let endpoints = Endpoints::new(settings.breaker_failures, Duration::from_secs(settings.breaker_seconds));
-        let dispatcher =
-            Dispatcher::new(courier, endpoints, settings.endpoint_concurrency_max, settings.endpoint_per_second_max);
+        let dispatcher = Dispatcher::new(courier, endpoints, Limits::of(settings));
         dispatcher.take_up_pending()?;
         Ok(Arc::new(Self(dispatcher)))
     }

@@ -105,6 +105,14 @@ fn check(settings: &Settings) -> Result<(), String> {
         ),
         (settings.callbacks.jitter_percent <= 50, "callbacks.jitter_percent: must be 0 to 50"),
         (settings.callbacks.endpoint_concurrency_max >= 1, "callbacks.endpoint_concurrency_max: must be at least 1"),
+        (
+            settings
+                .callbacks
+                .endpoints
+                .values()
+                .all(|own| own.concurrency_max != Some(0) && own.per_second_max != Some(0)),
+            "callbacks.endpoints: concurrency_max and per_second_max must be at least 1",
+        ),
         (settings.callbacks.breaker_failures >= 1, "callbacks.breaker_failures: must be at least 1"),
     ];
     let broken = rules.iter().filter(|(kept, _)| !kept).map(|(_, rule)| (*rule).to_owned());

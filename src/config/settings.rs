@@ -1,6 +1,7 @@
 //! What `lango.toml` may say. The shipped file (`config/lango.toml`) writes every key out with its
 //! default and what it means; a test holds the two together.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -336,6 +337,19 @@ pub struct Callbacks {
     /// `special_networks`: loopback, link-local and the like that are allowed all the same.
     #[serde(default)]
     pub special_networks: Vec<IpNet>,
+    /// `[callbacks.endpoints."https://host:port"]`: limits of single endpoints.
+    #[serde(default)]
+    pub endpoints: BTreeMap<String, EndpointLimits>,
+}
+
+/// What one endpoint gets in place of what all get.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EndpointLimits {
+    /// `concurrency_max`: deliveries at a time.
+    pub concurrency_max: Option<usize>,
+    /// `per_second_max`: deliveries in a second.
+    pub per_second_max: Option<u32>,
 }
 
 /// `[log]`: what is logged, and how.

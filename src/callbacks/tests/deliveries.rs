@@ -381,6 +381,25 @@ async fn d2_a_crash_between_the_answer_and_its_record_sends_the_same_id_again() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_endpoint_with_limits_of_its_own_has_them_and_the_others_do_not() {
+    for (url, at_once) in [(A, 2), (B, 8)] {
+        let script = Script::new(|_| (SECOND, answer(200, "code 0")));
+        let mut settings = settings();
+        settings.endpoint_concurrency_max = 8;
+        let own = crate::config::EndpointLimits { concurrency_max: Some(2), per_second_max: None };
+        settings.endpoints.insert(A.to_owned(), own);
+        let node = Node::start_with(script.clone(), Arc::default(), &settings);
+        for number in 0..40 {
+            node.send(url, &number.to_string()).await;
+        }
+        while node.pending() > 0 {
+            sleep(SECOND).await;
+        }
+        assert_eq!(script.at_once_max.load(Ordering::SeqCst), at_once, "{url}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn d6_an_endpoint_is_not_called_faster_than_its_pace() {
     let script = well();
     let mut settings = settings();
