@@ -157,6 +157,7 @@ impl Node {
             metrics: Arc::clone(&metrics),
             zone: zone.clone(),
             limits: limits(&settings),
+            change_password_path: settings.third_parties.change_password_path.clone(),
         });
         let resumed = broker.resume().await?;
         let parts = doors::Behind { settings: &settings, access: &access, broker: &broker, store: &store };

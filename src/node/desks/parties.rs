@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -51,6 +53,9 @@ struct Change {
     raw_digest: Option<bool>,
     plain_requests: Option<bool>,
     plain_callbacks: Option<bool>,
+    time_stamp_seconds: Option<String>,
+    time_stamp_ahead_minutes: Option<i16>,
+    time_stamp_once: Option<bool>,
     strict: Option<bool>,
     tolerances_on: Option<Vec<String>>,
     tolerances_off: Option<Vec<String>>,
@@ -80,6 +85,15 @@ struct Password {
     password: String,
 }
 
+/// Never to be printed or logged (S5).
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewChangeKey {
+    name: String,
+    /// Key and start vector that were agreed elsewhere; none are made here.
+    agreed: Option<(String, String)>,
+}
+
 impl NodeAdmin {
     pub(super) async fn party_command(&self, by: &str, verb: &str, arguments: Value) -> Option<Result<Value, String>> {
         Some(match verb {
@@ -92,6 +106,8 @@ impl NodeAdmin {
             "password" => self.party_password(by, arguments).await,
             "key-add" => self.add_key(by, arguments).await,
             "key-remove" => self.remove_key(by, arguments).await,
+            "change-key" => self.set_change_key(by, arguments).await,
+            "change-key-remove" => self.remove_change_key(by, arguments).await,
             "remove" => self.remove_party(by, arguments).await,
             _ => return None,
         })
@@ -179,6 +195,41 @@ impl NodeAdmin {
         Ok(shown(&after))
     }
 
+    /// Gives a third party the key with which it sends new passwords (protocol.md 1.6). One that was
+    /// made here is in this answer and nowhere else in clear.
+    async fn set_change_key(&self, by: &str, arguments: Value) -> Result<Value, String> {
+        let NewChangeKey { name, agreed } = read(arguments)?;
+        let made = agreed.is_none();
+        let (key, vector) = agreed.unwrap_or_else(|| (self.drawn::<24>(), self.drawn::<12>()));
+        let (sealed_key, sealed_vector) = (Secret::new(key.as_str()), Secret::new(vector.as_str()));
+        let seal = |party: &mut ThirdParty| {
+            let (vault, entropy) = (&self.desks.vault, &*self.desks.entropy);
+            party.seal_change_key(&sealed_key, &sealed_vector, vault, entropy).map_err(in_words)
+        };
+        self.edit(&name, seal).await?;
+        self.record("party-change-key-set", by, &[("third_party", &name)]);
+        Ok(if made { json!({ "name": name, "key": key, "vector": vector }) } else { json!({ "name": name }) })
+    }
+
+    async fn remove_change_key(&self, by: &str, arguments: Value) -> Result<Value, String> {
+        let Named { name } = read(arguments)?;
+        let (_, after) = self
+            .edit(&name, |party| {
+                party.change_key = None;
+                Ok(())
+            })
+            .await?;
+        self.record("party-change-key-removed", by, &[("third_party", &name)]);
+        Ok(shown(&after))
+    }
+
+    /// Random bytes as text: four characters for three bytes.
+    fn drawn<const BYTES: usize>(&self) -> String {
+        let mut bytes = [0; BYTES];
+        self.desks.entropy.fill(&mut bytes);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
     async fn remove_party(&self, by: &str, arguments: Value) -> Result<Value, String> {
         let Named { name } = read(arguments)?;
         self.party(&name)?;
@@ -233,6 +284,13 @@ impl NodeAdmin {
         party.raw_digest = change.raw_digest.unwrap_or(party.raw_digest);
         party.plain_requests = change.plain_requests.unwrap_or(party.plain_requests);
         party.plain_callbacks = change.plain_callbacks.unwrap_or(party.plain_callbacks);
+        let rule = &mut party.time_stamps;
+        if let Some(seconds) = or_none(change.time_stamp_seconds) {
+            let number = seconds.map(|text| text.parse().map_err(|_| format!("\"{text}\" is no number of seconds")));
+            rule.window_seconds = number.transpose()?;
+        }
+        rule.ahead_of_utc_minutes = change.time_stamp_ahead_minutes.unwrap_or(rule.ahead_of_utc_minutes);
+        rule.once = change.time_stamp_once.unwrap_or(rule.once);
         let tolerances = &mut party.tolerances;
         tolerances.strict = change.strict.unwrap_or(tolerances.strict);
         if let Some(on) = change.tolerances_on {
@@ -267,6 +325,7 @@ fn shown(party: &ThirdParty) -> Value {
         "enabled": party.enabled,
         "mode": party.mode,
         "password": if party.password.is_some() { "set" } else { "not set" },
+        "changes_password": party.change_key.is_some(),
         "service_ids": party.service_ids,
         "shortcodes": party.shortcodes,
         "keys": party.keys.iter().map(key).collect::<Vec<_>>(),
@@ -276,6 +335,9 @@ fn shown(party: &ThirdParty) -> Value {
         "raw_digest": party.raw_digest,
         "plain_requests": party.plain_requests,
         "plain_callbacks": party.plain_callbacks,
+        "time_stamp_seconds": party.time_stamps.window_seconds,
+        "time_stamp_ahead_minutes": party.time_stamps.ahead_of_utc_minutes,
+        "time_stamp_once": party.time_stamps.once,
         "strict": party.tolerances.strict,
         "tolerances_on": party.tolerances.on,
         "tolerances_off": party.tolerances.off,
