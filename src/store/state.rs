@@ -3,10 +3,9 @@
 //!
 //! Invariant L2 is kept here: no counter moves outside the bounds that its write set names.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 
+use super::key::KeyMap;
 use super::{Adjust, Change, CommitError, Committed, Expect, Key, Record, WriteSet};
 
 /// What a check reads: the newest state, with everything that was accepted before.
@@ -70,7 +69,7 @@ pub(super) fn resolve<F: Facts>(
             return Err(Rejection::Refused(CommitError::Expectation(key.clone())));
         }
     }
-    let mut counters = Counters { facts, moved: HashMap::new() };
+    let mut counters = Counters { facts, moved: KeyMap::default() };
     for (counter, movement) in movements(&write_set.adjusts) {
         counters.shift(counter, &movement)?;
     }
@@ -152,7 +151,7 @@ fn movements(adjusts: &[Adjust]) -> Vec<(&Key, Movement)> {
 /// The counters as the write set leaves them.
 struct Counters<'a, F> {
     facts: &'a F,
-    moved: HashMap<Key, i64>,
+    moved: KeyMap<i64>,
 }
 
 impl<F: Facts> Counters<'_, F> {

@@ -80,7 +80,17 @@ pub fn measure(engine: &str, payments: u64) -> Result<()> {
 pub fn headings() {
     println!(
         "{:>8} {:>9} {:>8} {:>10} {:>9} {:>7} {:>10} {:>10} {:>8} {:>8} {:>8}",
-        "engine", "payments", "seconds", "cpu us/pay", "longest s", "RSS MiB", "written/p", "on disk/p", "get us", "absent", "range us"
+        "engine",
+        "payments",
+        "seconds",
+        "cpu us/pay",
+        "longest s",
+        "RSS MiB",
+        "written/p",
+        "on disk/p",
+        "get us",
+        "absent",
+        "range us"
     );
 }
 

@@ -1,10 +1,17 @@
-//! Engines in the role of the index below the journal.
+//! The store beside other engines, and engines in the role of the index below its journal.
 //!
-//! `index ENGINE [PAYMENTS]` measures sled, fjall, fjall-kv (large values apart) or redb.
+//! * `store [SECONDS]` measures commits of Lango's store, sled and SQLite, one after the other.
+//! * `reopen [PAYMENTS]` measures how soon each opens again after so many payments and a kill.
+//! * `index ENGINE [PAYMENTS]` measures sled, fjall, fjall-kv (large values apart) or redb as the
+//!   index; `headings` names its columns.
 
+mod commits;
+mod engine;
 mod index;
 mod measure;
 mod payment;
+mod reopen;
+mod write_set;
 
 use anyhow::{Result, bail};
 
@@ -12,9 +19,16 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
+        ["store"] => commits::all(5),
+        ["store", seconds] => commits::all(seconds.parse()?),
+        ["commits", engine, writers, seconds] => commits::measure(engine, writers.parse()?, seconds.parse()?),
+        ["reopen"] => reopen::all(1_000_000),
+        ["reopen", payments] => reopen::all(payments.parse()?),
+        ["fill", engine, dir, payments] => reopen::fill(engine, dir.as_ref(), payments.parse()?),
+        ["open", engine, dir] => reopen::open(engine, dir.as_ref()),
         ["index", engine] => index::measure(engine, 1_000_000),
         ["index", engine, payments] => index::measure(engine, payments.parse()?),
         ["headings"] => Ok(index::headings()),
-        _ => bail!("say: headings, or index ENGINE [PAYMENTS]"),
+        _ => bail!("say: store [SECONDS], reopen [PAYMENTS], headings, or index ENGINE [PAYMENTS]"),
     }
 }

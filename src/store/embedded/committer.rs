@@ -5,7 +5,6 @@
 //! Invariants: nothing is visible or acknowledged before it is durable; no answer, not even a
 //! refusal, rests on something that does not become durable.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Shared;
@@ -16,6 +15,7 @@ use super::memtable::Commit;
 use super::queue::Waiting;
 use super::recent::Recent;
 use super::segment::{FRAME_BYTES_MAX, Position, marker, push_frame};
+use crate::store::key::KeyMap;
 use crate::store::state::{Facts, Rejection, Resolved, resolve};
 use crate::store::{CommitError, Committed, Key, WriteSet};
 
@@ -121,7 +121,7 @@ struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     fn new(shared: &'a Shared, recent: &'a Recent, position: Position) -> Self {
-        let pending = Pending { shared, recent, versions: HashMap::new(), counters: HashMap::new() };
+        let pending = Pending { shared, recent, versions: KeyMap::default(), counters: KeyMap::default() };
         Self { pending, position, commits: Vec::new(), answers: Vec::new() }
     }
 
@@ -167,8 +167,8 @@ impl<'a> Batch<'a> {
 struct Pending<'a> {
     shared: &'a Shared,
     recent: &'a Recent,
-    versions: HashMap<Key, Option<u64>>,
-    counters: HashMap<Key, i64>,
+    versions: KeyMap<Option<u64>>,
+    counters: KeyMap<i64>,
 }
 
 impl Pending<'_> {

@@ -5,10 +5,12 @@
 //! A deleted record leaves a tombstone, which hides what is below it, unless it is known that there
 //! is nothing: what is written and deleted between two checkpoints costs the index nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Place;
 use std::sync::{Arc, RwLock};
 
 use super::segment::Position;
+use crate::store::key::KeyMap;
 use crate::store::locks::{read, write};
 use crate::store::state::Write;
 use crate::store::{Key, KeyRange, Record};
@@ -17,7 +19,7 @@ use crate::store::{Key, KeyRange, Record};
 #[derive(Debug)]
 pub(super) struct Generation {
     records: BTreeMap<Key, Entry>,
-    counters: HashMap<Key, i64>,
+    counters: KeyMap<i64>,
     bytes: u64,
     position: Position,
 }
@@ -44,7 +46,7 @@ pub(super) struct Commit {
 impl Generation {
     /// An empty generation that begins after `position`.
     pub(super) fn new(position: Position) -> Self {
-        Self { records: BTreeMap::new(), counters: HashMap::new(), bytes: 0, position }
+        Self { records: BTreeMap::new(), counters: KeyMap::default(), bytes: 0, position }
     }
 
     /// The newest commit in it.
@@ -77,17 +79,21 @@ impl Generation {
 
     fn write(&mut self, Write { key, record, fresh }: Write) {
         let bytes = entry_bytes(&key, record.as_ref());
-        if let Some(entry) = self.records.get_mut(&key) {
-            self.bytes = self.bytes.saturating_sub(entry_bytes(&key, entry.record.as_ref()));
-            if record.is_none() && entry.alone {
-                self.records.remove(&key);
-                return;
+        match self.records.entry(key) {
+            Place::Vacant(place) => {
+                place.insert(Entry { record, alone: fresh });
             }
-            // Whether something is below was settled by the first write of the key: later ones see
-            // this entry, or the tombstone in it, and not what it hides.
-            entry.record = record;
-        } else {
-            self.records.insert(key, Entry { record, alone: fresh });
+            Place::Occupied(mut place) => {
+                let before = entry_bytes(place.key(), place.get().record.as_ref());
+                self.bytes = self.bytes.saturating_sub(before);
+                if record.is_none() && place.get().alone {
+                    place.remove();
+                    return;
+                }
+                // Whether something is below was settled by the first write of the key: later ones see
+                // this entry, or the tombstone in it, and not what it hides.
+                place.get_mut().record = record;
+            }
         }
         self.bytes = self.bytes.saturating_add(bytes);
     }

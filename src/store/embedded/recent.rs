@@ -2,15 +2,14 @@
 //! from the index, however many checkpoints lie between two payments. Bounded: when it is full, what
 //! did not move since it was last full is forgotten.
 
-use std::collections::HashMap;
-
 use crate::store::Key;
+use crate::store::key::KeyMap;
 
 /// Counters and their newest values.
 #[derive(Debug)]
 pub(super) struct Recent {
-    young: HashMap<Key, i64>,
-    old: HashMap<Key, i64>,
+    young: KeyMap<i64>,
+    old: KeyMap<i64>,
     young_max: usize,
 }
 
@@ -25,7 +24,7 @@ impl Default for Recent {
 
 impl Recent {
     fn with_room_for(young_max: usize) -> Self {
-        Self { young: HashMap::new(), old: HashMap::new(), young_max }
+        Self { young: KeyMap::default(), old: KeyMap::default(), young_max }
     }
 
     /// The newest value of a counter, if it moved lately.

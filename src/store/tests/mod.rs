@@ -2,6 +2,7 @@
 
 mod conformance;
 mod model;
+mod threads;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::{Disturbance, Engine, commit};
 use crate::store::embedded::tests::Embedded;
-use crate::store::{Change, CommitError, Expect, Key, WriteSet};
+use crate::store::{Change, CommitError, Expect, Key, Store, WriteSet};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -33,7 +33,7 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-fn write_set() -> impl Strategy<Value = WriteSet> {
+pub(super) fn write_set() -> impl Strategy<Value = WriteSet> {
     let expect = prop_oneof![Just(Expect::Absent), (0..30_u64).prop_map(Expect::Version)];
     let adjust = (counter_key(), -20..20_i64, -10..1_i64, 20..60_i64);
     (
@@ -55,36 +55,47 @@ fn write_set() -> impl Strategy<Value = WriteSet> {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         20 => write_set().prop_map(Step::Commit),
-        2 => Just(Step::Disturb(Disturbance::Checkpoint)),
-        1 => Just(Step::Disturb(Disturbance::Reopen)),
-        1 => Just(Step::Disturb(Disturbance::Crash)),
-        1 => Just(Step::Disturb(Disturbance::LoseIndex)),
+        5 => disturbance().prop_map(Step::Disturb),
+    ]
+}
+
+pub(super) fn disturbance() -> impl Strategy<Value = Disturbance> {
+    prop_oneof![
+        2 => Just(Disturbance::Checkpoint),
+        1 => Just(Disturbance::Reopen),
+        1 => Just(Disturbance::Crash),
+        1 => Just(Disturbance::LoseIndex),
     ]
 }
 
 type Content = (u64, Vec<u8>, Vec<i64>);
 
-#[derive(Debug, Default)]
-struct Model {
+/// The simplest thing that could be right.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Model {
     records: BTreeMap<Key, Content>,
     counters: BTreeMap<Key, i64>,
-    sequence: u64,
+    /// The newest commit.
+    pub sequence: u64,
 }
+
+/// What was captured by each change, and the keys of what was appended.
+type Told = (Vec<Vec<i64>>, Vec<Key>);
 
 impl Model {
     fn counter(&self, key: &Key) -> i64 {
         self.counters.get(key).copied().unwrap_or(0)
     }
 
-    /// Whether it commits.
-    fn commit(&mut self, write_set: &WriteSet) -> bool {
+    /// What it tells when it commits; nothing when it is refused.
+    pub(super) fn commit(&mut self, write_set: &WriteSet) -> Option<Told> {
         for (key, expect) in &write_set.expects {
             let expected = match expect {
                 Expect::Absent => None,
                 Expect::Version(version) => Some(*version),
             };
             if self.records.get(key).map(|content| content.0) != expected {
-                return false;
+                return None;
             }
         }
         let mut counters = self.counters.clone();
@@ -94,12 +105,12 @@ impl Model {
         for adjust in &write_set.adjusts {
             let (before, after) = (self.counter(&adjust.counter), counters[&adjust.counter]);
             if after < before && after < adjust.floor || after > before && after > adjust.ceiling {
-                return false;
+                return None;
             }
         }
         self.counters = counters;
         self.sequence += 1;
-        let mut written = Vec::new();
+        let (mut written, mut told) = (Vec::new(), Told::default());
         for change in &write_set.changes {
             written.push(match change {
                 Change::Put { key, value, capture } => (key.clone(), Some((value, capture))),
@@ -107,21 +118,46 @@ impl Model {
                 Change::Append { log, value, capture } => {
                     let number = self.counters.entry(log.clone()).or_default();
                     *number += 1;
-                    (log.clone().number(*number as u64), Some((value, capture)))
+                    let key = log.clone().number(*number as u64);
+                    told.1.push(key.clone());
+                    (key, Some((value, capture)))
                 }
             });
         }
         for (key, content) in written {
             match content {
                 Some((value, capture)) => {
-                    let captured = capture.iter().map(|counter| self.counter(counter)).collect();
+                    let captured: Vec<i64> = capture.iter().map(|counter| self.counter(counter)).collect();
+                    told.0.push(captured.clone());
                     self.records.insert(key, (self.sequence, value.clone(), captured));
                 }
-                None => drop(self.records.remove(&key)),
+                None => {
+                    told.0.push(Vec::new());
+                    self.records.remove(&key);
+                }
             }
         }
-        true
+        Some(told)
     }
+}
+
+/// The store holds what the model holds, however it is asked.
+pub(super) fn holds(store: &dyn Store, model: &Model) -> Result<(), TestCaseError> {
+    let found = store.range(&Key::of("r").subtree(), usize::MAX).unwrap();
+    let found: Vec<(Key, Content)> = found
+        .into_iter()
+        .map(|(key, record)| (key, (record.version, record.value.to_vec(), record.captured)))
+        .collect();
+    prop_assert_eq!(&found, &model.records.clone().into_iter().collect::<Vec<_>>());
+    for number in 0..7 {
+        let key = Key::of("r").number(number);
+        let version = store.record(&key).unwrap().map(|record| record.version);
+        prop_assert_eq!(version, model.records.get(&key).map(|content| content.0));
+    }
+    for (counter, value) in &model.counters {
+        prop_assert_eq!(store.counter(counter).unwrap(), *value);
+    }
+    Ok(())
 }
 
 proptest! {
@@ -135,29 +171,18 @@ proptest! {
             match step {
                 Step::Disturb(how) => engine.disturb(how),
                 Step::Commit(write_set) => {
-                    let accepted = model.commit(&write_set);
+                    let expected = model.commit(&write_set);
                     match commit(&*engine.store(), write_set) {
-                        Ok(committed) => prop_assert_eq!((accepted, committed.sequence), (true, model.sequence)),
-                        Err(CommitError::Expectation(_) | CommitError::Bound { .. }) => prop_assert!(!accepted),
+                        Ok(committed) => {
+                            prop_assert_eq!(expected, Some((committed.captured, committed.appended)));
+                            prop_assert_eq!(committed.sequence, model.sequence);
+                        }
+                        Err(CommitError::Expectation(_) | CommitError::Bound { .. }) => prop_assert!(expected.is_none()),
                         Err(error) => prop_assert!(false, "{}", error),
                     }
                 }
             }
-            let store = engine.store();
-            let found = store.range(&Key::of("r").subtree(), usize::MAX).unwrap();
-            let found: Vec<(Key, Content)> = found
-                .into_iter()
-                .map(|(key, record)| (key, (record.version, record.value.to_vec(), record.captured)))
-                .collect();
-            prop_assert_eq!(&found, &model.records.clone().into_iter().collect::<Vec<_>>());
-            for number in 0..7 {
-                let key = Key::of("r").number(number);
-                let version = store.record(&key).unwrap().map(|record| record.version);
-                prop_assert_eq!(version, model.records.get(&key).map(|content| content.0));
-            }
-            for (counter, value) in &model.counters {
-                prop_assert_eq!(store.counter(counter).unwrap(), *value);
-            }
+            holds(&*engine.store(), &model)?;
         }
     }
 }

@@ -6,6 +6,8 @@
 mod classes;
 mod parse;
 
+use std::sync::Arc;
+
 use self::classes::Class;
 use self::parse::Expression;
 
@@ -23,7 +25,7 @@ pub(super) struct Pattern {
 #[derive(Clone, Debug)]
 enum State {
     /// Takes one character, then goes on.
-    Take(Class, usize),
+    Take(Arc<Class>, usize),
     /// Goes on at both.
     Split(usize, usize),
     /// The text matches if it ends here.
@@ -116,7 +118,8 @@ impl Active {
 /// Adds the states of an expression that goes on at `after`; gives the one it begins at.
 fn build(expression: &Expression, after: usize, states: &mut Vec<State>) -> Result<usize, String> {
     match expression {
-        Expression::One(class) => add(states, State::Take(class.clone(), after)),
+        nothing if nothing.is_nothing() => Ok(after),
+        Expression::One(class) => add(states, State::Take(Arc::clone(class), after)),
         Expression::Sequence(parts) => parts.iter().rev().try_fold(after, |after, part| build(part, after, states)),
         Expression::Choice(branches) => {
             let mut starts = branches.iter().rev().map(|branch| build(branch, after, states)).collect::<Vec<_>>();
@@ -188,6 +191,7 @@ mod tests {
         check("a{2,}", &["aa", "aaaaa"], &["a"]);
         check("a{0}b", &["b"], &["ab"]);
         check("(a*)*b", &["b", "aaab"], &["a"]);
+        check("((((){999}){999}){999}){999}", &[""], &["a"]);
         check("^a$", &["^a$"], &["a"]);
         check("a.c", &["abc", "aéc"], &["a\nc", "ac"]);
     }

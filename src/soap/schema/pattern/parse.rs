@@ -1,5 +1,7 @@
 //! The syntax of XSD's regular expressions, read into a tree.
 
+use std::sync::Arc;
+
 use super::classes::{self, Class, Item, Named};
 
 /// Groups inside groups.
@@ -11,13 +13,29 @@ const REPEAT_MAX: u32 = 1000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Expression {
     /// One character of a class.
-    One(Class),
+    One(Arc<Class>),
     /// One after the other.
     Sequence(Vec<Expression>),
     /// One of them.
     Choice(Vec<Expression>),
     /// At least `min` times, at most `max` times if there is a `max`.
     Repeat { inner: Box<Expression>, min: u32, max: Option<u32> },
+}
+
+fn one(class: Class) -> Expression {
+    Expression::One(Arc::new(class))
+}
+
+impl Expression {
+    /// Whether it takes no character whatever happens: it has no states, however often it is repeated.
+    pub(super) fn is_nothing(&self) -> bool {
+        match self {
+            Self::One(_) => false,
+            Self::Sequence(parts) => parts.iter().all(Self::is_nothing),
+            Self::Choice(branches) => branches.iter().all(Self::is_nothing),
+            Self::Repeat { inner, max, .. } => *max == Some(0) || inner.is_nothing(),
+        }
+    }
 }
 
 /// Reads an expression; the error says what is wrong or not implemented.
@@ -89,11 +107,11 @@ impl Parser<'_> {
                 self.depth -= 1;
                 if self.take_if(')') { Ok(inner) } else { Err("`(` is not closed".into()) }
             }
-            '[' => self.class().map(Expression::One),
-            '.' => Ok(Expression::One(Class::dot())),
-            '\\' => self.escape().map(|item| Expression::One(Class { items: vec![item], ..Class::default() })),
+            '[' => self.class().map(one),
+            '.' => Ok(one(Class::dot())),
+            '\\' => self.escape().map(|item| one(Class { items: vec![item], ..Class::default() })),
             '?' | '*' | '+' | '{' | '}' | ']' => Err(format!("`{first}` stands alone")),
-            _ => Ok(Expression::One(Class::single(first))),
+            _ => Ok(one(Class::single(first))),
         }
     }
 

@@ -53,10 +53,11 @@ fn text_of(panic: &(dyn Any + Send)) -> &str {
 
 impl From<Error> for IndexError {
     fn from(error: Error) -> Self {
-        use ErrorKind::{InvalidData, UnexpectedEof};
+        use ErrorKind::{InvalidData, NotFound, UnexpectedEof};
         match error.kind() {
             _ if is_full(&error) => Self::Full,
-            UnexpectedEof | InvalidData => Self::Damaged(error.to_string()),
+            // A file that an engine expects and that is gone is as bad as one it cannot read.
+            NotFound | UnexpectedEof | InvalidData => Self::Damaged(error.to_string()),
             _ => Self::Unavailable(error.to_string()),
         }
     }

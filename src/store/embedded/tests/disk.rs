@@ -1,9 +1,8 @@
-//! A disk that fails when told to and can forget what was not synced. Its files are real ones, so
-//! that the index, which writes past it, lies beside them.
+//! A disk that fails when told to. Its files are real ones, so that the index, which writes past it,
+//! lies beside them.
 
-use std::collections::HashMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -14,6 +13,9 @@ use crate::store::embedded::disk::{Disk, DiskFile, Lock, RealDisk};
 pub(super) enum Operation {
     Write,
     Sync,
+    /// Whatever changes the disk: the two above, and what makes, cuts, reserves, removes and renames
+    /// files and syncs folders and other people's files.
+    Change,
 }
 
 #[derive(Debug, Default)]
@@ -25,19 +27,32 @@ pub(super) struct FaultyDisk {
 struct State {
     writes: AtomicU64,
     syncs: AtomicU64,
+    changes: AtomicU64,
     fault: Mutex<Option<(Operation, u64, io::ErrorKind)>>,
-    /// For each file, how long it is after a power cut.
-    synced: Mutex<HashMap<PathBuf, u64>>,
 }
 
 impl State {
-    fn check(&self, operation: Operation) -> io::Result<()> {
-        let count = if operation == Operation::Write { &self.writes } else { &self.syncs };
-        let nth = count.fetch_add(1, Ordering::SeqCst);
-        match *self.fault.lock().unwrap() {
-            Some((failing, at, kind)) if failing == operation && at == nth => Err(kind.into()),
-            _ => Ok(()),
+    fn count(&self, operation: Operation) -> &AtomicU64 {
+        match operation {
+            Operation::Write => &self.writes,
+            Operation::Sync => &self.syncs,
+            Operation::Change => &self.changes,
         }
+    }
+
+    fn check(&self, operation: Operation) -> io::Result<()> {
+        let as_change = (operation != Operation::Change).then_some(Operation::Change);
+        let fault = *self.fault.lock().unwrap();
+        let mut outcome = Ok(());
+        for counted in [Some(operation), as_change].into_iter().flatten() {
+            let nth = self.count(counted).fetch_add(1, Ordering::SeqCst);
+            if let Some((failing, at, kind)) = fault
+                && (failing, at) == (counted, nth)
+            {
+                outcome = Err(kind.into());
+            }
+        }
+        outcome
     }
 }
 
@@ -51,23 +66,17 @@ impl FaultyDisk {
 
     /// How many of these there were.
     pub(super) fn count(&self, operation: Operation) -> u64 {
-        let count = if operation == Operation::Write { &self.state.writes } else { &self.state.syncs };
-        count.load(Ordering::SeqCst)
+        self.state.count(operation).load(Ordering::SeqCst)
     }
 
-    /// Files that were written, with the length of what was synced.
-    pub(super) fn synced(&self) -> Vec<(PathBuf, u64)> {
-        self.state.synced.lock().unwrap().iter().map(|(path, bytes)| (path.clone(), *bytes)).collect()
-    }
-
-    fn file(&self, path: &Path, file: Box<dyn DiskFile>, bytes: u64) -> Box<dyn DiskFile> {
-        self.state.synced.lock().unwrap().insert(path.to_owned(), bytes);
-        Box::new(FaultyFile { state: self.state.clone(), path: path.to_owned(), file, bytes })
+    fn file(&self, file: Box<dyn DiskFile>) -> Box<dyn DiskFile> {
+        Box::new(FaultyFile { state: self.state.clone(), file })
     }
 }
 
 impl Disk for FaultyDisk {
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        self.state.check(Operation::Change)?;
         RealDisk.create_dir(dir)
     }
 
@@ -80,27 +89,31 @@ impl Disk for FaultyDisk {
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(self.file(path, RealDisk.create(path)?, 0))
+        self.state.check(Operation::Change)?;
+        Ok(self.file(RealDisk.create(path)?))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let bytes = std::fs::metadata(path)?.len();
-        Ok(self.file(path, RealDisk.open(path)?, bytes))
+        Ok(self.file(RealDisk.open(path)?))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
+        self.state.check(Operation::Change)?;
         RealDisk.remove(path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.state.check(Operation::Change)?;
         RealDisk.rename(from, to)
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        self.state.check(Operation::Change)?;
         RealDisk.sync_dir(dir)
     }
 
     fn sync_file(&self, path: &Path) -> io::Result<()> {
+        self.state.check(Operation::Change)?;
         RealDisk.sync_file(path)
     }
 
@@ -116,9 +129,7 @@ impl Disk for FaultyDisk {
 #[derive(Debug)]
 struct FaultyFile {
     state: Arc<State>,
-    path: PathBuf,
     file: Box<dyn DiskFile>,
-    bytes: u64,
 }
 
 impl DiskFile for FaultyFile {
@@ -127,22 +138,21 @@ impl DiskFile for FaultyFile {
         let failed = self.state.check(Operation::Write);
         let written = if failed.is_err() { &bytes[..bytes.len() / 2] } else { bytes };
         self.file.write_at(offset, written)?;
-        self.bytes = self.bytes.max(offset + written.len() as u64);
         failed
     }
 
     fn sync(&mut self) -> io::Result<()> {
         self.state.check(Operation::Sync)?;
-        self.state.synced.lock().unwrap().insert(self.path.clone(), self.bytes);
         self.file.sync()
     }
 
     fn truncate(&mut self, bytes: u64) -> io::Result<()> {
-        self.bytes = self.bytes.min(bytes);
+        self.state.check(Operation::Change)?;
         self.file.truncate(bytes)
     }
 
     fn reserve(&mut self, bytes: u64) -> io::Result<()> {
+        self.state.check(Operation::Change)?;
         self.file.reserve(bytes)
     }
 }

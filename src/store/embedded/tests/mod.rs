@@ -2,11 +2,14 @@
 
 mod copies;
 mod damage;
+mod dark;
 mod disk;
 mod faults;
 mod lifecycle;
+mod power;
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -37,7 +40,14 @@ pub(super) fn open_on(dir: &Path, disk: Arc<dyn Disk>) -> Result<Arc<EmbeddedSto
     EmbeddedStore::open(options(dir), disk)
 }
 
-/// A copy of a directory, as it is at this moment.
+/// A folder for what opens hundreds of stores: in memory where the system has such a place, since
+/// nearly all of their time would be spent on waiting for syncs.
+pub(super) fn folder() -> TempDir {
+    TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap()
+}
+
+/// A copy of a directory, as it is at this moment. A file that goes away meanwhile, as those that were
+/// merged do, is not in it.
 pub(super) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -46,7 +56,10 @@ pub(super) fn copy(from: &Path, to: &Path) {
         if entry.file_type().unwrap().is_dir() {
             copy(&entry.path(), &target);
         } else {
-            fs::copy(entry.path(), target).unwrap();
+            match fs::copy(entry.path(), target) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                copied => drop(copied.unwrap()),
+            }
         }
     }
 }
