@@ -274,7 +274,8 @@ impl Ca {
 fn tell(certificate: &Path, facts: &CertificateFacts, is_client: bool) {
     println!("{} is the certificate, good until {}.", certificate.display(), day(facts.until));
     if is_client {
-        println!("Put its key on the third party's record: {}", facts.fingerprint);
+        println!("Its key is {}.", facts.fingerprint);
+        println!("A third party's goes on its record: lango party add-key NAME --certificate {}", certificate.display());
     }
 }
 
