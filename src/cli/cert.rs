@@ -275,7 +275,10 @@ fn tell(certificate: &Path, facts: &CertificateFacts, is_client: bool) {
     println!("{} is the certificate, good until {}.", certificate.display(), day(facts.until));
     if is_client {
         println!("Its key is {}.", facts.fingerprint);
-        println!("A third party's goes on its record: lango party add-key NAME --certificate {}", certificate.display());
+        println!(
+            "A third party's goes on its record: lango party add-key NAME --certificate {}",
+            certificate.display()
+        );
     }
 }
 
