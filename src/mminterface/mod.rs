@@ -37,7 +37,7 @@ pub use acknowledgement::{
 };
 pub use c2b::{C2bPayment, write_confirmation, write_validation};
 pub use client::{
-    read_handset_answer, read_response, read_result, write_acknowledgement, write_confirmation_result,
+    read_fault, read_handset_answer, read_response, read_result, write_acknowledgement, write_confirmation_result,
     write_handset_payment, write_request_document, write_request_envelope, write_validation_result,
 };
 pub use document::{Caller, CallerHeader, Claimed, GenericRequest, InitiatorFields, PartyFields, RequestDocument};

@@ -11,6 +11,7 @@ use super::super::admin::NodeAdmin;
 use super::words::{in_words, read, time};
 use super::{CONFLICTS_MAX, or_none};
 use crate::access::{AuthenticationMode, ClientKey, KeyFingerprint, Secret, ThirdParty, third_party};
+use crate::callbacks::urls;
 use crate::clock::Timestamp;
 use crate::core::{Shortcode, directory};
 use crate::store::{CommitError, Store as _};
@@ -137,6 +138,7 @@ impl NodeAdmin {
 
     async fn change_party(&self, by: &str, arguments: Value) -> Result<Value, String> {
         let Changing { name, change } = read(arguments)?;
+        self.must_be_told_nothing(&name, &change.remove_shortcodes)?;
         let (before, after) = self.edit(&name, |party| self.apply(party, change.clone())).await?;
         let fields = |value: Value| value.as_object().cloned().unwrap_or_default();
         let (one, other) = (fields(shown(&before)), fields(shown(&after)));
@@ -232,10 +234,26 @@ impl NodeAdmin {
 
     async fn remove_party(&self, by: &str, arguments: Value) -> Result<Value, String> {
         let Named { name } = read(arguments)?;
-        self.party(&name)?;
+        self.must_be_told_nothing(&name, &self.party(&name)?.shortcodes)?;
         self.access.remove_third_party(&name).await.map_err(in_words)?;
         self.record("party-removed", by, &[("third_party", &name)]);
         Ok(json!({ "removed": name }))
+    }
+
+    /// Whose URLs are registered for an organization is asked about its payments and told of them, so
+    /// it cannot cease to act for it before (S1). Taking the URLs away with it would let payments pass
+    /// that the organization wanted to be asked about: that is for somebody to decide.
+    fn must_be_told_nothing(&self, party: &str, shortcodes: &[String]) -> Result<(), String> {
+        for shortcode in shortcodes {
+            let registration = urls::registration(&*self.store, shortcode).map_err(in_words)?;
+            if registration.is_some_and(|registration| registration.third_party == party) {
+                return Err(format!(
+                    "the payments of {shortcode} go to URLs of {party}; first register others \
+                     (lango url set) or take them away (lango url remove {shortcode})"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Changes a third party's record, and has the door know it. Before and after.
