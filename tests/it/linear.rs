@@ -9,12 +9,12 @@ use lango::mminterface::{DocumentKind, Interfaces, Tolerances};
 use lango::soap::Limits;
 use rustix::time::{ClockId, clock_gettime};
 
-const SMALL: usize = 300;
+const SMALL: usize = 1000;
 const TIMES: usize = 8;
 /// How much dearer a byte of the large message may be. Work that grows with the square of the message
 /// makes it eight times dearer; caches and allocators make for less than two.
-const DEARER_MAX: f64 = 4.0;
-const TRIES: usize = 12;
+const DEARER_MAX: f64 = 3.0;
+const TRIES: usize = 4;
 
 const HEAD: &str = "<soapenv:Envelope xmlns:soapenv='http://schemas.xmlsoap.org/soap/envelope/' \
     xmlns:req='http://api-v1.gen.mm.vodafone.com/mminterface/request'><soapenv:Header>";
