@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use lango::clock::SystemClock;
 use lango::store::Store;
 use lango::store::embedded::disk::RealDisk;
 use lango::store::embedded::{EmbeddedStore, Options};
@@ -35,6 +36,7 @@ fn measure(writers: u64, time: Duration) -> Result<(), Box<dyn Error>> {
         memory_bytes_max: 64 << 20,
         write_set_bytes_max: 4 << 20,
         waiting_max: 4096,
+        clock: Arc::new(SystemClock),
         directory_kinds: &["url"],
     };
     let store = EmbeddedStore::open(options, Arc::new(RealDisk))?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::authenticate::PasswordUsed;
 use super::new_password::{NewPasswordFault, open_new_password};
 use super::third_party::{self, PreviousPassword, ThirdParty};
-use super::{Access, Permit, VaultError};
+use super::{Access, Permit, Secret, VaultError};
 use crate::store::{CommitError, ReadError, WriteSet, encode};
 
 /// Attempts while others change the same record.
@@ -89,10 +89,12 @@ impl Access {
 
     /// Gives a third party's record another password, beside which the present one stays valid for
     /// the set time. The record is still to be saved.
-    pub fn replace_password(&self, party: &mut ThirdParty, new: &super::Secret) -> Result<(), VaultError> {
+    fn replace_password(&self, party: &mut ThirdParty, new: &Secret) -> Result<(), VaultError> {
         let until = self.clock.now().plus(Duration::from_secs(self.previous_password_seconds));
-        party.previous_password = party.password.take().map(|sealed| PreviousPassword { sealed, until });
-        self.seal_password(party, new)
+        let previous = party.password.take().map(|sealed| PreviousPassword { sealed, until });
+        self.seal_password(party, new)?;
+        party.previous_password = previous;
+        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use aws_lc_rs::digest::{SHA256, digest};
 use rustls_pki_types::CertificateDer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use x509_parser::certificate::X509Certificate;
 use x509_parser::parse_x509_certificate;
 
 use super::hex;
@@ -33,12 +34,30 @@ pub enum IdentityError {
 
 /// The fingerprint of the public key in `certificate`.
 pub fn fingerprint(certificate: &CertificateDer<'_>) -> Result<KeyFingerprint, IdentityError> {
-    let (rest, parsed) = parse_x509_certificate(certificate).map_err(|_| IdentityError::NoCertificate)?;
-    if !rest.is_empty() {
-        return Err(IdentityError::NoCertificate);
+    fingerprint_of(parsed(certificate)?.public_key().raw)
+}
+
+/// What tells one gateway of the handset side from another: the fingerprint of its certificate's
+/// subject, for which the handset side's own CA vouches; of the key, if it has none. A gateway that is
+/// renewed with another key, or that is several machines, is the same one, and what it sends again is
+/// known for that (L6).
+pub fn gateway(certificate: &CertificateDer<'_>) -> Result<KeyFingerprint, IdentityError> {
+    let parsed = parsed(certificate)?;
+    match parsed.subject().iter_attributes().next() {
+        Some(_) => fingerprint_of(parsed.subject().as_raw()),
+        None => fingerprint_of(parsed.public_key().raw),
     }
-    let hash = digest(&SHA256, parsed.public_key().raw);
-    hash.as_ref().try_into().map(KeyFingerprint).map_err(|_| IdentityError::NoCertificate)
+}
+
+fn parsed<'a>(certificate: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, IdentityError> {
+    match parse_x509_certificate(certificate) {
+        Ok(([], parsed)) => Ok(parsed),
+        Ok(_) | Err(_) => Err(IdentityError::NoCertificate),
+    }
+}
+
+fn fingerprint_of(part: &[u8]) -> Result<KeyFingerprint, IdentityError> {
+    digest(&SHA256, part).as_ref().try_into().map(KeyFingerprint).map_err(|_| IdentityError::NoCertificate)
 }
 
 /// The last moment at which `certificate` is valid.

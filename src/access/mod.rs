@@ -36,7 +36,7 @@ pub use credential::{
     CredentialKeys, CredentialRefusal, CredentialSettings, CredentialVerdict, HashCost, PasswordRule, SetPasswordError,
     security_credential,
 };
-pub use identity::{IdentityError, KeyFingerprint, fingerprint, valid_until};
+pub use identity::{IdentityError, KeyFingerprint, fingerprint, gateway, valid_until};
 pub use new_password::{ChangeKeyError, new_password};
 pub use refusal::Refusal;
 pub use shares::{NoShare, Share, Shares};

@@ -199,9 +199,11 @@ impl ThirdParty {
         }
     }
 
-    /// Sets its password.
+    /// Sets its password, the only one from now on: whoever sets it may do so because those before
+    /// are known to others.
     pub fn seal_password(&mut self, password: &Secret, vault: &Vault, entropy: &dyn Entropy) -> Result<(), VaultError> {
         self.password = Some(vault.seal(&self.password_place(), password, entropy)?);
+        self.previous_password = None;
         Ok(())
     }
 

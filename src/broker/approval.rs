@@ -19,6 +19,9 @@ pub enum NotDecided {
     /// The core says who may not, or that there is nothing to decide.
     #[error(transparent)]
     Approval(#[from] ApprovalError),
+    /// The core is away, and nothing is executed.
+    #[error("the core is away; approve it after `lango maintenance off`, or refuse it")]
+    Away,
     /// The store failed.
     #[error("{0}")]
     Undecided(String),
@@ -42,8 +45,11 @@ impl Broker {
         self.core().approvals(&*self.parts.store, after, PAGE)
     }
 
-    /// Executes what this operator of the provider approves. What became of it.
+    /// Executes what this operator of the provider approves, unless the core is away. What became of it.
     pub async fn approve(&self, conversation: &ConversationId, approver: OperatorId) -> Result<Report, NotDecided> {
+        if self.is_away() {
+            return Err(NotDecided::Away);
+        }
         self.end_waiting(conversation, |core, now| {
             core.approve(&*self.parts.store, conversation, approver, now, self.draw())
         })

@@ -226,7 +226,7 @@ impl Verdict {
             reason = self.reason,
             "request decided"
         );
-        if self.news.is_none() {
+        if self.news.is_none() && self.accepted.state != AcceptedState::AwaitingApproval {
             tracing::warn!(conversation = order.conversation.as_str(), "nobody is told: there is no URL for it");
         }
     }

@@ -26,7 +26,8 @@ pub enum Door {
 pub struct Peer {
     /// The address, IPv4-mapped IPv6 made IPv4.
     pub address: SocketAddr,
-    /// The SHA-256 of the public key of the verified client certificate; none on the plain door.
+    /// The SHA-256 of the public key of the verified client certificate, on the handset door of its
+    /// subject; none on the plain door.
     pub key: Option<KeyFingerprint>,
 }
 

@@ -42,7 +42,7 @@ impl Broker {
             return *answer;
         }
         let request = &request;
-        // The gateway is who its key says: session ids of two gateways never meet.
+        // The gateway is who its certificate says: session ids of two gateways never meet.
         let gateway = request.peer.key.map(|key| key.to_string()).unwrap_or_default();
         let submitted = match self.parts.interfaces.read_handset(&request.body) {
             Ok(submitted) => submitted,

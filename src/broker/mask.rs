@@ -52,7 +52,7 @@ fn marker_lost(part: &str) -> &'static str {
 /// Where the secrets are in a text with markup, from first to last.
 fn secrets(text: &str, levels: u8) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    let (mut at, mut secret) = (0, false);
+    let (mut at, mut secret, mut quotes_close) = (0, false, true);
     loop {
         let run = at..character_data_ends(text, at);
         if secret {
@@ -61,7 +61,10 @@ fn secrets(text: &str, levels: u8) -> Vec<Range<usize>> {
             found.extend(inner_secrets(text, run.clone(), levels - 1));
         }
         let Some(tag) = text.get(run.end + 1..).filter(|tag| !tag.is_empty()) else { return found };
-        let Some(length) = tag.find('>') else { return found };
+        let end = if quotes_close { tag_ends(tag) } else { None };
+        // A quote that is never closed is no quote; to look for its end once is enough.
+        quotes_close &= end.is_some();
+        let Some(length) = end.or_else(|| tag.find('>')) else { return found };
         secret = begins_secret(&tag[..length]);
         at = run.end + 1 + length + 1;
     }
@@ -95,6 +98,19 @@ fn character_data_ends(text: &str, from: usize) -> usize {
 /// Where what is closed by `closer` ends; at the end of the text if it is never closed.
 fn after(text: &str, from: usize, closer: &str) -> usize {
     text[from..].find(closer).map_or(text.len(), |at| from + at + closer.len())
+}
+
+/// Where the bracket is that ends a tag: one within the quotes of an attribute's value does not.
+fn tag_ends(tag: &str) -> Option<usize> {
+    let mut quote = None;
+    tag.bytes().position(|byte| {
+        match (quote, byte) {
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (Some(open), _) if byte == open => quote = None,
+            _ => {}
+        }
+        quote.is_none() && byte == b'>'
+    })
 }
 
 /// Whether a tag, without its brackets, begins a secret element that is not empty.
@@ -222,6 +238,13 @@ mod tests {
             ("<Password>a<!-- b -->c</Password><A>x</A>", "<Password>****</Password><A>x</A>"),
             ("&lt;Password&gt;a&lt;!-- b --&gt;c&lt;/Password&gt;", "&lt;Password&gt;****&lt;/Password&gt;"),
             ("&lt;Password&gt;&lt;![CDATA[a]]&gt;&lt;/Password&gt;", "&lt;Password&gt;****&lt;/Password&gt;"),
+            // Neither does a bracket or a slash in an attribute end a tag.
+            ("<Password xmlns:a='/>'>abc</Password>", "<Password xmlns:a='/>'>****</Password>"),
+            (
+                "<v xmlns:a=\"'>\"><Password b=\"/\">abc</Password></v>",
+                "<v xmlns:a=\"'>\"><Password b=\"/\">****</Password></v>",
+            ),
+            ("<v a='><Password>abc</Password>", "<v a='><Password>****</Password>"),
             // A bracket in the secret is not its end.
             ("<Password>a&lt;b</Password><A>x</A>", "<Password>****</Password><A>x</A>"),
             ("<![CDATA[<Password>a&lt;b</Password>]]>", "<![CDATA[<Password>****</Password>]]>"),

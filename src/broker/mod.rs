@@ -16,6 +16,7 @@ mod handset;
 mod hosts;
 mod maintenance;
 mod mask;
+mod password_change;
 mod payment;
 mod query;
 mod refusal;
@@ -91,6 +92,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Where days roll.
     pub zone: Zone,
+    /// Where changePassword is served.
+    pub change_password_path: String,
     /// How long things may take, and how many may wait.
     pub limits: BrokerLimits,
 }

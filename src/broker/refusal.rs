@@ -18,6 +18,10 @@ pub enum Refusal {
     Parameter(Flaw),
     /// The third party may not act for this shortcode.
     Shortcode(String),
+    /// What the third party asks for is not set up for it.
+    NotOffered(&'static str),
+    /// The third party did not prove its present password, which this needs.
+    NotProved,
     /// The organization is not there or not active.
     Organization(String),
     /// A value of the broker's own operations is not what it must be.
@@ -43,7 +47,8 @@ impl Refusal {
             Self::Document(failure) => failure.code,
             Self::Command(_) => "1002",
             Self::Parameter(flaw) => flaw.code.as_str(),
-            Self::Shortcode(_) => "100000010",
+            Self::Shortcode(_) | Self::NotOffered(_) => "100000010",
+            Self::NotProved => "100000007",
             Self::Organization(_) | Self::Value { .. } => "100000005",
             Self::Duplicate(_) => "15",
             Self::Overloaded(_) => "100000001",
@@ -58,7 +63,8 @@ impl Refusal {
             Self::Document(failure) => failure.description.clone(),
             Self::Command(_) => "The CommandID is invalid.".into(),
             Self::Parameter(flaw) => flaw.description.clone(),
-            Self::Shortcode(_) => "Insufficient permissions".into(),
+            Self::Shortcode(_) | Self::NotOffered(_) => "Insufficient permissions".into(),
+            Self::NotProved => "Authentication failed.".into(),
             Self::Organization(_) => "Invalid input value:ShortCode".into(),
             Self::Value { name, .. } => format!("Invalid input value:{name}"),
             Self::Duplicate(_) => "Duplicate OriginatorConversationID.".into(),
@@ -75,6 +81,8 @@ impl Refusal {
             Self::Command(command) => format!("no command \"{command}\" on this door"),
             Self::Parameter(flaw) => flaw.description.clone(),
             Self::Shortcode(shortcode) => format!("the third party does not act for {shortcode}"),
+            Self::NotOffered(reason) => (*reason).into(),
+            Self::NotProved => "the present password was not proved".into(),
             Self::Organization(reason) => reason.clone(),
             Self::Value { name, reason } => format!("{name}: {reason}"),
             Self::Duplicate(id) => format!("\"{id}\" was used before with another payload"),
@@ -91,6 +99,8 @@ impl Refusal {
             Self::Command(_) => "command-unknown",
             Self::Parameter(_) => "parameter",
             Self::Shortcode(_) => "shortcode-of-another",
+            Self::NotOffered(_) => "not-offered",
+            Self::NotProved => "password-not-proved",
             Self::Organization(_) => "organization-unknown",
             Self::Value { .. } => "value",
             Self::Duplicate(_) => "duplicate",

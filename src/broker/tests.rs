@@ -96,6 +96,7 @@ impl House {
             entropy,
             metrics: Arc::new(Metrics::new()),
             zone,
+            change_password_path: settings.third_parties.change_password_path.clone(),
             limits: BrokerLimits {
                 request_expiry: Duration::from_secs(300),
                 waiting_max: 10,

@@ -30,13 +30,16 @@ impl Service for ThirdPartyService {
 impl Broker {
     async fn third_party(self: Arc<Self>, request: Request) -> Answer {
         let path = request.uri.path();
-        let Some(description) = Description::of_third_party_path(path) else { return not_found() };
+        let Some(description) = Description::of_third_party_path(path, &self.parts.change_password_path) else {
+            return not_found();
+        };
         match (&request.method, description) {
             (&Method::GET | &Method::HEAD, description) => self.describe(description, &request),
             (&Method::POST, Description::Request) => self.generic_request(request).await,
             (&Method::POST, Description::RegisterUrl) => self.register_url(request).await,
             (&Method::POST, Description::QueryTransaction) => self.query_transaction(request),
             (&Method::POST, Description::Feed) => self.feed(request),
+            (&Method::POST, Description::Management) => self.change_password(request).await,
             (&Method::OPTIONS, _) => options(),
             _ => method_not_allowed(),
         }

@@ -111,10 +111,10 @@ pub(super) fn settle(before: &Delivery, version: u64, after: &Delivery) -> (Writ
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// There is no such delivery.
-    #[error("there is no delivery {0}")]
+    #[error("there is no callback {0}")]
     Unknown(DeliveryId),
     /// It is still on its way.
-    #[error("delivery {0} is still pending")]
+    #[error("callback {0} is still pending")]
     Pending(DeliveryId),
     /// The store did not read.
     #[error(transparent)]

@@ -29,9 +29,9 @@ const CLIENTS: &str = "clients";
 /// Arguments of `lango cert`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The folder of certificates
-    #[arg(long, global = true, value_name = "FOLDER", default_value = "certs")]
-    dir: PathBuf,
+    /// The folder of certificates; `certs` beside the settings file, if nothing is said
+    #[arg(long, global = true, value_name = "FOLDER")]
+    dir: Option<PathBuf>,
     /// Which CA of the folder: CA.pem, CA.key and CA.crl
     #[arg(long, global = true, default_value = "ca")]
     ca: String,
@@ -88,6 +88,7 @@ enum Action {
 /// Runs `lango cert`.
 pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     let Arguments { dir, ca, config, action } = arguments;
+    let dir = dir.unwrap_or_else(|| config.config.with_file_name("certs"));
     let ca = Ca { dir, name: plain(ca)?, now: SystemClock.now() };
     let own_log = || ca.file("audit.log");
     let register = || Register::find(&config.config, own_log());
@@ -273,7 +274,11 @@ impl Ca {
 fn tell(certificate: &Path, facts: &CertificateFacts, is_client: bool) {
     println!("{} is the certificate, good until {}.", certificate.display(), day(facts.until));
     if is_client {
-        println!("Put its key on the third party's record: {}", facts.fingerprint);
+        println!("Its key is {}.", facts.fingerprint);
+        println!(
+            "A third party's goes on its record: lango party add-key NAME --certificate {}",
+            certificate.display()
+        );
     }
 }
 

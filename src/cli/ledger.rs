@@ -36,6 +36,7 @@ pub(super) enum Command {
         #[command(flatten)]
         account: AccountArguments,
         /// How much, e.g. 100 or 99.50
+        #[arg(allow_negative_numbers = true)]
         amount: String,
     },
     /// Freeze an account: it neither pays nor is paid

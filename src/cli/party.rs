@@ -48,6 +48,18 @@ pub(super) enum Command {
         #[command(flatten)]
         password: PasswordArgument,
     },
+    /// Give a third party the key with which its changePassword sends a new password; made by the node
+    /// and printed once, unless --agreed says which
+    ChangeKey {
+        #[command(flatten)]
+        which: Which,
+        /// A file with a key (16, 24 or 32 characters) and a start vector (16) that were agreed before, a line each
+        #[arg(long, value_name = "FILE", conflicts_with = "remove")]
+        agreed: Option<PathBuf>,
+        /// Take it away: the third party cannot change its password by itself any more
+        #[arg(long)]
+        remove: bool,
+    },
     /// Put the key of a client certificate on a third party's record
     AddKey(NewKey),
     /// Take a key off a third party's record; its connections are closed
@@ -108,6 +120,15 @@ pub(super) struct Wishes {
     /// The authority (PEM) that alone vouches for its servers, or none for those of the settings
     #[arg(long, value_name = "FILE|none")]
     callback_ca: Option<PathBuf>,
+    /// Seconds by which the timeStamp of a request may differ from our time, or none if it may be any text
+    #[arg(long, value_name = "N|none")]
+    time_stamp_seconds: Option<String>,
+    /// Minutes by which the times that it writes are ahead of UTC, e.g. 180
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    time_stamp_ahead_minutes: Option<i16>,
+    /// Whether a timeStamp counts once; needs --time-stamp-seconds
+    #[arg(long, value_name = "true|false")]
+    time_stamp_once: Option<bool>,
     /// Whether its documents get no tolerance but those that are switched on
     #[arg(long, value_name = "true|false")]
     strict: Option<bool>,
@@ -152,6 +173,11 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Password { which, password } => {
             ("party.password", json!({ "name": which.name, "password": password.read()?.expose() }))
         }
+        Command::ChangeKey { which, remove: true, .. } => ("party.change-key-remove", json!({ "name": which.name })),
+        Command::ChangeKey { which, agreed, .. } => (
+            "party.change-key",
+            json!({ "name": which.name, "agreed": agreed.as_deref().map(agreed_key).transpose()? }),
+        ),
         Command::AddKey(new) => ("party.key-add", key(&desk, &new)?),
         Command::RemoveKey { which, fingerprint } => {
             ("party.key-remove", json!({ "name": which.name, "fingerprint": fingerprint }))
@@ -162,6 +188,7 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     match name {
         _ if arguments.json => print_json(&answer)?,
         "party.list" => print!("{}", listed(&answer)),
+        "party.change-key" => print!("{}", change_key(&answer)),
         "party.remove" => println!("{} is removed", text(&answer, "removed")),
         _ => print!("{}", shown(&desk, &answer)),
     }
@@ -189,6 +216,9 @@ fn wishes(change: &Wishes) -> Result<Value> {
         "plain_requests": change.plain_requests,
         "plain_callbacks": change.plain_callbacks,
         "callback_authority": authority,
+        "time_stamp_seconds": change.time_stamp_seconds,
+        "time_stamp_ahead_minutes": change.time_stamp_ahead_minutes,
+        "time_stamp_once": change.time_stamp_once,
         "strict": change.strict,
         "tolerances_on": names(change.tolerances_on.as_deref()),
         "tolerances_off": names(change.tolerances_off.as_deref()),
@@ -215,6 +245,25 @@ fn of_certificate(path: &Path) -> Result<(KeyFingerprint, Timestamp)> {
     let certificate =
         CertificateDer::from_pem_slice(&pem).with_context(|| format!("{} is no certificate (PEM)", path.display()))?;
     Ok((fingerprint(&certificate)?, valid_until(&certificate)?))
+}
+
+/// Key and start vector from the first two lines of a file.
+fn agreed_key(path: &Path) -> Result<(String, String)> {
+    let text = fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let mut lines = text.lines();
+    match (lines.next(), lines.next()) {
+        (Some(key), Some(vector)) => Ok((key.to_owned(), vector.to_owned())),
+        _ => bail!("{} must have a key and a start vector, a line each", path.display()),
+    }
+}
+
+fn change_key(answer: &Value) -> String {
+    let name = text(answer, "name");
+    if answer.get("key").is_none() {
+        return format!("{name} sends new passwords with the key that was agreed\n");
+    }
+    let (key, vector) = (text(answer, "key"), text(answer, "vector"));
+    format!("for {name}, shown this once:\nkey     {key}\nvector  {vector}\n")
 }
 
 fn listed(answer: &Value) -> String {
@@ -245,6 +294,7 @@ fn shown(desk: &Desk, one: &Value) -> String {
         ("enabled", yes_or_no(one, "enabled")),
         ("mode", of("mode")),
         ("password", of("password")),
+        ("changes it itself", yes_or_no(one, "changes_password")),
         ("serviceIds", joined(one, "service_ids")),
         ("shortcodes", joined(one, "shortcodes")),
         ("results to", of("result_url")),
@@ -257,6 +307,9 @@ fn shown(desk: &Desk, one: &Value) -> String {
             "its own CA",
             if one.get("callback_authority").is_some_and(Value::is_string) { "pinned" } else { "no" }.into(),
         ),
+        ("timeStamp within", of("time_stamp_seconds")),
+        ("timeStamp ahead", of("time_stamp_ahead_minutes")),
+        ("timeStamp once", yes_or_no(one, "time_stamp_once")),
         ("strict", yes_or_no(one, "strict")),
         ("tolerances on", joined(one, "tolerances_on")),
         ("tolerances off", joined(one, "tolerances_off")),

@@ -13,7 +13,7 @@ use super::deployment::read_demonstration;
 use super::soap_client::{Identity, SoapClient};
 use crate::config;
 use crate::entropy::{Entropy, SystemEntropy};
-use crate::mminterface::{HandsetParty, HandsetPayment, read_handset_answer, write_handset_payment};
+use crate::mminterface::{HandsetParty, HandsetPayment, read_fault, read_handset_answer, write_handset_payment};
 
 /// The path of the handset door.
 pub(super) const HANDSET_PATH: &str = "/handset/payment";
@@ -78,7 +78,10 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     let message = write_handset_payment(&payment(arguments)?);
     let reply = super::runtime()?.block_on(client.post(HANDSET_PATH, message))?;
     let Some(answer) = read_handset_answer(&reply.body) else {
-        bail!("the door answered {} with something else: {}", reply.status, reply.text());
+        match read_fault(&reply.body) {
+            Some(reason) => bail!("the door does not take it: {reason}"),
+            None => bail!("the door answered {} with something else: {}", reply.status, reply.text()),
+        }
     };
     println!("{} {}", answer.result_code, answer.result_desc);
     if let Some(receipt) = &answer.transaction_id {

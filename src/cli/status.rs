@@ -2,13 +2,12 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use serde_json::Value;
 
 use super::ConfigArgument;
-use crate::config;
-use crate::server::admin;
+use super::desk::{Desk, print_json};
 
 /// Arguments of `lango status`.
 #[derive(Debug, Args)]
@@ -22,20 +21,17 @@ pub(super) struct Arguments {
 
 /// Runs `lango status`.
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let settings = config::load(&arguments.config.config)?;
-    let socket = settings.doors.admin.socket;
-    let status = super::runtime()?
-        .block_on(admin::ask(&socket, "status", Value::Null))
-        .with_context(|| format!("no node answers at {}", socket.display()))?;
+    let desk = Desk::of(&arguments.config.config)?;
+    let status = desk.ask("status", Value::Null)?;
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&status)?);
+        print_json(&status)?
     } else {
-        print!("{}", table(&status));
+        print!("{}", table(&desk, &status))
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn table(status: &Value) -> String {
+fn table(desk: &Desk, status: &Value) -> String {
     let show = |pointer: &str| match status.pointer(pointer) {
         None | Some(Value::Null) => "-".to_owned(),
         Some(Value::String(text)) => text.clone(),
@@ -45,8 +41,8 @@ fn table(status: &Value) -> String {
         Some(Value::String(reason)) => format!("REFUSING: {reason}"),
         _ => "taking commits".to_owned(),
     };
-    let away = match status.pointer("/away/reason").and_then(Value::as_str) {
-        Some(reason) => format!(", which is AWAY since {}: {reason}", show("/away/since")),
+    let away = match status.get("away").filter(|away| !away.is_null()) {
+        Some(away) => format!(", which is AWAY since {}: {}", desk.time(&away["since"]), show("/away/reason")),
         None => String::new(),
     };
     let mut lines = vec![

@@ -10,9 +10,11 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::ConfigArgument;
+use super::desk;
+use crate::clock::Timestamp;
 use crate::config;
 use crate::node;
-use crate::store::embedded::{self, Progress, Standing, Verified};
+use crate::store::embedded::{self, Progress, Standing, Until, Verified};
 
 /// Arguments of `lango store`.
 #[derive(Debug, Args)]
@@ -48,6 +50,9 @@ enum Task {
         /// The last record to take: the store as it was right after this commit
         #[arg(long, value_name = "SEQUENCE")]
         until: Option<u64>,
+        /// Take what was committed up to then: 90m, 36h, 7d ago, or 2026-11-23T10:00:00Z
+        #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with = "until")]
+        until_time: Option<Timestamp>,
     },
 }
 
@@ -65,10 +70,11 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
             println!("the index holds everything up to record {}", done?);
         }
         Task::Backup { dir: to } => {
-            let copied = copy(&dir, &to, None, "copying")?;
+            let copied = copy(&dir, &to, Until::End, "copying")?;
             println!("{}\nbackup in {}", summary(&copied), to.display());
         }
-        Task::Restore { dir: from, until } => {
+        Task::Restore { dir: from, until, until_time } => {
+            let until = until.map(Until::Record).or(until_time.map(Until::Time)).unwrap_or(Until::End);
             let restored = copy(&from, &dir, until, "restoring")
                 .with_context(|| format!("nothing was put into {}", dir.display()))?;
             println!("{}\nrestored into {}", summary(&restored), dir.display());
@@ -105,19 +111,27 @@ fn verify(dir: &Path, against: Option<&Path>, json: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn copy(from: &Path, to: &Path, until: Option<u64>, what: &'static str) -> Result<Verified> {
+fn copy(from: &Path, to: &Path, until: Until, what: &'static str) -> Result<Verified> {
     let mut bar = Bar::new(what);
     let copied = embedded::copy(from, to, until, &mut |progress| bar.show(progress));
     bar.end();
     Ok(copied?)
 }
 
+fn moment(text: &str) -> Result<Timestamp, String> {
+    desk::since(text).map_err(|error| error.to_string())
+}
+
 fn summary(verified: &Verified) -> String {
-    let Verified { segments, records, bytes, first, last, hash, torn } = verified;
+    let Verified { segments, records, bytes, first, last, time, hash, torn } = verified;
     let mut lines = format!(
         "journal    whole: records {first} to {last} ({records}) in {segments} segments, {bytes} bytes\n\
          chain      {hash}"
     );
+    // In the form in which `restore --until-time` takes it.
+    if let Some(time) = time.and_then(|time| jiff::Timestamp::from_microsecond(time.micros()).ok()) {
+        lines += &format!("\nnewest     committed at {time}");
+    }
     if let Some(torn) = torn {
         // A node that is serving may be in the middle of a write; the next start cuts the rest off.
         lines +=

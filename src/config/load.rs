@@ -9,7 +9,7 @@ use super::{Settings, doors, limits};
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{}: {error}", path.display())]
+    #[error("{}: {error}{}", path.display(), hint(error))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -24,6 +24,14 @@ pub enum ConfigError {
         /// What, and where in the file.
         message: String,
     },
+}
+
+/// Whoever names no file gets the one of this folder, which may not be the deployment's.
+fn hint(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "; name the deployment's settings file with --config",
+        _ => "",
+    }
 }
 
 /// The settings in the file at `path`, with absolute paths.

@@ -185,6 +185,11 @@ pub fn read_handset_answer(body: &[u8]) -> Option<HandsetAnswer> {
     })
 }
 
+/// Reads why a message was not taken at all: the reason of a SOAP 1.1 fault.
+pub fn read_fault(body: &[u8]) -> Option<String> {
+    Elements::read(&String::from_utf8_lossy(body)).text_of(&["faultstring"]).map(str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,6 +18,7 @@ use super::failure::{DocumentFailure, ReadFailure};
 use super::feed::{FeedQuery, feed_query};
 use super::handset::{HANDSET, HandsetParty, HandsetPayment};
 use super::markup::REQUEST;
+use super::password_change::{PasswordChange, password_change};
 use super::query::{TransactionQuery, transaction_query};
 use super::register_url::register_url_document;
 use super::request::{Read, generic_request, request_document};
@@ -28,6 +29,7 @@ const REQUEST_WSDL: &str = "CBPInterface_Request.wsdl";
 const HANDSET_WSDL: &str = "Handset.wsdl";
 const QUERY_WSDL: &str = "QueryTransaction.wsdl";
 const C2B_WSDL: &str = "CBPInterface_C2BPaymentValidationAndConfirmation.wsdl";
+const MANAGEMENT_WSDL: &str = "Management.wsdl";
 const FEED_WSDL: &str = "Feed.wsdl";
 const REQUEST_XSD: &str = "CPSInterface_Request.xsd";
 
@@ -64,6 +66,7 @@ pub struct Interfaces {
     request: Description,
     query: Description,
     feed: Description,
+    management: Description,
     handset: Description,
     /// What third parties' servers answer to ValidateC2BPayment.
     validation: Description,
@@ -88,20 +91,31 @@ impl Interfaces {
         let request = findings.note(Description::compile(REQUEST_WSDL, "GenericAPIRequest", &all));
         let query = findings.note(Description::compile(QUERY_WSDL, "queryTransaction", &all));
         let feed = findings.note(Description::compile(FEED_WSDL, "GetCallbacks", &all));
+        let management = findings.note(Description::compile(MANAGEMENT_WSDL, "changePassword", &all));
         let validation = findings.note(Description::of_answers(C2B_WSDL, "ValidateC2BPayment", &all));
         let handset = findings.note(Description::compile(HANDSET_WSDL, "SubmitPayment", &all));
         let document = findings.note(document_schema(&all));
-        match (request, query, feed, validation, handset, document) {
+        match (request, query, feed, management, validation, handset, document) {
             (
                 Some(request),
                 Some(query),
                 Some(feed),
+                Some(management),
                 Some(validation),
                 Some(handset),
                 Some((document, document_root)),
-            ) if findings.is_empty() => {
-                Ok(Self { files: all, limits, request, query, feed, handset, validation, document, document_root })
-            }
+            ) if findings.is_empty() => Ok(Self {
+                files: all,
+                limits,
+                request,
+                query,
+                feed,
+                management,
+                handset,
+                validation,
+                document,
+                document_root,
+            }),
             _ => Err(findings.into_errors()),
         }
     }
@@ -109,7 +123,14 @@ impl Interfaces {
     /// What third parties' messages are validated with.
     pub fn enforced_on_third_parties(&self) -> Vec<Enforced> {
         let document = Enforced { what: "the document inside".to_owned(), files: self.document.files().clone() };
-        vec![self.request.enforced(), document, self.query.enforced(), self.feed.enforced(), self.validation.enforced()]
+        vec![
+            self.request.enforced(),
+            document,
+            self.query.enforced(),
+            self.feed.enforced(),
+            self.management.enforced(),
+            self.validation.enforced(),
+        ]
     }
 
     /// What the handset side's messages are validated with.
@@ -151,6 +172,15 @@ impl Interfaces {
     /// Reads GetCallbacks.
     pub fn read_feed(&self, body: &[u8], tolerances: Tolerances) -> Result<Read<FeedQuery>, ReadFailure> {
         feed_query(&self.feed.envelope(&self.limits), body, &tolerances.envelope())
+    }
+
+    /// Reads changePassword.
+    pub fn read_password_change(
+        &self,
+        body: &[u8],
+        tolerances: Tolerances,
+    ) -> Result<Read<PasswordChange>, ReadFailure> {
+        password_change(&self.management.envelope(&self.limits), body, &tolerances.envelope())
     }
 
     /// Reads SubmitPayment. It is our own, so nothing is tolerated.

@@ -19,6 +19,7 @@ mod interfaces;
 mod lenient;
 mod markup;
 mod media;
+mod password_change;
 mod query;
 mod queue_timeout;
 mod register_url;
@@ -36,7 +37,7 @@ pub use acknowledgement::{
 };
 pub use c2b::{C2bPayment, write_confirmation, write_validation};
 pub use client::{
-    read_handset_answer, read_response, read_result, write_acknowledgement, write_confirmation_result,
+    read_fault, read_handset_answer, read_response, read_result, write_acknowledgement, write_confirmation_result,
     write_handset_payment, write_request_document, write_request_envelope, write_validation_result,
 };
 pub use document::{Caller, CallerHeader, Claimed, GenericRequest, InitiatorFields, PartyFields, RequestDocument};
@@ -45,6 +46,7 @@ pub use feed::{FeedCallback, FeedPage, FeedQuery, write_feed_page};
 pub use handset::{HandsetAnswer, HandsetParty, HandsetPayment, write_handset_answer};
 pub use interfaces::{DocumentKind, Enforced, Interfaces};
 pub use media::{MediaFailure, in_utf8};
+pub use password_change::{PasswordChange, write_password_changed};
 pub use query::{TransactionQuery, TransactionTrace, write_query_response};
 pub use queue_timeout::write_queue_timeout;
 pub use register_url::{ResponseType, UrlRegistration};

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::ClientConfig;
+use rustls::pki_types::CertificateDer;
 
-use crate::access::{CredentialKeys, Vault, Whitelist, fingerprint};
+use crate::access::{CredentialKeys, KeyFingerprint, Vault, Whitelist, fingerprint, gateway};
 use crate::callbacks::client_tls;
 use crate::clock::{Day, Zone};
 use crate::config::Settings;
@@ -80,7 +81,7 @@ impl Materials {
         let client_tls = problems.note("callbacks", client_tls(&settings.callbacks));
         let third_party =
             problems.note("doors.third_party", Tls::read(&third_party_files(&settings), door_fingerprint));
-        let handset = problems.note("doors.handset", Tls::read(&handset_files(&settings), door_fingerprint));
+        let handset = problems.note("doors.handset", Tls::read(&handset_files(&settings), gateway_fingerprint));
         problems.note("doors.admin.socket", socket_path(&settings.doors.admin.socket));
         let read = (|| {
             Some(Self {
@@ -228,6 +229,11 @@ fn identities(
 
 /// The identity of a verified certificate; none if its key cannot be read, which closes the
 /// connection.
-fn door_fingerprint(certificate: &rustls::pki_types::CertificateDer<'_>) -> Option<crate::access::KeyFingerprint> {
+fn door_fingerprint(certificate: &CertificateDer<'_>) -> Option<KeyFingerprint> {
     fingerprint(certificate).ok()
+}
+
+/// The same for the handset door, where the CA says who somebody is.
+fn gateway_fingerprint(certificate: &CertificateDer<'_>) -> Option<KeyFingerprint> {
+    gateway(certificate).ok()
 }

@@ -30,7 +30,7 @@ use reload::{DoorTls, Reloader, Watched};
 use crate::access::{self, Access, AccessError};
 use crate::broker::{Broker, BrokerLimits, Parts, Resumed, SoapWire, WhitelistedHosts};
 use crate::callbacks::{self, Callbacks, Hosts, HttpTransport, SystemNames};
-use crate::clock::Clock;
+use crate::clock::{Clock, SystemClock};
 use crate::config::Settings;
 use crate::core::{Core, CoreSettings, Cores};
 use crate::entropy::Entropy;
@@ -157,6 +157,7 @@ impl Node {
             metrics: Arc::clone(&metrics),
             zone: zone.clone(),
             limits: limits(&settings),
+            change_password_path: settings.third_parties.change_password_path.clone(),
         });
         let resumed = broker.resume().await?;
         let parts = doors::Behind { settings: &settings, access: &access, broker: &broker, store: &store };
@@ -323,6 +324,7 @@ pub fn store_options(settings: &Settings) -> Options {
         memory_bytes_max: settings.store.memory_bytes_max,
         write_set_bytes_max: settings.store.write_set_bytes_max,
         waiting_max: settings.store.waiting_max,
+        clock: Arc::new(SystemClock),
         directory_kinds: DIRECTORY_KINDS,
     }
 }

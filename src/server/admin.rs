@@ -115,15 +115,16 @@ pub(super) fn bind(path: &Path) -> Result<(OwnedSocket, UnixListener), SocketErr
 
 /// Serves until told to end; then the socket's file is removed.
 pub(super) async fn run(admin: Arc<dyn Admin>, socket: OwnedSocket, listener: UnixListener, signal: Listener) {
+    let under_way = signal.clone();
     let serve_owner = |stream: UnixStream| {
         let Some(caller) = allowed(&stream, socket.owner()) else {
             tracing::warn!("a user other than the owner was refused at the admin socket");
             return None;
         };
-        let admin = Arc::clone(&admin);
+        let (admin, under_way) = (Arc::clone(&admin), under_way.clone());
         Some(async move {
             // An operator who goes away in the middle is no event.
-            let _ = serve(&*admin, caller, stream).await;
+            let _ = serve(admin, caller, stream, under_way).await;
         })
     };
     attendants::run(&listener, CONNECTIONS_MAX, signal, serve_owner).await;
@@ -135,13 +136,20 @@ fn allowed(stream: &UnixStream, owner: u32) -> Option<Caller> {
     (peer.uid() == owner || peer.uid() == ROOT).then_some(Caller { uid: peer.uid() })
 }
 
-async fn serve(admin: &dyn Admin, caller: Caller, stream: UnixStream) -> io::Result<()> {
+async fn serve(admin: Arc<dyn Admin>, caller: Caller, stream: UnixStream, under_way: Listener) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     loop {
         let read = tokio::time::timeout(QUIET_TIME_MAX, read_line(&mut stream)).await;
         let Some(line) = read.map_err(io::Error::from)?? else { return Ok(()) };
-        let outcome = carry_out(admin, caller, &line).await;
-        let line = line_of(&outcome)?;
+        // In a task of its own: what was begun is finished and put on the audit log, even if the node
+        // closes the socket meanwhile. The signal keeps the node from ending before.
+        let (admin, begun) = (Arc::clone(&admin), under_way.clone());
+        let command = tokio::spawn(async move {
+            let outcome = carry_out(&*admin, caller, &line).await;
+            drop(begun);
+            outcome
+        });
+        let line = line_of(&command.await?)?;
         tokio::time::timeout(TAKING_TIME_MAX, stream.get_mut().write_all(&line)).await.map_err(io::Error::from)??;
     }
 }

@@ -1,5 +1,7 @@
 //! Log lines, to standard error: for people or as JSON, as `[log]` says.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -28,7 +30,9 @@ pub enum LogError {
 /// Starts logging for the whole process. Called once, after the settings were read.
 pub fn start(settings: &Log) -> Result<(), LogError> {
     let filter = filter(&settings.level)?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours are for eyes: a file or a log collector gets plain lines.
+    let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(coloured);
     let started = match settings.format {
         LogFormat::Text => lines.finish().try_init(),
         LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),

@@ -81,6 +81,12 @@ async fn s4_a_reversal_waits_for_another_pair_of_eyes_and_its_result_comes_after
     office.restarts();
     assert_eq!(waiting(&office).len(), 2);
     let approved = word("provider/asha");
+    // While the core is away nothing moves, whoever wants it.
+    office.says(&["maintenance", "on", "--reason", "the ledger is moved"]);
+    let refused = office.refuses_with(&approved.each_ref().map(String::as_str), PASSWORD);
+    assert!(refused.contains("the core is away"), "{refused}");
+    assert_eq!((waiting(&office).len(), office.available(PAYBILL, "utility").as_str()), (2, "200.00"));
+    office.says(&["maintenance", "off"]);
     let told = office.says_with(&approved.each_ref().map(String::as_str), PASSWORD);
     assert!(told.starts_with("0 "), "{told}");
     let result = office.result().await;

@@ -114,7 +114,14 @@ async fn urls_are_set_read_back_kept_and_pinged_step_by_step() {
     assert!(!some.status.success());
     assert!(!run(&deployed, &["url", "show", "600100"]).status.success(), "half of it was set");
     said(&deployed, &["url", "set", "600000", "600100", "--confirmation", &confirmation, "--validation", &validation]);
+    for loss in [&["party", "change", "duka", "--remove-shortcode", "600100"][..], &["party", "remove", "duka"]] {
+        let refused = run(&deployed, loss);
+        assert!(!refused.status.success(), "s1: it would be told of payments of an organization that it lost");
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("lango url remove 600"), "{refused:?}");
+    }
     said(&deployed, &["url", "remove", "600100"]);
+    said(&deployed, &["party", "change", "duka", "--remove-shortcode", "600100"]);
+    said(&deployed, &["party", "change", "duka", "--add-shortcode", "600100"]);
     assert!(!run(&deployed, &["url", "show", "600100"]).status.success(), "it was not removed");
     let history = json(&deployed, &["url", "history", "600100"]);
     assert_eq!(history["registrations"].as_array().unwrap().len(), 2);

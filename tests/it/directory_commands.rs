@@ -197,6 +197,24 @@ async fn a_third_party_is_changed_disabled_and_loses_its_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn l6_a_gateway_with_a_new_key_is_the_same_gateway() {
+    let office = Office::opened().await;
+    assert_eq!(office.handset(&["--from-agent", AGENT, "--to", AMINA, "--amount", "500"]), "0");
+    let pays = ["--from", AMINA, "--to-paybill", PAYBILL, "--account", "A", "--amount", "100", "--session", "S-1"];
+    assert_eq!(office.handset(&pays), "0");
+    // It got no answer, its certificate was renewed, and it asks again.
+    let clients = office.dir().join("certs/clients");
+    for ending in ["pem", "key"] {
+        let file = clients.join("gateway").with_extension(ending);
+        std::fs::rename(&file, clients.join("before").with_extension(ending)).unwrap();
+    }
+    office.says(&["cert", "issue", "gateway", "--ca", "handset-ca"]);
+    assert_eq!(office.handset(&pays), "0");
+    assert_eq!(office.available(PAYBILL, "utility"), "100.00");
+    office.closes();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_account_neither_pays_nor_is_paid() {
     let mut office = Office::opened().await;
     office.says(&["ledger", "freeze", BULK, "utility"]);

@@ -29,6 +29,7 @@ mod layers;
 mod linear;
 mod maintenance;
 mod office;
+mod password_change;
 mod payments;
 mod readme;
 mod soap_door;

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use lango::access::security_credential;
 use lango::cli::deployment::{Claimed, envelope_around};
 use lango::cli::receiver::{Call, Receiver};
-use lango::cli::soap_client::{Identity, SoapClient};
+use lango::cli::soap_client::{Identity, Reply, SoapClient};
 use lango::mminterface::{
     Caller, InitiatorFields, PartyFields, RequestDocument, ResponseDocument, ResultDocument, read_response,
     read_result, write_acknowledgement, write_request_document,
@@ -38,9 +38,9 @@ pub const USER: &str = "lipa.api";
 /// Its password.
 pub const PASSWORD: &str = "Mashamba7#";
 
-const PARTY: &str = "mfano";
-const SP_ID: &str = "107099";
-const SP_PASSWORD: &str = "Siri-ya-mfano-1";
+pub const PARTY: &str = "mfano";
+pub const SP_ID: &str = "107099";
+pub const SP_PASSWORD: &str = "Siri-ya-mfano-1";
 
 /// The office, its node, and the third party that it serves.
 pub struct Office {
@@ -225,13 +225,23 @@ impl Office {
 
     /// Sends a document as the third party; the synchronous answer.
     pub async fn sends(&self, document: &RequestDocument) -> ResponseDocument {
+        self.sends_with(SP_PASSWORD, document).await
+    }
+
+    /// The same, with this password of the third party.
+    pub async fn sends_with(&self, password: &str, document: &RequestDocument) -> ResponseDocument {
+        let claimed = Claimed { sp_id: SP_ID, service_id: None, password };
+        let message = envelope_around(claimed, &write_request_document(document));
+        let reply = self.posts("/mminterface/request", message).await;
+        read_response(&reply.body).unwrap_or_else(|| panic!("no answer: {}", reply.text()))
+    }
+
+    /// Posts a message as the third party's program.
+    pub async fn posts(&self, path: &str, message: String) -> Reply {
         let certs = self.dir().join("certs");
         let client = identity(&certs.join("clients").join(PARTY));
         let client = SoapClient::tls(self.third_party_door, &read(&certs.join("ca.pem")), Some(&client)).unwrap();
-        let claimed = Claimed { sp_id: SP_ID, service_id: None, password: SP_PASSWORD };
-        let message = envelope_around(claimed, &write_request_document(document));
-        let reply = client.post("/mminterface/request", message).await.unwrap();
-        read_response(&reply.body).unwrap_or_else(|| panic!("no answer: {}", reply.text()))
+        client.post(path, message).await.unwrap()
     }
 
     /// The next result that arrives.

@@ -26,11 +26,14 @@ fn every_command_of_the_readme_works() {
         .join("\n")
         .replace("cargo run --release -- ", "lango ")
         .replace("cargo install --locked --path .", "lango --version")
-        // A person waits until the node says that it serves.
+        // A person waits until the node says that it serves, and sees when it does not.
         .replace(
             "lango.toml &\n",
-            "lango.toml & until lango status --config my-lango/lango.toml >/dev/null 2>&1; do sleep 0.1; done\n",
+            "lango.toml & until lango status --config my-lango/lango.toml >/dev/null 2>&1; do kill -0 %1; sleep 0.1; done\n",
         );
+    // The page uses the ports that everybody gets: one run of it at a time.
+    let lock = fs::File::create(std::env::temp_dir().join("lango-readme-test")).unwrap();
+    lock.lock().unwrap();
     let output = Command::new("bash")
         .args(["-e", "-m", "-o", "pipefail", "-c", &script])
         .current_dir(folder.path())

@@ -12,6 +12,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use lango::clock::SystemClock;
 use lango::entropy::{Entropy, SeededEntropy, SystemEntropy};
 use lango::store::embedded::disk::RealDisk;
 use lango::store::embedded::{EmbeddedStore, Options, verify};
@@ -35,6 +36,7 @@ fn open(dir: &Path) -> Arc<EmbeddedStore> {
         memory_bytes_max: 512 << 10,
         write_set_bytes_max: 1 << 20,
         waiting_max: 64,
+        clock: Arc::new(SystemClock),
         directory_kinds: &["window"],
     };
     EmbeddedStore::open(options, Arc::new(RealDisk)).unwrap()

@@ -53,6 +53,16 @@ async fn a_store_is_checked_and_copied_beside_its_node_and_put_back() {
     fs::remove_dir_all(&folder).unwrap();
     done(&store(&deployed, &["restore", "--until", "2"], Some(&backup)));
     assert_eq!(journal(&store(&deployed, &["verify", "--json"], None))["last"], 2);
+    let seen = journal(&store(&deployed, &["verify", "--json"], None));
+    let moment = seen["time"].as_i64().unwrap();
+
+    // By its time that record is found again, and those committed in the same batch.
+    fs::remove_dir_all(&folder).unwrap();
+    let moment = jiff::Timestamp::from_microsecond(moment).unwrap().to_string();
+    done(&store(&deployed, &["restore", "--until-time", &moment], Some(&backup)));
+    let by_time = journal(&store(&deployed, &["verify", "--json"], None));
+    assert_eq!(by_time["time"], seen["time"]);
+    assert!(by_time["last"].as_u64() >= Some(2));
     let older = refused(&store(&deployed, &["verify", "--against"], Some(&backup)));
     assert!(older.contains("older copy"), "{older}");
 }

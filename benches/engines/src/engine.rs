@@ -11,6 +11,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result, bail, ensure};
+use lango::clock::SystemClock;
 use lango::store::embedded::disk::RealDisk;
 use lango::store::embedded::{EmbeddedStore, Options};
 use lango::store::{Change, Expect, Key, Read, Store, WriteSet};
@@ -50,6 +51,7 @@ fn options(dir: &Path) -> Options {
         memory_bytes_max: 64 << 20,
         write_set_bytes_max: 4 << 20,
         waiting_max: 4096,
+        clock: Arc::new(SystemClock),
         directory_kinds: &["url"],
     }
 }

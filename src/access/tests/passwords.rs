@@ -70,6 +70,17 @@ async fn a_previous_password_opens_the_door_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_password_that_an_operator_sets_is_the_only_one_at_once() {
+    let house = house_with_change_key().await;
+    let permit = good().at(&house.access).unwrap();
+    house.access.change_password(&permit, &sent("Second#22")).await.unwrap();
+    with_duka(&house, |duka| house.access.seal_password(duka, &Secret::new("Third#333")).unwrap()).await;
+    assert_eq!(good().at(&house.access).unwrap_err(), Refusal::PasswordWrong, "the one before the last came back");
+    assert_eq!(with_password("Second#22").at(&house.access).unwrap_err(), Refusal::PasswordWrong);
+    assert!(with_password("Third#333").at(&house.access).is_ok());
+}
+
+#[tokio::test]
 async fn who_has_no_key_or_proves_no_password_changes_nothing() {
     let house = house().await;
     let permit = good().at(&house.access).unwrap();

@@ -29,19 +29,22 @@ pub(super) enum Description {
     QueryTransaction,
     /// `/feed/callbacks`
     Feed,
+    /// Where the settings say: changePassword.
+    Management,
     /// `/handset/payment`
     Handset,
 }
 
 impl Description {
-    /// What serves this path on the third parties' doors (protocol.md 1.1; the feed is ours).
-    pub fn of_third_party_path(path: &str) -> Option<Self> {
+    /// What serves this path on the third parties' doors (protocol.md 1.1; the feed is ours, and the
+    /// path of changePassword is not established).
+    pub fn of_third_party_path(path: &str, change_password_path: &str) -> Option<Self> {
         match path {
             "/mminterface/request" => Some(Self::Request),
             "/mminterface/registerURL" => Some(Self::RegisterUrl),
             "/queryTransactionService/services/transaction" => Some(Self::QueryTransaction),
             "/feed/callbacks" => Some(Self::Feed),
-            _ => None,
+            _ => (path == change_password_path).then_some(Self::Management),
         }
     }
 
@@ -55,6 +58,7 @@ impl Description {
             Self::Request | Self::RegisterUrl => "CBPInterface_Request.wsdl",
             Self::QueryTransaction => "QueryTransaction.wsdl",
             Self::Feed => "Feed.wsdl",
+            Self::Management => "Management.wsdl",
             Self::Handset => "Handset.wsdl",
         }
     }
@@ -71,7 +75,7 @@ impl Description {
                 "CBPInterface_C2BPaymentValidationAndConfirmation.wsdl",
                 "QueueTimeoutNotification.wsdl",
             ],
-            Self::QueryTransaction | Self::Feed | Self::Handset => &[],
+            Self::QueryTransaction | Self::Feed | Self::Management | Self::Handset => &[],
         }
     }
 

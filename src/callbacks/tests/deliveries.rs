@@ -10,7 +10,7 @@ use crate::callbacks::delivery::{Kind, Outcome, State};
 use crate::callbacks::testing::*;
 use crate::callbacks::urls::{DefaultAction, Registration, register, remove};
 use crate::callbacks::*;
-use crate::clock::Timestamp;
+use crate::clock::{SystemClock, Timestamp};
 use crate::store::embedded::disk::RealDisk;
 use crate::store::embedded::{EmbeddedStore, Options};
 use crate::store::{CommitError, Key, Store, WriteSet};
@@ -196,6 +196,7 @@ async fn d1_d2_a_restart_of_the_embedded_store_goes_on_too() {
             memory_bytes_max: 1 << 20,
             write_set_bytes_max: 1 << 20,
             waiting_max: 64,
+            clock: Arc::new(SystemClock),
             directory_kinds: &["url"],
         };
         EmbeddedStore::open(options, Arc::new(RealDisk)).unwrap()

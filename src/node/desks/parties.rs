@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -9,7 +11,7 @@ use super::super::admin::NodeAdmin;
 use super::words::{in_words, read, time};
 use super::{CONFLICTS_MAX, or_none};
 use crate::access::{AuthenticationMode, ClientKey, KeyFingerprint, Secret, ThirdParty, third_party};
-use crate::callbacks::authorities;
+use crate::callbacks::{authorities, urls};
 use crate::clock::Timestamp;
 use crate::core::{Shortcode, directory};
 use crate::store::{CommitError, Store as _};
@@ -53,6 +55,9 @@ struct Change {
     plain_requests: Option<bool>,
     plain_callbacks: Option<bool>,
     callback_authority: Option<String>,
+    time_stamp_seconds: Option<String>,
+    time_stamp_ahead_minutes: Option<i16>,
+    time_stamp_once: Option<bool>,
     strict: Option<bool>,
     tolerances_on: Option<Vec<String>>,
     tolerances_off: Option<Vec<String>>,
@@ -82,6 +87,15 @@ struct Password {
     password: String,
 }
 
+/// Never to be printed or logged (S5).
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewChangeKey {
+    name: String,
+    /// Key and start vector that were agreed elsewhere; none are made here.
+    agreed: Option<(String, String)>,
+}
+
 impl NodeAdmin {
     pub(super) async fn party_command(&self, by: &str, verb: &str, arguments: Value) -> Option<Result<Value, String>> {
         Some(match verb {
@@ -94,6 +108,8 @@ impl NodeAdmin {
             "password" => self.party_password(by, arguments).await,
             "key-add" => self.add_key(by, arguments).await,
             "key-remove" => self.remove_key(by, arguments).await,
+            "change-key" => self.set_change_key(by, arguments).await,
+            "change-key-remove" => self.remove_change_key(by, arguments).await,
             "remove" => self.remove_party(by, arguments).await,
             _ => return None,
         })
@@ -123,6 +139,7 @@ impl NodeAdmin {
 
     async fn change_party(&self, by: &str, arguments: Value) -> Result<Value, String> {
         let Changing { name, change } = read(arguments)?;
+        self.must_be_told_nothing(&name, &change.remove_shortcodes)?;
         let (before, after) = self.edit(&name, |party| self.apply(party, change.clone())).await?;
         let fields = |value: Value| value.as_object().cloned().unwrap_or_default();
         let (one, other) = (fields(shown(&before)), fields(shown(&after)));
@@ -181,12 +198,63 @@ impl NodeAdmin {
         Ok(shown(&after))
     }
 
+    /// Gives a third party the key with which it sends new passwords (protocol.md 1.6). One that was
+    /// made here is in this answer and nowhere else in clear.
+    async fn set_change_key(&self, by: &str, arguments: Value) -> Result<Value, String> {
+        let NewChangeKey { name, agreed } = read(arguments)?;
+        let made = agreed.is_none();
+        let (key, vector) = agreed.unwrap_or_else(|| (self.drawn::<24>(), self.drawn::<12>()));
+        let (sealed_key, sealed_vector) = (Secret::new(key.as_str()), Secret::new(vector.as_str()));
+        let seal = |party: &mut ThirdParty| {
+            let (vault, entropy) = (&self.desks.vault, &*self.desks.entropy);
+            party.seal_change_key(&sealed_key, &sealed_vector, vault, entropy).map_err(in_words)
+        };
+        self.edit(&name, seal).await?;
+        self.record("party-change-key-set", by, &[("third_party", &name)]);
+        Ok(if made { json!({ "name": name, "key": key, "vector": vector }) } else { json!({ "name": name }) })
+    }
+
+    async fn remove_change_key(&self, by: &str, arguments: Value) -> Result<Value, String> {
+        let Named { name } = read(arguments)?;
+        let (_, after) = self
+            .edit(&name, |party| {
+                party.change_key = None;
+                Ok(())
+            })
+            .await?;
+        self.record("party-change-key-removed", by, &[("third_party", &name)]);
+        Ok(shown(&after))
+    }
+
+    /// Random bytes as text: four characters for three bytes.
+    fn drawn<const BYTES: usize>(&self) -> String {
+        let mut bytes = [0; BYTES];
+        self.desks.entropy.fill(&mut bytes);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
     async fn remove_party(&self, by: &str, arguments: Value) -> Result<Value, String> {
         let Named { name } = read(arguments)?;
-        self.party(&name)?;
+        self.must_be_told_nothing(&name, &self.party(&name)?.shortcodes)?;
         self.access.remove_third_party(&name).await.map_err(in_words)?;
         self.record("party-removed", by, &[("third_party", &name)]);
         Ok(json!({ "removed": name }))
+    }
+
+    /// Whose URLs are registered for an organization is asked about its payments and told of them, so
+    /// it cannot cease to act for it before (S1). Taking the URLs away with it would let payments pass
+    /// that the organization wanted to be asked about: that is for somebody to decide.
+    fn must_be_told_nothing(&self, party: &str, shortcodes: &[String]) -> Result<(), String> {
+        for shortcode in shortcodes {
+            let registration = urls::registration(&*self.store, shortcode).map_err(in_words)?;
+            if registration.is_some_and(|registration| registration.third_party == party) {
+                return Err(format!(
+                    "the payments of {shortcode} go to URLs of {party}; first register others \
+                     (lango url set) or take them away (lango url remove {shortcode})"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Changes a third party's record, and has the door know it. Before and after.
@@ -239,6 +307,13 @@ impl NodeAdmin {
             authority.as_deref().map(authorities).transpose().map_err(in_words)?;
             party.callback_authority = authority;
         }
+        let rule = &mut party.time_stamps;
+        if let Some(seconds) = or_none(change.time_stamp_seconds) {
+            let number = seconds.map(|text| text.parse().map_err(|_| format!("\"{text}\" is no number of seconds")));
+            rule.window_seconds = number.transpose()?;
+        }
+        rule.ahead_of_utc_minutes = change.time_stamp_ahead_minutes.unwrap_or(rule.ahead_of_utc_minutes);
+        rule.once = change.time_stamp_once.unwrap_or(rule.once);
         let tolerances = &mut party.tolerances;
         tolerances.strict = change.strict.unwrap_or(tolerances.strict);
         if let Some(on) = change.tolerances_on {
@@ -273,6 +348,7 @@ fn shown(party: &ThirdParty) -> Value {
         "enabled": party.enabled,
         "mode": party.mode,
         "password": if party.password.is_some() { "set" } else { "not set" },
+        "changes_password": party.change_key.is_some(),
         "service_ids": party.service_ids,
         "shortcodes": party.shortcodes,
         "keys": party.keys.iter().map(key).collect::<Vec<_>>(),
@@ -283,6 +359,9 @@ fn shown(party: &ThirdParty) -> Value {
         "plain_requests": party.plain_requests,
         "plain_callbacks": party.plain_callbacks,
         "callback_authority": party.callback_authority,
+        "time_stamp_seconds": party.time_stamps.window_seconds,
+        "time_stamp_ahead_minutes": party.time_stamps.ahead_of_utc_minutes,
+        "time_stamp_once": party.time_stamps.once,
         "strict": party.tolerances.strict,
         "tolerances_on": party.tolerances.on,
         "tolerances_off": party.tolerances.off,

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::Notify;
 
 use super::house::{Caller, House, limits, listener};
 use crate::server::admin::{self, Admin, AskError};
@@ -42,6 +44,40 @@ impl Admin for Parrot {
             }
         })
     }
+}
+
+/// Begins, and ends when it is let.
+#[derive(Default)]
+struct Slow {
+    begun: Notify,
+    let_end: Notify,
+    ended: AtomicBool,
+}
+
+impl Admin for Slow {
+    fn command<'a>(&'a self, _: admin::Caller, _: &'a str, _: Value) -> BoxFuture<'a, Result<Value, String>> {
+        Box::pin(async move {
+            self.begun.notify_one();
+            self.let_end.notified().await;
+            self.ended.store(true, Ordering::SeqCst);
+            Ok(Value::Null)
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_was_begun_is_finished_before_the_node_ends() {
+    let (house, folder, slow) = (House::plain(limits()), tempfile::tempdir().unwrap(), Arc::<Slow>::default());
+    let path = folder.path().join("admin.sock");
+    house.doors.open_admin(&path, Arc::clone(&slow) as Arc<dyn Admin>).unwrap();
+    let asked = tokio::spawn(async move { admin::ask(&path, "fund", Value::Null).await });
+    slow.begun.notified().await;
+    // The socket closes first, so that the command ends after whoever waits for its outcome is gone.
+    let (_, _) = tokio::join!(house.doors.shutdown(), async {
+        assert!(matches!(asked.await.unwrap(), Err(AskError::Broken(_))));
+        slow.let_end.notify_one();
+    });
+    assert!(slow.ended.load(Ordering::SeqCst));
 }
 
 fn with_socket() -> (House, TempDir, PathBuf) {

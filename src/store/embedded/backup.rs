@@ -10,7 +10,7 @@ use super::Progress;
 use super::disk::{Disk, RealDisk};
 use super::open::{OpenError, at, journal_dir};
 use super::verify::Verified;
-use super::walk::{Segment, walk};
+use super::walk::{Segment, Until, walk};
 
 /// Why there is no copy. What was copied so far does not open by mistake: it is not under the name
 /// of a journal yet.
@@ -25,6 +25,9 @@ pub enum CopyError {
     /// The journal does not reach back to the first record.
     #[error("the journal begins at record {0}: put the older journal files back beside it first")]
     Beheaded(u64),
+    /// Nothing had been committed at the moment asked for.
+    #[error("the first record is later than the time asked for")]
+    Later,
     /// The journal does not reach so far.
     #[error("the journal ends at record {last}, before record {until}")]
     Short {
@@ -35,14 +38,9 @@ pub enum CopyError {
     },
 }
 
-/// Copies the journal of the store in `from` into the new folder `to`: all of it, or up to and with
-/// the record `until`. Gives what the copy holds.
-pub fn copy(
-    from: &Path,
-    to: &Path,
-    until: Option<u64>,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Verified, CopyError> {
+/// Copies the journal of the store in `from` into the new folder `to`, as far as `until` says. Gives
+/// what the copy holds.
+pub fn copy(from: &Path, to: &Path, until: Until, progress: &mut dyn FnMut(Progress)) -> Result<Verified, CopyError> {
     let disk = RealDisk;
     disk.create_dir(to).map_err(at(to))?;
     if !disk.list(to).map_err(at(to))?.is_empty() {
@@ -50,7 +48,7 @@ pub fn copy(
     }
     let unfinished = to.join("journal.unfinished");
     disk.create_dir(&unfinished).map_err(at(&unfinished))?;
-    let copied = walk(&disk, from, until.unwrap_or(u64::MAX), &mut |segment, done| {
+    let copied = walk(&disk, from, until, &mut |segment, done| {
         write(&disk, segment, &unfinished)?;
         progress(done);
         Ok(())
@@ -58,8 +56,10 @@ pub fn copy(
     if copied.first > 1 {
         return Err(CopyError::Beheaded(copied.first));
     }
-    if let Some(until) = until.filter(|&until| copied.last < until) {
-        return Err(CopyError::Short { last: copied.last, until });
+    match until {
+        Until::Record(until) if copied.last < until => return Err(CopyError::Short { last: copied.last, until }),
+        Until::Time(_) if copied.records == 0 => return Err(CopyError::Later),
+        _ => {}
     }
     disk.sync_dir(&unfinished).map_err(at(&unfinished))?;
     disk.rename(&unfinished, &journal_dir(to)).map_err(at(&unfinished))?;

@@ -15,6 +15,7 @@ use super::memtable::Commit;
 use super::queue::Waiting;
 use super::recent::Recent;
 use super::segment::{FRAME_BYTES_MAX, Position, marker, push_frame};
+use crate::clock::Timestamp;
 use crate::store::key::KeyMap;
 use crate::store::state::{Facts, Rejection, Resolved, resolve};
 use crate::store::{CommitError, Committed, Key, WriteSet};
@@ -77,7 +78,8 @@ impl Committer<'_> {
 
     fn commit_batch(&mut self, write_sets: Vec<WriteSet>) -> Vec<Answer> {
         let count = write_sets.len();
-        let mut batch = Batch::new(self.shared, &self.counters, self.journal.position());
+        let time = self.shared.clock.now();
+        let mut batch = Batch::new(self.shared, &self.counters, self.journal.position(), time);
         self.frames.clear();
         for write_set in write_sets {
             match batch.take(write_set, &mut self.frames, &mut self.payload, self.journal.identity()) {
@@ -92,7 +94,7 @@ impl Committer<'_> {
                 }
             }
         }
-        let Batch { pending: Pending { counters, .. }, position, commits, answers } = batch;
+        let Batch { pending: Pending { counters, .. }, position, commits, answers, .. } = batch;
         let written = if self.frames.is_empty() { Ok(()) } else { self.journal.append(&self.frames, position) };
         self.frames.shrink_to(BUFFER_BYTES_KEPT);
         self.payload.shrink_to(BUFFER_BYTES_KEPT);
@@ -115,14 +117,15 @@ impl Committer<'_> {
 struct Batch<'a> {
     pending: Pending<'a>,
     position: Position,
+    time: Timestamp,
     commits: Vec<Commit>,
     answers: Vec<Answer>,
 }
 
 impl<'a> Batch<'a> {
-    fn new(shared: &'a Shared, recent: &'a Recent, position: Position) -> Self {
+    fn new(shared: &'a Shared, recent: &'a Recent, position: Position, time: Timestamp) -> Self {
         let pending = Pending { shared, recent, versions: KeyMap::default(), counters: KeyMap::default() };
-        Self { pending, position, commits: Vec::new(), answers: Vec::new() }
+        Self { pending, position, time, commits: Vec::new(), answers: Vec::new() }
     }
 
     /// Checks one more write set and adds its frame if it may commit. An error means that the state
@@ -145,7 +148,7 @@ impl<'a> Batch<'a> {
         };
         payload.clear();
         let records = resolved.writes.iter().map(|write| (&write.key, write.record.as_ref()));
-        entry::encode(payload, records, &resolved.counters);
+        entry::encode(payload, records, &resolved.counters, self.time);
         let Ok(place) = u32::try_from(self.commits.len()) else {
             self.answers.push(Err(CommitError::Busy));
             return Ok(());

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use crate::clock::Timestamp;
 use crate::store::{Key, Record};
 
 const DELETE: u8 = 0;
@@ -15,6 +16,8 @@ pub(super) struct Entry {
     pub records: Vec<(Key, Option<Record>)>,
     /// The counters.
     pub counters: Vec<(Key, i64)>,
+    /// When it was committed; nothing in a journal of format 1, which did not say.
+    pub time: Option<Timestamp>,
 }
 
 /// Adds the bytes of an entry to `out`. The version of the records is the commit's sequence number
@@ -23,6 +26,7 @@ pub(super) fn encode<'a>(
     out: &mut Vec<u8>,
     records: impl ExactSizeIterator<Item = (&'a Key, Option<&'a Record>)>,
     counters: &[(Key, i64)],
+    time: Timestamp,
 ) {
     put_length(out, records.len());
     for (key, record) in records {
@@ -43,6 +47,7 @@ pub(super) fn encode<'a>(
         put_bytes(out, counter.as_bytes());
         out.extend_from_slice(&value.to_le_bytes());
     }
+    out.extend_from_slice(&time.micros().to_le_bytes());
 }
 
 /// The entry in these bytes, as commit `sequence` wrote it; nothing when they are none.
@@ -62,6 +67,9 @@ pub(super) fn decode(bytes: &[u8], sequence: u64) -> Option<Entry> {
     for _ in 0..rest.length()? {
         let counter = Key::from_bytes(rest.bytes()?);
         entry.counters.push((counter, i64::from_le_bytes(rest.array()?)));
+    }
+    if !rest.0.is_empty() {
+        entry.time = Some(Timestamp::from_micros(i64::from_le_bytes(rest.array()?)));
     }
     rest.0.is_empty().then_some(entry)
 }
@@ -149,12 +157,14 @@ mod tests {
         Entry {
             records: vec![(Key::of("a").number(1), Some(record)), (Key::of("b"), None)],
             counters: vec![(Key::of("c"), i64::MIN)],
+            time: Some(Timestamp::from_seconds(1_764_000_000)),
         }
     }
 
     fn bytes_of(entry: &Entry) -> Vec<u8> {
         let mut bytes = Vec::new();
-        encode(&mut bytes, entry.records.iter().map(|(key, record)| (key, record.as_ref())), &entry.counters);
+        let records = entry.records.iter().map(|(key, record)| (key, record.as_ref()));
+        encode(&mut bytes, records, &entry.counters, entry.time.unwrap());
         bytes
     }
 
@@ -166,8 +176,11 @@ mod tests {
     #[test]
     fn an_entry_cut_or_lengthened_anywhere_is_none() {
         let mut bytes = bytes_of(&sample());
+        let without_time = bytes.len() - 8;
         for end in 0..bytes.len() {
-            assert_eq!(decode(&bytes[..end], 9), None, "cut at {end}");
+            // What format 1 wrote ends there.
+            let expected = (end == without_time).then(|| Entry { time: None, ..sample() });
+            assert_eq!(decode(&bytes[..end], 9), expected, "cut at {end}");
         }
         bytes.push(0);
         assert_eq!(decode(&bytes, 9), None);

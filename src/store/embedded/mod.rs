@@ -37,6 +37,7 @@ pub use open::OpenError;
 pub use rebuild::rebuild;
 pub use segment::Flaw;
 pub use verify::{Standing, TornTail, Verified, compare, verify, verify_with};
+pub use walk::Until;
 
 use std::future::ready;
 use std::path::PathBuf;
@@ -51,6 +52,7 @@ use self::queue::Queue;
 use self::turns::Turns;
 use super::locks::{lock, write};
 use super::{CommitError, Health, Key, KeyRange, Pending, Read, ReadError, Record, Store, WriteSet};
+use crate::clock::Clock;
 
 /// Where the store is and how large its parts may be.
 #[derive(Clone, Debug)]
@@ -65,6 +67,8 @@ pub struct Options {
     pub write_set_bytes_max: usize,
     /// How many commits may wait.
     pub waiting_max: usize,
+    /// What the records' times are read from.
+    pub clock: Arc<dyn Clock>,
     /// The kinds of records (the first parts of their keys) that make up the directory: few, read
     /// often, written seldom. It only says where checkpoints keep them, so it may differ from one
     /// opening to the next as long as the index is made anew in between.
@@ -122,6 +126,7 @@ impl EmbeddedStore {
             generation_bytes_max: options.memory_bytes_max / 2,
             index_full: AtomicBool::new(false),
             refusing: OnceLock::new(),
+            clock: options.clock.clone(),
         });
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
@@ -236,6 +241,7 @@ struct Shared {
     index_full: AtomicBool,
     /// Why nothing is committed any more. Set once: only opening again leaves this state.
     refusing: OnceLock<String>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Shared {

@@ -67,7 +67,8 @@ pub(super) struct Header {
 /// Bytes of a segment's header.
 pub(super) const HEADER_BYTES: usize = 72;
 const MAGIC: &[u8; 8] = b"LANGOJNL";
-const FORMAT: u32 = 1;
+/// Since 2, records say when they were committed.
+const FORMAT: u32 = 2;
 
 impl Header {
     /// Its bytes.

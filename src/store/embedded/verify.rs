@@ -8,7 +8,8 @@ use super::Progress;
 use super::disk::RealDisk;
 use super::open::OpenError;
 use super::segment::Flaw;
-use super::walk::walk;
+use super::walk::{Until, walk};
+use crate::clock::Timestamp;
 
 /// What a check saw.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -23,6 +24,8 @@ pub struct Verified {
     pub first: u64,
     /// Sequence number of the last record; 0 without records.
     pub last: u64,
+    /// When the last record was committed, if it says so; as a number, microseconds since the epoch.
+    pub time: Option<Timestamp>,
     /// The hash of the whole chain, in hexadecimal: two copies of a journal with one hash are equal.
     pub hash: String,
     /// What is behind the last whole record: a write that was cut short, or is under way.
@@ -52,7 +55,7 @@ pub fn verify(dir: &Path) -> Result<Verified, OpenError> {
 
 /// Checks the journal of the store in a directory and tells how far it is.
 pub fn verify_with(dir: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Verified, OpenError> {
-    walk(&RealDisk, dir, u64::MAX, &mut |_, done| {
+    walk(&RealDisk, dir, Until::End, &mut |_, done| {
         progress(done);
         Ok(())
     })
@@ -73,13 +76,13 @@ pub enum Standing {
 /// an older copy that was put back is whole in itself, and only somebody who knows better can tell.
 pub fn compare(dir: &Path, backup: &Path) -> Result<Standing, OpenError> {
     let known = verify(backup)?;
-    let ours = walk(&RealDisk, dir, known.last, &mut |_, _| Ok(()))?;
+    let ours = walk(&RealDisk, dir, Until::Record(known.last), &mut |_, _| Ok(()))?;
     if ours.last == known.last {
         let all = verify(dir)?;
         let ahead = all.last.saturating_sub(known.last);
         return Ok(if ours.hash == known.hash { Standing::Ahead(ahead) } else { Standing::Parted });
     }
-    let theirs = walk(&RealDisk, backup, ours.last, &mut |_, _| Ok(()))?;
+    let theirs = walk(&RealDisk, backup, Until::Record(ours.last), &mut |_, _| Ok(()))?;
     let behind = known.last.saturating_sub(ours.last);
     Ok(if ours.hash == theirs.hash { Standing::Behind(behind) } else { Standing::Parted })
 }

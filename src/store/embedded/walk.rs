@@ -11,6 +11,29 @@ use super::journal::segments;
 use super::open::{OpenError, at, journal_dir};
 use super::segment::{Flaw, Frames, HEADER_BYTES, Header, Position};
 use super::verify::{TornTail, Verified};
+use crate::clock::Timestamp;
+
+/// How far a journal is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// To its end.
+    End,
+    /// Up to and with the record of this sequence number.
+    Record(u64),
+    /// Up to the first record that was committed after this moment. Records of format 1, which do
+    /// not say when, are before every moment.
+    Time(Timestamp),
+}
+
+impl Until {
+    /// The last sequence number that may be read.
+    fn record(self) -> u64 {
+        match self {
+            Self::Record(record) => record,
+            Self::End | Self::Time(_) => u64::MAX,
+        }
+    }
+}
 
 /// A segment that is whole as far as it was read.
 #[derive(Debug)]
@@ -21,21 +44,24 @@ pub(super) struct Segment<'a> {
     pub bytes: &'a [u8],
 }
 
-/// Reads the journal of the store in `dir` up to the record `until`, and gives each segment to
+/// Reads the journal of the store in `dir` as far as `until` says, and gives each segment to
 /// `each` as soon as it is checked.
 pub(super) fn walk(
     disk: &dyn Disk,
     dir: &Path,
-    until: u64,
+    until: Until,
     each: &mut dyn FnMut(&Segment<'_>, Progress) -> Result<(), OpenError>,
 ) -> Result<Verified, OpenError> {
     let journal = journal_dir(dir);
     let found = segments(disk, &journal).map_err(at(&journal))?;
-    let wanted = found.partition_point(|(first, _)| *first <= until.max(1));
+    let wanted = found.partition_point(|(first, _)| *first <= until.record().max(1));
     let found = found.get(..wanted).unwrap_or_default();
-    let mut walk = Walk { dir: journal, before: None, verified: Verified::default(), until };
+    let mut walk = Walk { dir: journal, before: None, verified: Verified::default(), until, ended: false };
     let mut progress = Progress { done: 0, total: found.len() as u64 };
     for (nth, (first, path)) in found.iter().enumerate() {
+        if walk.ended {
+            break;
+        }
         let bytes = disk.read(path).map_err(at(path))?;
         let last = nth.saturating_add(1) == found.len();
         let whole = walk.segment(*first, path, last, &bytes)?;
@@ -54,7 +80,9 @@ struct Walk {
     /// The place after the segment before, and the journal's name.
     before: Option<(Position, [u8; 16])>,
     verified: Verified,
-    until: u64,
+    until: Until,
+    /// A record was met that is later than asked for.
+    ended: bool,
 }
 
 impl Walk {
@@ -74,14 +102,22 @@ impl Walk {
         };
         self.check_header(first, path, &header)?;
         let mut frames = Frames::new(&header, bytes);
-        while frames.position().sequence < self.until
+        let mut whole = (frames.offset(), frames.position());
+        while frames.position().sequence < self.until.record()
             && let Some(next) = frames.next()
         {
             match next {
-                Ok(frame) if entry::decode(frame.payload, frame.position.sequence).is_none() => {
-                    return Err(damaged(frame.offset, Flaw::Content));
+                Ok(frame) => {
+                    let sequence = frame.position.sequence;
+                    let entry = entry::decode(frame.payload, sequence);
+                    let time = entry.ok_or_else(|| damaged(frame.offset, Flaw::Content))?.time;
+                    if matches!((self.until, time), (Until::Time(until), Some(time)) if time > until) {
+                        self.ended = true;
+                        break;
+                    }
+                    self.count(sequence, time);
+                    whole = (frames.offset(), frames.position());
                 }
-                Ok(frame) => self.count(frame.position.sequence),
                 Err(flaw) if last && frames.synced_behind().is_none() => {
                     self.verified.torn = Some(torn(frames.offset(), flaw));
                     break;
@@ -89,9 +125,10 @@ impl Walk {
                 Err(flaw) => return Err(damaged(frames.offset(), flaw)),
             }
         }
-        self.verified.bytes = self.verified.bytes.saturating_add(frames.offset() as u64);
-        self.before = Some((frames.position(), header.identity));
-        Ok(frames.offset())
+        let (offset, position) = whole;
+        self.verified.bytes = self.verified.bytes.saturating_add(offset as u64);
+        self.before = Some((position, header.identity));
+        Ok(offset)
     }
 
     fn check_header(&self, first: u64, path: &Path, header: &Header) -> Result<(), OpenError> {
@@ -108,7 +145,8 @@ impl Walk {
         Ok(())
     }
 
-    fn count(&mut self, sequence: u64) {
+    fn count(&mut self, sequence: u64, time: Option<Timestamp>) {
+        self.verified.time = time;
         self.verified.records = self.verified.records.saturating_add(1);
         self.verified.last = sequence;
         if self.verified.first == 0 {

@@ -1,12 +1,17 @@
 //! Backups, restores, and the index made anew.
 
 use std::fs;
+use std::sync::Arc;
 use std::thread;
 
 use tempfile::TempDir;
 
 use super::{open, options};
-use crate::store::embedded::{CopyError, OpenError, Standing, compare, copy, rebuild, verify};
+use crate::clock::{Clock, ManualClock, Timestamp};
+use crate::store::embedded::disk::RealDisk;
+use crate::store::embedded::{
+    CopyError, EmbeddedStore, OpenError, Options, Standing, Until, compare, copy, rebuild, verify,
+};
 use crate::store::tests::{commit, put};
 use crate::store::{Key, Store};
 
@@ -46,7 +51,7 @@ fn a_backup_made_while_commits_go_on_opens_by_itself_and_holds_all_that_was_ackn
         let acknowledged = store.health().sequence;
         let (holder, mut shown) = (TempDir::new().unwrap(), Vec::new());
         let to = holder.path().join("backup");
-        let copied = copy(dir.path(), &to, None, &mut |progress| shown.push(progress)).unwrap();
+        let copied = copy(dir.path(), &to, Until::End, &mut |progress| shown.push(progress)).unwrap();
         assert!(copied.last >= acknowledged);
         assert!(shown.last().is_none_or(|progress| progress.done == progress.total));
         let opened = open(&to).unwrap();
@@ -62,7 +67,7 @@ fn a_backup_is_restored_up_to_any_record_and_goes_on_from_there() {
     let dir = filled();
     for until in 1..=COMMITS {
         let restored = TempDir::new().unwrap();
-        let copied = copy(dir.path(), restored.path(), Some(until), &mut |_| {}).unwrap();
+        let copied = copy(dir.path(), restored.path(), Until::Record(until), &mut |_| {}).unwrap();
         assert_eq!((copied.first, copied.last, copied.records), (1, until, until));
         assert_eq!(verify(restored.path()).unwrap(), copied);
         assert_eq!(found(&*open(restored.path()).unwrap()), (1..=until).collect::<Vec<_>>());
@@ -77,13 +82,41 @@ fn a_backup_is_restored_up_to_any_record_and_goes_on_from_there() {
 }
 
 #[test]
+fn a_backup_is_restored_up_to_a_moment() {
+    let dir = TempDir::new().unwrap();
+    let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(1000)));
+    let options = Options { clock: clock.clone(), ..options(dir.path()) };
+    let store = EmbeddedStore::open(options, Arc::new(RealDisk)).unwrap();
+    for number in 1..=COMMITS {
+        clock.set(Timestamp::from_seconds(1000 + 10 * number as i64));
+        commit(&*store, put(Key::of("r").number(number), &[7; 150])).unwrap();
+    }
+    store.close();
+    assert_eq!(verify(dir.path()).unwrap().time, Some(clock.now()));
+    for until in 1..=COMMITS {
+        // At the moment itself, and just before the next commit.
+        for microseconds in [0, 9_999_999] {
+            let moment = Timestamp::from_micros((1000 + 10 * until as i64) * 1_000_000 + microseconds);
+            let restored = TempDir::new().unwrap();
+            let copied = copy(dir.path(), restored.path(), Until::Time(moment), &mut |_| {}).unwrap();
+            assert_eq!((copied.first, copied.last, copied.records), (1, until, until));
+            assert_eq!(verify(restored.path()).unwrap(), copied);
+            assert_eq!(found(&*open(restored.path()).unwrap()), (1..=until).collect::<Vec<_>>());
+        }
+    }
+    let before = Until::Time(Timestamp::from_seconds(1009));
+    let nothing = copy(dir.path(), TempDir::new().unwrap().path(), before, &mut |_| {}).unwrap_err();
+    assert!(matches!(nothing, CopyError::Later), "{nothing}");
+}
+
+#[test]
 fn a_copy_is_not_made_over_anything_nor_of_what_is_not_whole() {
     let dir = filled();
     let to = TempDir::new().unwrap();
-    let short = copy(dir.path(), to.path(), Some(COMMITS + 1), &mut |_| {}).unwrap_err();
+    let short = copy(dir.path(), to.path(), Until::Record(COMMITS + 1), &mut |_| {}).unwrap_err();
     assert!(matches!(short, CopyError::Short { last: COMMITS, until } if until == COMMITS + 1), "{short}");
     assert!(!to.path().join("journal").exists(), "half a copy must not pass for a backup");
-    let occupied = copy(dir.path(), to.path(), None, &mut |_| {}).unwrap_err();
+    let occupied = copy(dir.path(), to.path(), Until::End, &mut |_| {}).unwrap_err();
     assert!(matches!(occupied, CopyError::Occupied(_)), "{occupied}");
     let mut segments: Vec<_> =
         fs::read_dir(dir.path().join("journal")).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -93,12 +126,14 @@ fn a_copy_is_not_made_over_anything_nor_of_what_is_not_whole() {
     bytes[middle] ^= 1;
     fs::write(&segments[1], bytes).unwrap();
     let to = TempDir::new().unwrap();
-    let damaged = copy(dir.path(), to.path(), None, &mut |_| {}).unwrap_err();
+    let damaged = copy(dir.path(), to.path(), Until::End, &mut |_| {}).unwrap_err();
     assert!(matches!(damaged, CopyError::Journal(OpenError::Damaged { .. })), "{damaged}");
     fs::remove_file(&segments[0]).unwrap();
     fs::remove_file(&segments[1]).unwrap();
     let to = TempDir::new().unwrap();
-    assert!(matches!(copy(dir.path(), to.path(), None, &mut |_| {}), Err(CopyError::Beheaded(first)) if first > 1));
+    assert!(
+        matches!(copy(dir.path(), to.path(), Until::End, &mut |_| {}), Err(CopyError::Beheaded(first)) if first > 1)
+    );
 }
 
 #[test]
@@ -119,7 +154,7 @@ fn a_rebuilt_index_holds_what_the_journal_says_whatever_the_old_one_said() {
 fn an_index_that_knows_more_than_the_journal_is_not_thrown_away() {
     let dir = filled();
     let older = TempDir::new().unwrap();
-    copy(dir.path(), older.path(), Some(10), &mut |_| {}).unwrap();
+    copy(dir.path(), older.path(), Until::Record(10), &mut |_| {}).unwrap();
     super::copy(&dir.path().join("index"), &older.path().join("index"));
     let behind = rebuild(options(older.path()), &mut |_| {}).unwrap_err();
     assert!(matches!(behind, OpenError::Behind { journal: 10, index: COMMITS, .. }), "{behind}");

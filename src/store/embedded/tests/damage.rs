@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::{copy, folder, open};
 use crate::store::embedded::disk::RealDisk;
 use crate::store::embedded::segment::HEADER_BYTES;
-use crate::store::embedded::walk::walk;
+use crate::store::embedded::walk::{Until, walk};
 use crate::store::embedded::{OpenError, verify};
 use crate::store::tests::{commit, put};
 use crate::store::{Key, Read, WriteSet};
@@ -34,7 +34,7 @@ fn journal() -> (TempDir, Vec<(PathBuf, u64)>) {
 /// The last segment and how far it holds records; behind that is reserved room.
 fn whole_of_last(dir: &Path) -> (PathBuf, u64) {
     let mut last = None;
-    walk(&RealDisk, dir, u64::MAX, &mut |segment, _| {
+    walk(&RealDisk, dir, Until::End, &mut |segment, _| {
         last = Some((segment.path.to_owned(), segment.bytes.len() as u64));
         Ok(())
     })

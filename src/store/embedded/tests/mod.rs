@@ -17,6 +17,7 @@ use tempfile::TempDir;
 
 use super::disk::{Disk, RealDisk};
 use super::{EmbeddedStore, OpenError, Options};
+use crate::clock::SystemClock;
 use crate::store::Store;
 use crate::store::tests::{Disturbance, Engine};
 
@@ -28,6 +29,7 @@ pub(super) fn options(dir: &Path) -> Options {
         memory_bytes_max: 1 << 20,
         write_set_bytes_max: 4 << 20,
         waiting_max: 64,
+        clock: Arc::new(SystemClock),
         directory_kinds: &["at", "r"],
     }
 }
