@@ -169,7 +169,6 @@ impl Courier {
             status: answer.as_ref().map(|answer| answer.status),
             outcome: verdict.outcome,
             detail: verdict.detail.chars().take(DETAIL_CHARACTERS_MAX).collect(),
-            tls: answer.as_ref().and_then(|answer| answer.tls).map(str::to_owned),
             answer: answer.as_ref().and_then(|answer| self.excerpt(&answer.body)),
         };
         let next = self.next(&in_flight, verdict.outcome, answer.as_ref());

@@ -195,9 +195,6 @@ pub struct Attempt {
     pub outcome: Outcome,
     /// More about it, for people.
     pub detail: String,
-    /// The version of TLS that the answer came over, for example `TLS 1.3`.
-    #[serde(default)]
-    pub tls: Option<String>,
     /// The beginning of the answer's body, secrets masked, at most [`ANSWER_CHARACTERS_MAX`] of it.
     #[serde(default)]
     pub answer: Option<String>,
@@ -410,7 +407,6 @@ mod tests {
             status: None,
             outcome,
             detail: String::new(),
-            tls: None,
             answer: None,
         }
     }

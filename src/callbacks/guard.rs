@@ -14,7 +14,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
-use url::Url;
+use reqwest::Url;
 
 /// Bytes of a URL.
 pub const URL_BYTES_MAX: usize = 2048;

@@ -1,40 +1,40 @@
-//! The real way out: HTTP/1.1 with our client certificate. Names are resolved here, each address is
-//! [checked](super::guard), and only the checked ones are connected to, so a name that resolves to
-//! something else a moment later changes nothing. No redirects, no proxies, no process-wide settings.
+//! The real way out: HTTP/1.1 over reqwest, with our client certificate. Names are resolved here,
+//! each address is [checked](super::guard), and only the checked ones are given to the connector, so
+//! a name that resolves to something else a moment later changes nothing. No redirects, no proxies,
+//! no process-wide TLS settings.
+//!
+//! Connections are kept per third party, endpoint and purpose: one third party never talks over a
+//! connection that was admitted by another's list.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http_body_util::Full;
-use hyper::Request;
-use hyper::header::{ACCEPT, HOST};
 use ipnet::IpNet;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{Client, Url};
 use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use url::{Position, Url};
+use tokio::time::{Instant, timeout};
 
 use crate::config;
 
-use super::connection::{Connection, Failed, Kept, Post, Way};
 use super::delivery::Outcome;
 use super::endpoint::{Endpoint, Limits};
 use super::guard::{Hosts, Refused, check_address, check_url, host_and_port};
 use super::tls::{PinError, Trust};
-use super::transport::{Answer, Call, SendError, Transport};
+use super::transport::{Answer, Call, Pool, SendError, Transport};
 
-/// How often unused connections are looked through.
-const SWEEP_EVERY: Duration = Duration::from_secs(10);
+/// Kept sets of connections; above it the one unused longest is closed.
+const CLIENTS_MAX: usize = 1024;
+
+/// How long an unused connection is kept.
+const IDLE_MAX: Duration = Duration::from_secs(50);
 
 /// Looks names up.
 pub trait Names: Send + Sync + fmt::Debug {
@@ -55,12 +55,11 @@ impl Names for SystemNames {
 /// Posts over real connections.
 pub struct HttpTransport {
     trust: Trust,
-    gate: Gate,
+    gate: Arc<Gate>,
     connect_max: Duration,
     answer_bytes_max: usize,
     idle_connections_max: usize,
-    kept: Arc<Kept>,
-    swept: AtomicBool,
+    clients: Mutex<HashMap<ClientKey, KeptClient>>,
 }
 
 /// What decides where connections may go.
@@ -69,6 +68,20 @@ pub(super) struct Gate {
     pub(super) hosts: Arc<dyn Hosts>,
     pub(super) names: Arc<dyn Names>,
     pub(super) special_allowed: Vec<IpNet>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct ClientKey {
+    third_party: String,
+    endpoint: Endpoint,
+    pool: Pool,
+}
+
+struct KeptClient {
+    client: Client,
+    /// Whom its connections trust.
+    trust: Arc<ClientConfig>,
+    used: Instant,
 }
 
 impl fmt::Debug for HttpTransport {
@@ -83,19 +96,18 @@ impl HttpTransport {
     pub fn new(tls: ClientConfig, settings: &config::Callbacks, hosts: Arc<dyn Hosts>, names: Arc<dyn Names>) -> Self {
         Self {
             trust: Trust::new(tls),
-            gate: Gate { hosts, names, special_allowed: settings.special_networks.clone() },
+            gate: Arc::new(Gate { hosts, names, special_allowed: settings.special_networks.clone() }),
             connect_max: Duration::from_secs(settings.connect_seconds_max),
             answer_bytes_max: settings.answer_bytes_max,
             idle_connections_max: Limits::of(settings).concurrency_max(),
-            kept: Arc::default(),
-            swept: AtomicBool::new(false),
+            clients: Mutex::default(),
         }
     }
 
     /// Closes kept connections once they are unused: after the lists of hosts changed, whatever is
     /// called is looked up and checked anew.
     pub fn forget(&self) {
-        self.kept.forget();
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     pub(super) fn gate(&self) -> &Gate {
@@ -107,103 +119,82 @@ impl HttpTransport {
         self.trust.towards(third_party, self.gate.hosts.pinned_authority(third_party))
     }
 
+    fn client(&self, key: ClientKey, url: &Url) -> Result<Client, SendError> {
+        let trust = self
+            .tls_towards(&key.third_party)
+            .map_err(|error| SendError::new(Outcome::TlsFailed, error.to_string()))?;
+        let now = Instant::now();
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        // A connection that another authority let count is not used again.
+        if let Some(kept) = clients.get_mut(&key).filter(|kept| Arc::ptr_eq(&kept.trust, &trust)) {
+            kept.used = now;
+            return Ok(kept.client.clone());
+        }
+        if clients.len() >= CLIENTS_MAX {
+            let oldest = clients.iter().min_by_key(|(_, kept)| kept.used).map(|(key, _)| key.clone());
+            oldest.and_then(|oldest| clients.remove(&oldest));
+        }
+        let client = self.build(&key.third_party, url, &trust)?;
+        clients.insert(key, KeptClient { client: client.clone(), trust, used: now });
+        Ok(client)
+    }
+
+    fn build(&self, third_party: &str, url: &Url, trust: &ClientConfig) -> Result<Client, SendError> {
+        let (host, port) = host_and_port(url).ok_or_else(|| forbidden(Refused::NoUrl))?;
+        let resolver = CheckedNames {
+            gate: Arc::clone(&self.gate),
+            third_party: third_party.to_owned(),
+            host: host.to_owned(),
+            port,
+        };
+        Client::builder()
+            .tls_backend_preconfigured(trust.clone())
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .referer(false)
+            .http1_only()
+            .dns_resolver(Arc::new(resolver))
+            .connect_timeout(self.connect_max)
+            .pool_idle_timeout(IDLE_MAX)
+            .pool_max_idle_per_host(self.idle_connections_max)
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|error| SendError::new(Outcome::ConnectFailed, format!("no client: {error}")))
+    }
+
     async fn call(&self, call: Call) -> Result<Answer, SendError> {
         let gate = &self.gate;
         let url = check_url(&*gate.hosts, &gate.special_allowed, &call.third_party, &call.url).map_err(forbidden)?;
-        let trust = self
-            .tls_towards(&call.third_party)
-            .map_err(|error| SendError::new(Outcome::TlsFailed, error.to_string()))?;
-        let mut request = request(&url, &call.headers, call.body)?;
-        let way = Way { third_party: call.third_party, endpoint: Endpoint::of_url(&url), pool: call.pool };
-        loop {
-            let (kept, turn) = self.kept.take(&way, &trust);
-            let (used_before, connection) = match kept {
-                Some(kept) => (true, kept),
-                // Apart from the rest, so that the many calls over kept connections need not have
-                // room for a handshake.
-                None => (false, Box::pin(self.open(&way.third_party, &url, &trust)).await?),
-            };
-            match connection.exchange(request, self.answer_bytes_max).await {
-                Ok((answer, again)) => {
-                    if let Some(connection) = again {
-                        self.kept.put(way, connection, turn, self.idle_connections_max);
-                    }
-                    return Ok(answer);
-                }
-                // The next one may be open still, and there are only so many.
-                Err(Failed::Unsent(unsent)) if used_before => request = *unsent,
-                Err(Failed::Unsent(_)) => {
-                    return Err(SendError::new(Outcome::Broken, "the connection was closed at once"));
-                }
-                Err(Failed::Broken(error)) => return Err(classify(&error)),
-            }
+        let key = ClientKey { third_party: call.third_party, endpoint: Endpoint::of(&call.url), pool: call.pool };
+        let mut request = self.client(key, &url)?.post(url);
+        for (name, value) in &call.headers {
+            request = request.header(*name, value);
         }
+        let response = request.body(call.body).send().await.map_err(|error| classify(&error))?;
+        self.read(response).await
     }
 
-    /// Connects to an address that was checked.
-    async fn open(&self, third_party: &str, url: &Url, trust: &Arc<ClientConfig>) -> Result<Connection, SendError> {
-        self.begin_sweeping();
-        let opened = async {
-            let (host, port) = host_and_port(url).ok_or_else(|| forbidden(Refused::NoUrl))?;
-            let addresses = self.addresses(third_party, host, port).await?;
-            let stream = connect(&addresses, self.connect_max).await.map_err(|error| connect_failed(&error))?;
-            let address = stream.peer_addr().map_err(|error| connect_failed(&error))?;
-            stream.set_nodelay(true).map_err(|error| connect_failed(&error))?;
-            if url.scheme() == "http" {
-                let connection = Connection::over(stream, address, None, Arc::clone(trust)).await;
-                return connection.map_err(|error| classify(&error));
-            }
-            let name = ServerName::try_from(bare(host).to_owned())
-                .map_err(|error| SendError::new(Outcome::TlsFailed, error.to_string()))?;
-            let session = TlsConnector::from(Arc::clone(trust)).connect(name, stream).await;
-            let session = session.map_err(|error| handshake_failed(&error))?;
-            let version = session.get_ref().1.protocol_version().map(version_name);
-            let connection = Connection::over(session, address, version, Arc::clone(trust)).await;
-            connection.map_err(|error| classify(&error))
+    /// Reads the answer, up to the cap; what is beyond is never read.
+    async fn read(&self, mut response: reqwest::Response) -> Result<Answer, SendError> {
+        let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+        let mut answer = Answer {
+            status: response.status().as_u16(),
+            retry_after: retry_after.map(str::to_owned),
+            address: response.remote_addr(),
+            headers: response.headers().clone(),
+            ..Answer::default()
         };
-        match timeout(self.connect_max, opened).await {
-            Ok(opened) => opened,
-            Err(_) => Err(SendError::new(Outcome::ConnectFailed, "no connection in time")),
-        }
-    }
-
-    /// The addresses of a host that may be called.
-    async fn addresses(&self, third_party: &str, host: &str, port: u16) -> Result<Vec<SocketAddr>, SendError> {
-        let name_failed = |why: &dyn fmt::Display| {
-            SendError::new(Outcome::NameFailed, format!("the name {host} does not resolve: {why}"))
-        };
-        let found = match bare(host).parse() {
-            Ok(address) => vec![address],
-            Err(_) => self.gate.names.look_up(host.to_owned()).await.map_err(|error| name_failed(&error))?,
-        };
-        let mut first_refusal = None;
-        let mut checked = Vec::new();
-        for address in found {
-            match check_address(&*self.gate.hosts, &self.gate.special_allowed, third_party, host, address, port) {
-                Ok(()) => checked.push(SocketAddr::new(address, port)),
-                Err(refused) => first_refusal = first_refusal.or(Some(refused)),
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error))? {
+            let room = self.answer_bytes_max.saturating_sub(body.len());
+            body.extend(chunk.iter().take(room));
+            if chunk.len() > room {
+                answer.cut = true;
+                break;
             }
         }
-        match (checked.is_empty(), first_refusal) {
-            (false, _) => Ok(checked),
-            (true, Some(refused)) => Err(forbidden(refused)),
-            (true, None) => Err(name_failed(&"it has no address")),
-        }
-    }
-
-    /// Starts the task that closes unused connections, with the first one, and until this is dropped.
-    fn begin_sweeping(&self) {
-        if self.swept.swap(true, Ordering::Relaxed) {
-            return;
-        }
-        let kept = Arc::downgrade(&self.kept);
-        tokio::spawn(async move {
-            while let Some(kept) = kept.upgrade() {
-                kept.sweep();
-                drop(kept);
-                tokio::time::sleep(SWEEP_EVERY).await;
-            }
-        });
+        answer.body = body.into();
+        Ok(answer)
     }
 }
 
@@ -219,30 +210,43 @@ impl Transport for HttpTransport {
     }
 }
 
-/// The request as it goes over the wire.
-fn request(url: &Url, headers: &[(&'static str, String)], body: Bytes) -> Result<Post, SendError> {
-    let path = &url[Position::BeforePath..Position::AfterQuery];
-    let host = &url[Position::BeforeHost..Position::AfterPort];
-    let mut request = Request::post(path).header(HOST, host).header(ACCEPT, "*/*");
-    for (name, value) in headers {
-        request = request.header(*name, value);
-    }
-    request.body(Full::new(body)).map_err(|error| SendError::new(Outcome::Unrenderable, error.to_string()))
+/// A resolver for one third party's one endpoint.
+#[derive(Debug)]
+struct CheckedNames {
+    gate: Arc<Gate>,
+    third_party: String,
+    host: String,
+    port: u16,
 }
 
-/// A connection to the first address that has one. Each gets its share of the time, so that one
-/// which never answers does not keep the others from being tried.
-async fn connect(addresses: &[SocketAddr], within: Duration) -> io::Result<TcpStream> {
-    let share = within / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
-    let mut last = io::ErrorKind::TimedOut.into();
-    for address in addresses {
-        match timeout(share, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => last = error,
-            Err(_) => last = io::ErrorKind::TimedOut.into(),
-        }
+/// A name that has no addresses.
+#[derive(Debug, thiserror::Error)]
+#[error("the name {0} does not resolve: {1}")]
+struct NameError(String, String);
+
+impl Resolve for CheckedNames {
+    fn resolve(&self, name: Name) -> Resolving {
+        let name = name.as_str().to_owned();
+        let (gate, third_party, host, port) =
+            (Arc::clone(&self.gate), self.third_party.clone(), self.host.clone(), self.port);
+        Box::pin(async move {
+            let found =
+                gate.names.look_up(name.clone()).await.map_err(|error| NameError(name.clone(), error.to_string()))?;
+            let mut first_refusal = None;
+            let mut checked = Vec::new();
+            for address in found {
+                match check_address(&*gate.hosts, &gate.special_allowed, &third_party, &host, address, port) {
+                    Ok(()) => checked.push(SocketAddr::new(address, port)),
+                    Err(refused) => first_refusal = first_refusal.or(Some(refused)),
+                }
+            }
+            match (checked.is_empty(), first_refusal) {
+                (false, _) => Ok(Box::new(checked.into_iter()) as Addrs),
+                (true, Some(refused)) => Err(refused.into()),
+                (true, None) => Err(NameError(name, "it has no address".into()).into()),
+            }
+        })
     }
-    Err(last)
 }
 
 /// The host without the brackets of an IPv6 address.
@@ -250,46 +254,36 @@ pub(super) fn bare(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }
 
-/// A version of TLS as people write it.
-fn version_name(version: rustls::ProtocolVersion) -> &'static str {
-    match version {
-        rustls::ProtocolVersion::TLSv1_3 => "TLS 1.3",
-        rustls::ProtocolVersion::TLSv1_2 => "TLS 1.2",
-        // Nothing else is offered.
-        _ => "TLS",
-    }
-}
-
 fn forbidden(refused: Refused) -> SendError {
     SendError::new(Outcome::Forbidden, refused.to_string())
 }
 
-fn connect_failed(error: &io::Error) -> SendError {
-    SendError::new(Outcome::ConnectFailed, error.to_string())
-}
-
-fn handshake_failed(error: &io::Error) -> SendError {
-    let known = known_cause(error);
-    SendError::new(known.unwrap_or(Outcome::ConnectFailed), error.to_string())
-}
-
-/// What an error of HTTP means: the deepest cause that we know decides.
-fn classify(error: &hyper::Error) -> SendError {
-    let mut outcome = if error.is_parse() { Outcome::NotHttp } else { Outcome::Broken };
+/// What an error of the client means: the deepest cause that we know decides.
+fn classify(error: &reqwest::Error) -> SendError {
+    let mut outcome = if error.is_connect() { Outcome::ConnectFailed } else { Outcome::Broken };
     let mut detail = error.to_string();
-    let mut cause = error.source();
+    let mut cause: Option<&(dyn Error + 'static)> = error.source();
     while let Some(error) = cause {
-        outcome = known_cause(error).unwrap_or(outcome);
+        outcome = cause_outcome(error).unwrap_or(outcome);
         detail = error.to_string();
         cause = error.source();
     }
     SendError::new(outcome, detail)
 }
 
-fn known_cause(cause: &(dyn Error + 'static)) -> Option<Outcome> {
+fn cause_outcome(cause: &(dyn Error + 'static)) -> Option<Outcome> {
+    if cause.is::<Refused>() {
+        return Some(Outcome::Forbidden);
+    }
+    if cause.is::<NameError>() {
+        return Some(Outcome::NameFailed);
+    }
     if cause.is::<rustls::Error>() {
         return Some(Outcome::TlsFailed);
     }
+    if let Some(error) = cause.downcast_ref::<hyper::Error>() {
+        return error.is_parse().then_some(Outcome::NotHttp);
+    }
     // The TLS layers wrap their error into that of the stream, some of them twice.
-    known_cause(cause.downcast_ref::<io::Error>()?.get_ref()?)
+    cause_outcome(cause.downcast_ref::<io::Error>()?.get_ref()?)
 }

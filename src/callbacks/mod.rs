@@ -10,7 +10,6 @@
 
 mod attempt;
 mod breaker;
-mod connection;
 mod delivery;
 mod dispatcher;
 mod endpoint;

@@ -58,8 +58,6 @@ pub struct Answer {
     pub cut: bool,
     /// The address that answered.
     pub address: Option<SocketAddr>,
-    /// The version of TLS that it came over, for example `TLS 1.3`; none over plain HTTP.
-    pub tls: Option<&'static str>,
 }
 
 /// Why there is no answer.

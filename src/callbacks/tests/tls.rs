@@ -120,9 +120,8 @@ async fn post(transport: &HttpTransport, sink: &Sink) -> Result<Answer, SendErro
 #[tokio::test]
 async fn a_server_of_our_authority_gets_our_certificate_over_tls_1_3_and_1_2() {
     let pki = Pki::new();
-    for (version, name) in [(&rustls::version::TLS13, "TLS 1.3"), (&rustls::version::TLS12, "TLS 1.2")] {
-        let answer = call(&pki, pki.server("127.0.0.1", &[version])).await.unwrap();
-        assert_eq!((answer.status, answer.tls), (200, Some(name)));
+    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
+        assert_eq!(call(&pki, pki.server("127.0.0.1", &[version])).await.unwrap().status, 200);
     }
 }
 

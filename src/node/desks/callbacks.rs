@@ -101,7 +101,6 @@ fn attempt(attempt: &Attempt) -> Value {
         "status": attempt.status,
         "outcome": attempt.outcome.name(),
         "detail": attempt.detail,
-        "tls": attempt.tls,
         "answer": attempt.answer,
     })
 }
