@@ -10,10 +10,10 @@ mod desks;
 mod doors;
 mod expiry;
 mod materials;
+mod parts;
 mod reload;
 mod watch;
 
-use catalogue_files::CatalogueFiles;
 pub use doors::{Addresses, Listeners};
 pub use materials::{Materials, Problem, catalogue};
 
@@ -25,22 +25,22 @@ use tokio::sync::watch as signal;
 use tokio::task::JoinHandle;
 
 use expiry::Expiries;
-use reload::{DoorTls, Reloader, Watched};
+use materials::DoorsTls;
+use parts::NodeParts;
+use reload::DoorTls;
 
-use crate::access::{self, Access, AccessError};
-use crate::broker::{Broker, BrokerLimits, Parts, Resumed, SoapWire, WhitelistedHosts};
-use crate::callbacks::{self, Callbacks, Hosts, HttpTransport, SystemNames};
+use crate::access::{Access, AccessError};
+use crate::broker::{BrokerLimits, Resumed};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Settings;
-use crate::core::{Core, CoreSettings, Cores};
+use crate::core::Core;
 use crate::entropy::Entropy;
 use crate::server::Doors;
 use crate::server::admin::SocketError;
 use crate::store::embedded::disk::RealDisk;
 use crate::store::embedded::{EmbeddedStore, OpenError, Options};
 use crate::store::{ReadError, Store};
-use crate::telemetry::audit::{Audit, AuditError};
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::audit::AuditError;
 
 /// What a node takes from the world outside: time and randomness.
 #[derive(Clone, Debug)]
@@ -81,168 +81,48 @@ pub enum StartError {
 
 /// A node that serves.
 pub struct Node {
-    store: Arc<EmbeddedStore>,
-    core: Arc<Cores>,
-    clock: Arc<dyn Clock>,
-    broker: Arc<Broker>,
-    callbacks: Arc<Callbacks>,
-    audit: Arc<Audit>,
+    parts: NodeParts,
     drain_time_max: Duration,
     doors: Arc<Doors>,
     addresses: Addresses,
     watchers: Vec<JoinHandle<()>>,
     reload: signal::Sender<()>,
-    access: Arc<Access>,
     resumed: Resumed,
 }
 
 impl Node {
     /// Starts a node of these materials behind these listeners.
     pub async fn start(materials: Materials, listeners: Listeners, seams: Seams) -> Result<Self, StartError> {
-        let Materials {
-            settings, zone, interfaces, catalogue, whitelist, vault, credential_keys, client_tls, tls, ..
-        } = materials;
-        let interfaces = Arc::new(interfaces);
-        let metrics = Arc::new(Metrics::new());
-        let store = open_store(&settings)?;
-        let audit = Arc::new(Audit::open(&settings.node.data.join(AUDIT_FILE), Arc::clone(&seams.clock))?);
-        metrics.whitelist_replaced(whitelist.networks().count());
-        let access = Arc::new(Access::new(access::Parts {
-            store: Arc::clone(&store) as Arc<dyn Store>,
-            vault: Arc::clone(&vault),
-            whitelist,
-            credential_keys,
-            credentials: (&settings.credentials).into(),
-            rates: settings.rates,
-            previous_password_seconds: settings.third_parties.previous_password_seconds,
-            clock: Arc::clone(&seams.clock),
-            entropy: Arc::clone(&seams.entropy),
-            audit: Arc::clone(&audit),
-        })?);
-        let hosts: Arc<dyn Hosts> = Arc::new(WhitelistedHosts(Arc::clone(&access)));
-        let transport =
-            Arc::new(HttpTransport::new(client_tls, &settings.callbacks, Arc::clone(&hosts), Arc::new(SystemNames)));
-        let callbacks = Callbacks::start(callbacks::Parts {
-            store: Arc::clone(&store) as Arc<dyn Store>,
-            transport: Arc::clone(&transport) as Arc<dyn callbacks::Transport>,
-            wire: Arc::new(SoapWire {
-                vault: Arc::clone(&vault),
-                store: Arc::clone(&store) as Arc<dyn Store>,
-                access: Arc::clone(&access),
-                interfaces: Arc::clone(&interfaces),
-                metrics: Arc::clone(&metrics),
-            }),
-            vault: Arc::clone(&vault),
-            settings: &settings.callbacks,
-            clock: Arc::clone(&seams.clock),
-            entropy: Arc::clone(&seams.entropy),
-            metrics: Arc::clone(&metrics),
-        })?;
-        let core = Arc::new(Cores::new(
-            catalogue,
-            CoreSettings { zone: zone.clone(), digit: settings.node.digit, currency: settings.node.currency.clone() },
-        ));
-        let broker = Broker::new(Parts {
-            store: Arc::clone(&store) as Arc<dyn Store>,
-            access: Arc::clone(&access),
-            vault: Arc::clone(&vault),
-            core: Arc::clone(&core),
-            interfaces,
-            callbacks: Arc::clone(&callbacks),
-            hosts: Arc::clone(&hosts),
-            special_networks: settings.callbacks.special_networks.clone(),
-            link_proxies: settings.doors.link_proxies.clone(),
-            clock: Arc::clone(&seams.clock),
-            entropy: Arc::clone(&seams.entropy),
-            metrics: Arc::clone(&metrics),
-            zone: zone.clone(),
-            limits: limits(&settings),
-            change_password_path: settings.third_parties.change_password_path.clone(),
-        });
+        let (parts, tls) = NodeParts::of(materials, seams)?;
+        let NodeParts { ground, access, broker, .. } = &parts;
         let resumed = broker.resume().await?;
-        let parts = doors::Behind { settings: &settings, access: &access, broker: &broker, store: &store };
-        let drain_time_max = Duration::from_secs(settings.limits.drain_seconds_max);
-        let doors = Arc::new(Doors::new(Arc::clone(&seams.clock), Arc::clone(&metrics), drain_time_max));
-        let doors_tls = vec![
-            DoorTls {
-                door: "third_party",
-                tls: tls.third_party.clone(),
-                files: materials::third_party_files(&settings),
-            },
-            DoorTls { door: "handset", tls: tls.handset.clone(), files: materials::handset_files(&settings) },
-        ];
+        let drain_time_max = Duration::from_secs(ground.settings.limits.drain_seconds_max);
+        let doors = Arc::new(Doors::new(ground.clock(), Arc::clone(&ground.metrics), drain_time_max));
+        let doors_tls = doors_tls(&ground.settings, &tls);
         let expiries = Expiries::new(
             &doors_tls,
-            settings.callbacks.clone(),
-            Arc::clone(&access),
-            (Arc::clone(&seams.clock), zone.clone()),
-            Arc::clone(&metrics),
+            ground.settings.callbacks.clone(),
+            Arc::clone(access),
+            (ground.clock(), ground.zone.clone()),
+            Arc::clone(&ground.metrics),
         );
-        let addresses = parts.open(&doors, listeners, tls)?;
-        let catalogue_files = CatalogueFiles {
-            folder: settings.node.catalogue.clone(),
-            cores: Arc::clone(&core),
-            audit: Arc::clone(&audit),
-        };
-        let reloader = Reloader::new(Watched {
-            whitelist: settings.node.whitelist.clone(),
-            catalogue: catalogue_files.clone(),
-            doors_tls,
-            access: Arc::clone(&access),
-            transport: Arc::clone(&transport),
-            metrics,
-            audit: Arc::clone(&audit),
-            doors: Arc::clone(&doors),
-            zone,
-        });
-        reload::tell_of_overlaps(&access);
-        let status = admin::NodeAdmin {
-            store: Arc::clone(&store),
-            callbacks: Arc::clone(&callbacks),
-            broker: Arc::clone(&broker),
-            access: Arc::clone(&access),
-            addresses: addresses.clone(),
-            clock: Arc::clone(&seams.clock),
-            started: seams.clock.now(),
-            desks: desks::Desks {
-                audit: Arc::clone(&audit),
-                cores: Arc::clone(&core),
-                catalogue: catalogue_files,
-                entropy: seams.entropy,
-                expiries: Arc::clone(&expiries),
-                hosts,
-                reloader: Arc::clone(&reloader),
-                special_networks: settings.callbacks.special_networks.clone(),
-                transport: Arc::clone(&transport),
-                vault,
-            },
-        };
-        doors.open_admin(&settings.doors.admin.socket, Arc::new(status))?;
+        let behind = doors::Behind { settings: &ground.settings, access, broker, store: &ground.store };
+        let addresses = behind.open(&doors, listeners, tls)?;
+        let catalogue = parts.catalogue_files();
+        let reloader = parts.reloader(catalogue.clone(), doors_tls, &doors);
+        reload::tell_of_overlaps(access);
+        let admin = parts.admin(addresses.clone(), catalogue, (&expiries, &reloader));
+        doors.open_admin(&ground.settings.doors.admin.socket, Arc::new(admin))?;
         let (reload, told) = signal::channel(());
-        let clock = || Arc::clone(&seams.clock);
         let watchers = vec![
-            tokio::spawn(Arc::clone(&broker).watch_reservations()),
-            tokio::spawn(Arc::clone(&broker).watch_trace()),
-            tokio::spawn(watch::audit(Arc::clone(&audit))),
+            tokio::spawn(Arc::clone(broker).watch_reservations()),
+            tokio::spawn(Arc::clone(broker).watch_trace()),
+            tokio::spawn(watch::audit(Arc::clone(&ground.audit))),
             tokio::spawn(watch::files(reloader, told)),
-            tokio::spawn(watch::rights(Arc::clone(&access), Arc::clone(&doors), clock())),
-            tokio::spawn(watch::expiries(expiries, Arc::clone(&access), clock())),
+            tokio::spawn(watch::rights(Arc::clone(access), Arc::clone(&doors), ground.clock())),
+            tokio::spawn(watch::expiries(expiries, Arc::clone(access), ground.clock())),
         ];
-        Ok(Self {
-            store,
-            core,
-            clock: seams.clock,
-            broker,
-            callbacks,
-            audit,
-            drain_time_max,
-            doors,
-            addresses,
-            watchers,
-            reload,
-            access,
-            resumed,
-        })
+        Ok(Self { parts, drain_time_max, doors, addresses, watchers, reload, resumed })
     }
 
     /// Where its doors are.
@@ -258,7 +138,7 @@ impl Node {
 
     /// Who may come in, to be looked at and changed.
     pub fn access(&self) -> &Access {
-        &self.access
+        &self.parts.access
     }
 
     /// What an earlier run had left and this one took up.
@@ -268,12 +148,12 @@ impl Node {
 
     /// What it has committed, to be looked at.
     pub fn store(&self) -> &dyn Store {
-        &*self.store
+        &*self.parts.ground.store
     }
 
     /// The core that decides in it now.
     pub fn core(&self) -> Arc<Core> {
-        self.core.at(self.clock.now())
+        self.parts.core.at(self.parts.ground.seams.clock.now())
     }
 
     /// Lets what is under way finish, then closes everything. Returns how many connections had to
@@ -281,11 +161,12 @@ impl Node {
     pub async fn stop(self) -> usize {
         let drained = self.doors.shutdown().await;
         self.watchers.iter().for_each(JoinHandle::abort);
-        if tokio::time::timeout(self.drain_time_max, self.broker.settled()).await.is_err() {
-            tracing::warn!(requests = self.broker.waiting(), "requests are left to the next start");
+        let NodeParts { ground, broker, callbacks, .. } = self.parts;
+        if tokio::time::timeout(self.drain_time_max, broker.settled()).await.is_err() {
+            tracing::warn!(requests = broker.waiting(), "requests are left to the next start");
         }
-        self.callbacks.stop().await;
-        let (store, audit) = (self.store, self.audit);
+        callbacks.stop().await;
+        let (store, audit) = (ground.store, ground.audit);
         let closed = tokio::task::spawn_blocking(move || {
             store.close();
             audit.sync()
@@ -304,6 +185,14 @@ impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Node").field("addresses", &self.addresses).finish_non_exhaustive()
     }
+}
+
+/// The HTTPS doors, and where their certificates are.
+fn doors_tls(settings: &Settings, tls: &DoorsTls) -> Vec<DoorTls> {
+    let third_party = (tls.third_party.clone(), materials::third_party_files(settings));
+    let handset = (tls.handset.clone(), materials::handset_files(settings));
+    let doors = [("third_party", third_party), ("handset", handset)];
+    doors.map(|(door, (tls, files))| DoorTls { door, tls, files }).into()
 }
 
 /// The audit log within the data folder.

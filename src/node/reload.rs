@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::CatalogueFiles;
+use super::catalogue_files::CatalogueFiles;
 use crate::access::Access;
 use crate::callbacks::HttpTransport;
 use crate::clock::Zone;
