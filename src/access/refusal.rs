@@ -106,6 +106,13 @@ impl Refusal {
         self.row().1 == NOT_AUTHENTICATED
     }
 
+    /// Whether it says that who was let in asks too much, or all together do. These come after
+    /// authentication, which puts its own refusals on the audit log.
+    pub fn is_about_load(self) -> bool {
+        use Refusal::{NodeRateExceeded, PlacesTaken, RateExceeded, ShareSpent, ShortcodeRateExceeded};
+        matches!(self, RateExceeded | ShortcodeRateExceeded | ShareSpent | PlacesTaken | NodeRateExceeded)
+    }
+
     /// The private reason, as logs, metrics and the audit name it.
     pub fn reason(self) -> &'static str {
         self.row().0

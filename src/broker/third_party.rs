@@ -72,8 +72,8 @@ impl Broker {
         let (code, reason) = (refusal.code().to_owned(), refusal.reason());
         self.parts.metrics.answer(&code);
         self.parts.metrics.refused(refusal.kind());
-        // What the door itself refuses it has put on the audit log already.
-        if !matches!(refusal, Refusal::Access(_)) {
+        // Whom authentication refuses it has put on the audit log already.
+        if !matches!(refusal, Refusal::Access(refusal) if !refusal.is_about_load()) {
             self.parts.access.record_refusal(request.peer.address.ip(), who, &code, &reason);
         }
         tracing::info!(address = %request.peer.address, who, code, reason, "request refused");

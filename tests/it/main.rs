@@ -24,6 +24,7 @@ mod door_support;
 mod door_whitelist;
 mod doors;
 mod fuzz;
+mod gates;
 mod house;
 mod layers;
 mod linear;
