@@ -145,6 +145,26 @@ async fn s3_an_excluded_role_is_not_granted() {
     office.closes();
 }
 
+/// Each of two grants is right as long as the other one is not made: whoever commits second must see that.
+#[tokio::test(flavor = "multi_thread")]
+async fn s3_of_two_grants_at_once_that_exclude_each_other_one_is_made() {
+    let office = Office::founded().await;
+    office.says(&["org", "add", BULK, "--name", "Mashamba", "--product", "Bulk"]);
+    for round in 0..8 {
+        let name = format!("wote{round}");
+        let user = format!("{BULK}/{name}");
+        office.says(&["operator", "add", BULK, &name]);
+        let grant = |role: &str| office.manages(&["role", "grant", &user, role]);
+        let made = std::thread::scope(|scope| {
+            let maker = scope.spawn(|| grant("B2B Web Maker"));
+            let checker = scope.spawn(|| grant("B2B Web Checker"));
+            [maker.join().unwrap(), checker.join().unwrap()]
+        });
+        assert_eq!(made.iter().filter(|made| **made).count(), 1, "{user}: {made:?}");
+    }
+    office.closes();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_is_pending_until_its_password_is_set_locks_and_is_unlocked() {
     let mut office = Office::opened().await;

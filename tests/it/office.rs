@@ -161,6 +161,11 @@ impl Office {
         said
     }
 
+    /// Whether a command is done that may as well be refused.
+    pub fn manages(&self, arguments: &[&str]) -> bool {
+        self.command(arguments, "").status.success()
+    }
+
     /// A command that must be refused; why.
     pub fn refuses(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments, "");
