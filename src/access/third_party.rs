@@ -25,6 +25,7 @@ const PAGE: usize = 1000;
 const THIRD_PARTY: &str = "third_party";
 const SP_ID: &str = "sp_id";
 const CLIENT_KEY: &str = "client_key";
+const FORMER: &str = "former_third_party";
 
 /// How a third party's header must prove who it is. In each mode the certificate and the source
 /// address must be its own, too.
@@ -279,6 +280,9 @@ pub enum ThirdPartyError {
         /// Whose it is.
         owner: String,
     },
+    /// Another one had its name, under which its callbacks, ids and keys are kept.
+    #[error("there was a third party \"{0}\", whose callbacks and ids are kept under that name; choose another")]
+    Former(String),
     /// The store could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -300,6 +304,13 @@ pub fn save(facts: &dyn Read, party: &ThirdParty) -> Result<WriteSet, ThirdParty
     check(party)?;
     let mut write_set = WriteSet::new();
     let before = expect_present_state(facts, &party.name, &mut write_set)?;
+    if before.is_none() {
+        let former = former_key(&party.name);
+        if facts.record(&former)?.is_some() {
+            return Err(ThirdPartyError::Former(party.name.clone()));
+        }
+        write_set.expect_absent(former);
+    }
     let (owned, wanted) = (before.map(|before| before.index_keys()).unwrap_or_default(), party.index_keys());
     for index in wanted.difference(&owned) {
         if let Some(record) = facts.record(index)? {
@@ -313,14 +324,21 @@ pub fn save(facts: &dyn Read, party: &ThirdParty) -> Result<WriteSet, ThirdParty
     Ok(write_set)
 }
 
-/// The write set that removes a third party; empty if there is none of this name.
+/// The write set that removes a third party for good; empty if there is none of this name.
 pub fn remove(facts: &dyn Read, name: &str) -> Result<WriteSet, ReadError> {
     let mut write_set = WriteSet::new();
     if let Some(before) = expect_present_state(facts, name, &mut write_set)? {
         before.index_keys().into_iter().for_each(|index| write_set.delete(index));
         write_set.delete(key(name));
+        write_set.put(former_key(name), encode(&Owner { name: name.to_owned() }));
     }
     Ok(write_set)
+}
+
+/// Where it is on record that a name was somebody's: who gets the name would get the log of callbacks,
+/// the used ids and the signing keys (S1).
+fn former_key(name: &str) -> Key {
+    Key::of(FORMER).text(name)
 }
 
 fn expect_present_state(

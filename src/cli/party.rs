@@ -69,7 +69,7 @@ pub(super) enum Command {
         /// The key's fingerprint
         fingerprint: KeyFingerprint,
     },
-    /// Remove a third party
+    /// Remove a third party for good: nobody gets its name again. To shut it out for a while: change --enabled false
     Remove(Which),
 }
 

@@ -213,6 +213,10 @@ async fn a_third_party_is_changed_disabled_and_loses_its_key() {
     office.says(&["party", "remove-key", "mfano", key]);
     assert_eq!(office.json(&["party", "show", "mfano"])["keys"].as_array().unwrap().len(), 0);
     assert!(!office.audited("party-key-removed").is_empty());
+    office.says(&["party", "remove", "mfano"]);
+    let again = office.refuses(&["party", "add", "mfano", "--sp-id", "107055"]);
+    assert!(again.contains("kept under that name"), "s1: who got the name would get the callbacks: {again}");
+    office.says(&["party", "add", "mfano-2", "--sp-id", "107055"]);
     office.closes();
 }
 
