@@ -1,6 +1,7 @@
 //! Character classes of XSD's regular expressions.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use regex_syntax::hir::{Class as Ranges, HirKind};
 
@@ -41,7 +42,19 @@ pub(super) fn word() -> Option<Set> {
     unicode("[^\\p{P}\\p{Z}\\p{C}]")
 }
 
+/// Each of these few sets is made once: a pattern can name them thousands of times.
 fn unicode(class: &str) -> Option<Set> {
+    static MADE: Mutex<BTreeMap<String, Set>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(set) = made.get(class) {
+        return Some(Arc::clone(set));
+    }
+    let set = ranges_of(class)?;
+    made.insert(class.to_owned(), Arc::clone(&set));
+    Some(set)
+}
+
+fn ranges_of(class: &str) -> Option<Set> {
     match regex_syntax::parse(class).ok()?.into_kind() {
         HirKind::Class(Ranges::Unicode(class)) => {
             Some(class.ranges().iter().map(|range| (range.start(), range.end())).collect())
