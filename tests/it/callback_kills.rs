@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 
 use crate::callback_shop::{Shop, listed, pay, register, wait_until};
-use crate::house::{Deployed, PATIENCE};
+use crate::house::{self, Deployed, PATIENCE};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn d1_killed_before_the_first_attempt_arrived_the_confirmation_still_comes() {
@@ -51,7 +51,7 @@ enum Reached {
 /// A server that lets one attempt get so far, tells, and then holds still.
 async fn stubborn(deployed: &Deployed, reached: Reached) -> (tokio::task::JoinHandle<()>, oneshot::Receiver<()>) {
     let port = deployed.demonstration.file.receiver.port;
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    let listener = house::listener(port).await;
     let acceptor = deployed.receiver_tls();
     let (tell, told) = oneshot::channel();
     let task = tokio::spawn(async move {

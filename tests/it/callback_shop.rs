@@ -16,7 +16,7 @@ use rustls::server::WebPkiClientVerifier;
 use serde_json::Value;
 use tokio_rustls::TlsAcceptor;
 
-use crate::house::{Deployed, PATIENCE, lango};
+use crate::house::{Deployed, PATIENCE, lango, listener};
 
 /// What a confirmation's receiver sees of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,7 +46,7 @@ impl Shop {
         let read = |name: &str| std::fs::read_to_string(deployed.dir().join("certs").join(name)).unwrap();
         let identity = Identity { certificate: read("receiver.pem"), key: read("receiver.key") };
         let port = deployed.demonstration.file.receiver.port;
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+        let listener = listener(port).await;
         let calls: Arc<Mutex<Vec<Call>>> = Arc::default();
         let seen = Arc::clone(&calls);
         let script = move |call: &Call| {

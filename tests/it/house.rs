@@ -1,7 +1,7 @@
 //! What the tests live in: a stage with a node, and deployments for the binary.
 
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpStream};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -173,6 +173,19 @@ impl Drop for Served {
     }
 }
 
+/// Listens at a port of this machine, as soon as nobody does any more. Whenever a test starts a process,
+/// that has all listeners of this one for a moment, also those that were closed meanwhile.
+pub async fn listener(port: u16) -> tokio::net::TcpListener {
+    let begun = Instant::now();
+    loop {
+        match tokio::net::TcpListener::bind(("127.0.0.1", port)).await {
+            Ok(listener) => return listener,
+            Err(error) => assert!(begun.elapsed() < PATIENCE, "port {port}: {error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 /// An address that nobody listens at and nobody else will be given: the port is none that the system
 /// hands out by itself, and a lock keeps it for this process against other runs of these tests.
 pub fn free_address() -> SocketAddr {
@@ -184,7 +197,7 @@ pub fn free_address() -> SocketAddr {
     loop {
         let port = PORTS.start + u16::try_from(SystemEntropy.u64() % PORTS.len() as u64).unwrap();
         let lock = File::create(folder.join(port.to_string())).unwrap();
-        if lock.try_lock().is_ok() && TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        if lock.try_lock().is_ok() && TcpStream::connect(("127.0.0.1", port)).is_err() {
             taken.push(lock);
             return SocketAddr::from(([127, 0, 0, 1], port));
         }

@@ -20,7 +20,7 @@ use lango::mminterface::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::house::{PATIENCE, Served, free_address, lango, served};
+use crate::house::{self, PATIENCE, Served, free_address, lango, served};
 
 /// The bulk organization, which pays people.
 pub const BULK: &str = "600100";
@@ -89,7 +89,7 @@ impl Office {
             .open(dir.join("whitelist.toml"))
             .and_then(|mut file| file.write_all(hosts.as_bytes()))
             .unwrap();
-        let listener = tokio::net::TcpListener::bind(receiver_at).await.unwrap();
+        let listener = house::listener(receiver_at.port()).await;
         let script = Arc::new(|_: &Call| (hyper::StatusCode::OK, write_acknowledgement("00000000", "success")));
         let receiver =
             Receiver::start(listener, &identity(&certs.join("receiver")), &read(&certs.join("ca.pem")), script);

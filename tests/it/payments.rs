@@ -14,7 +14,7 @@ use lango::mminterface::{read_response, read_result, write_acknowledgement};
 
 use lango::store::Store;
 
-use crate::house::{Deployed, House, PATIENCE};
+use crate::house::{self, Deployed, House, PATIENCE};
 
 const REPEATS: usize = 16;
 
@@ -94,7 +94,7 @@ async fn s1_a_third_party_does_not_speak_for_the_operators_of_others() {
     let program = &deployed.demonstration;
     let (receiver, party) = (&program.file.receiver, &program.file.third_party);
     let read = |path| program.read(path).unwrap();
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", receiver.port)).await.unwrap();
+    let listener = house::listener(receiver.port).await;
     let server = Identity { certificate: read(&receiver.cert), key: read(&receiver.key) };
     let script = Arc::new(|_: &lango::cli::receiver::Call| (hyper::StatusCode::OK, String::new()));
     let mut receiver = Receiver::start(listener, &server, &read(&receiver.client_ca), script).unwrap();
@@ -167,7 +167,7 @@ async fn d1_what_was_accepted_before_a_kill_is_decided_and_told_after_it() {
     served.killed();
     assert_eq!(response.response_code, "0");
 
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", file.receiver.port)).await.unwrap();
+    let listener = house::listener(file.receiver.port).await;
     let script = Arc::new(|_: &lango::cli::receiver::Call| {
         (hyper::StatusCode::OK, write_acknowledgement("00000000", "success"))
     });
