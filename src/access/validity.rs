@@ -1,32 +1,57 @@
-//! When certificates and revocation lists end, for whoever has to renew them in time.
+//! From when until when certificates and revocation lists are good, for the door and for whoever has to
+//! renew them in time.
 
+use rustls::CertificateError;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
 use x509_parser::{parse_x509_certificate, parse_x509_crl};
 
 use super::IdentityError;
 use crate::clock::Timestamp;
 
-/// The name of something signed, and its end.
+/// The name of something signed, and when it is good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Validity {
     /// A certificate's subject; a revocation list's issuer.
     pub name: String,
+    /// The first second in which it is good.
+    pub from: Timestamp,
     /// The last second in which it is good; the end of time for a list that does not say.
     pub until: Timestamp,
 }
 
-/// Whose a certificate is, and until when it is good.
-pub fn certificate_validity(certificate: &CertificateDer<'_>) -> Result<Validity, IdentityError> {
-    let (_, parsed) = parse_x509_certificate(certificate).map_err(|_| IdentityError::NoCertificate)?;
-    let until = Timestamp::from_seconds(parsed.validity().not_after.timestamp());
-    Ok(Validity { name: parsed.subject().to_string(), until })
+impl Validity {
+    /// Whether it is good at `now`, as webpki counts: both ends belong to it (RFC 5280, 4.1.2.5).
+    pub fn at(&self, now: Timestamp) -> Result<(), CertificateError> {
+        if now.seconds() < self.from.seconds() {
+            return Err(CertificateError::NotValidYet);
+        }
+        if now.seconds() > self.until.seconds() {
+            return Err(CertificateError::Expired);
+        }
+        Ok(())
+    }
 }
 
-/// Whose a revocation list is, and until when it is good.
+/// Whose a certificate is, and when it is good.
+pub fn certificate_validity(certificate: &CertificateDer<'_>) -> Result<Validity, IdentityError> {
+    let (_, parsed) = parse_x509_certificate(certificate).map_err(|_| IdentityError::NoCertificate)?;
+    let [from, until] = [parsed.validity().not_before, parsed.validity().not_after].map(|time| time.timestamp());
+    Ok(Validity {
+        name: parsed.subject().to_string(),
+        from: Timestamp::from_seconds(from),
+        until: Timestamp::from_seconds(until),
+    })
+}
+
+/// Whose a revocation list is, and when it is good.
 pub fn revocation_list_validity(list: &CertificateRevocationListDer<'_>) -> Result<Validity, IdentityError> {
     let (_, parsed) = parse_x509_crl(list).map_err(|_| IdentityError::NoRevocationList)?;
     let until = parsed.next_update().map_or(i64::MAX, |until| until.timestamp());
-    Ok(Validity { name: parsed.issuer().to_string(), until: Timestamp::from_seconds(until) })
+    Ok(Validity {
+        name: parsed.issuer().to_string(),
+        from: Timestamp::from_seconds(parsed.last_update().timestamp()),
+        until: Timestamp::from_seconds(until),
+    })
 }
 
 /// Whether a certificate's key may sign a handshake: one that lists what its key is for must list

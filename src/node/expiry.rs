@@ -116,7 +116,7 @@ impl Expiries {
         let callbacks = files.into_iter().flat_map(|(kind, path)| {
             let certificates = CertificateDer::pem_file_iter(path).into_iter().flatten().flatten();
             certificates.filter_map(move |certificate| {
-                let Validity { name, until } = certificate_validity(&certificate).ok()?;
+                let Validity { name, until, .. } = certificate_validity(&certificate).ok()?;
                 Some(Expiring { until, kind, name })
             })
         });

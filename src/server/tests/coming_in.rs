@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rcgen::{ExtendedKeyUsagePurpose, KeyUsagePurpose};
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
 use rustls::{HandshakeKind, SignatureScheme};
 
 use super::house::{House, limits, post};
@@ -108,6 +108,57 @@ async fn a_certificate_that_is_past_not_yet_good_or_for_something_else_is_refuse
     let good = pki.client_with(5, |params| params.key_usages = vec![KeyUsagePurpose::DigitalSignature]);
     house.know(&good);
     house.tls(&pki, Some(&good)).await.post("/", "").await;
+}
+
+#[tokio::test]
+async fn a_ca_that_is_past_or_not_yet_good_vouches_for_nobody() {
+    let of_another_time: [fn(&mut CertificateParams); 2] = [
+        |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1),
+        |params| params.not_before = rcgen::date_time_ymd(4000, 1, 1),
+    ];
+    for change in of_another_time {
+        let pki = Pki::with_key("third parties", KeyPair::generate().unwrap(), change);
+        let house = House::under(&pki);
+        let client = pki.client(1);
+        house.know(&client);
+        assert!(house.tls(&pki, Some(&client)).await.rest().await.is_empty());
+        house.ended("certificate_refused", 1).await;
+        assert_eq!(house.asked(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_renewed_ca_vouches_beside_its_certificate_that_is_past() {
+    let pem = KeyPair::generate().unwrap().serialize_pem();
+    let key = || KeyPair::from_pem(&pem).unwrap();
+    let past = Pki::with_key("third parties", key(), |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
+    let renewed = Pki::with_key("third parties", key(), |_| {});
+    let client = past.client(1);
+    for order in [[&past, &renewed], [&renewed, &past]] {
+        let client_cas = order.iter().flat_map(|pki| pki.material().client_cas).collect();
+        let material = TlsMaterial { client_cas, ..renewed.material() };
+        let house = House::with_tls(Tls::new(material, fingerprint).unwrap(), limits());
+        house.know(&client);
+        house.tls(&renewed, Some(&client)).await.post("/", "").await;
+    }
+}
+
+#[tokio::test]
+async fn a_ca_that_ends_on_an_open_connection_ends_the_connection() {
+    let pki = Pki::with_key("third parties", KeyPair::generate().unwrap(), |params| {
+        params.not_after = rcgen::date_time_ymd(2030, 1, 1);
+    });
+    let end = Timestamp::from_seconds(1_893_456_000); // 2030-01-01T00:00:00Z
+    let clock = Arc::new(ManualClock::at(end));
+    let house = House::at(Arc::clone(&clock) as Arc<dyn Clock>, Tls::new(pki.material(), fingerprint).unwrap());
+    let client = pki.client(1);
+    house.know(&client);
+    let mut open = house.tls(&pki, Some(&client)).await;
+    open.post("/", "in its last second").await;
+    clock.advance(Duration::from_secs(1));
+    open.send(&post("/", "")).await;
+    assert!(open.rest().await.is_empty(), "its CA is past, and it was answered");
+    house.ended("withdrawn", 1).await;
 }
 
 #[tokio::test]

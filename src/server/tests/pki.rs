@@ -29,10 +29,16 @@ pub(super) struct Identity {
 
 impl Pki {
     pub(super) fn new(name: &str) -> Self {
+        Self::with_key(name, KeyPair::generate().unwrap(), |_| {})
+    }
+
+    /// The CA of this key, whose certificate is another than usual.
+    pub(super) fn with_key(name: &str, key: KeyPair, change: impl FnOnce(&mut CertificateParams)) -> Self {
         let mut params = named(name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        Self { issuer: CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap() }
+        change(&mut params);
+        Self { issuer: CertifiedIssuer::self_signed(params, key).unwrap() }
     }
 
     pub(super) fn client(&self, serial: u64) -> Identity {

@@ -1,6 +1,7 @@
 //! The check of a client's certificate: chain, validity, purpose and revocation are webpki's; what is
-//! added is that the key may sign, and a memory, since partners come again and again with the same
-//! certificate. What was found good is good until the first of its dates, under the same CAs and lists.
+//! added is that the key may sign, that the CA itself is in force, and a memory, since partners come
+//! again and again with the same certificate. What was found good is good until the first of its
+//! dates, under the same CAs and lists.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,13 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::CryptoProvider;
-use rustls::server::WebPkiClientVerifier;
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 
-use crate::access::{certificate_validity, may_sign};
+use crate::access::{Validity, certificate_validity, may_sign};
 use crate::clock::Timestamp;
 
 use super::material::TlsError;
@@ -24,10 +25,19 @@ const REMEMBERED_MAX: usize = 4096;
 
 /// The verifier of one generation of CAs and lists.
 pub(super) struct Verifier {
-    webpki: Arc<dyn ClientCertVerifier>,
+    authorities: Vec<Authority>,
+    subjects: Vec<DistinguishedName>,
+    algorithms: WebPkiSupportedAlgorithms,
     /// The first moment at which one of the lists is past.
     lists_until: Timestamp,
     remembered: Mutex<HashMap<ChainDigest, Timestamp>>,
+}
+
+/// One CA. webpki holds a root for good whatever its dates say, so there is one verifier for each, and
+/// it is known whose dates count.
+struct Authority {
+    webpki: Arc<dyn ClientCertVerifier>,
+    validity: Validity,
 }
 
 type ChainDigest = [u8; 32];
@@ -40,16 +50,14 @@ impl Verifier {
         lists_until: Timestamp,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Self, TlsError> {
-        let mut roots = RootCertStore::empty();
-        for ca in cas {
-            roots.add(ca).map_err(TlsError::ClientCa)?;
+        if cas.is_empty() {
+            return Err(TlsError::Client(VerifierBuilderError::NoRootAnchors));
         }
-        let webpki = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
-            .with_crls(lists)
-            .enforce_revocation_expiration()
-            .build()
-            .map_err(TlsError::Client)?;
-        Ok(Self { webpki, lists_until, remembered: Mutex::default() })
+        let authorities =
+            cas.into_iter().map(|ca| Authority::new(ca, &lists, provider)).collect::<Result<Vec<_>, _>>()?;
+        let subjects = authorities.iter().flat_map(|ca| ca.webpki.root_hint_subjects()).cloned().collect();
+        let algorithms = provider.signature_verification_algorithms;
+        Ok(Self { authorities, subjects, algorithms, lists_until, remembered: Mutex::default() })
     }
 
     /// Whether this chain, the peer's own certificate first, is good at `now`; if so, until when at
@@ -72,11 +80,10 @@ impl Verifier {
     fn verify_anew(&self, chain: &[&CertificateDer<'_>], now: Timestamp) -> Result<Timestamp, rustls::Error> {
         let Some((own, others)) = chain.split_first() else { return Err(rustls::Error::NoCertificatesPresented) };
         let others: Vec<CertificateDer<'_>> = others.iter().map(|other| (*other).clone()).collect();
-        self.webpki.verify_client_cert(own, &others, unix_time(now))?;
+        let mut until = self.lists_until.min(self.vouched_until(own, &others, now)?);
         if !may_sign(own) {
             return Err(CertificateError::InvalidPurpose.into());
         }
-        let mut until = self.lists_until;
         for certificate in chain {
             let validity = certificate_validity(certificate).map_err(|_| CertificateError::BadEncoding)?;
             until = until.min(validity.until);
@@ -84,14 +91,63 @@ impl Verifier {
         Ok(until)
     }
 
+    /// Until when at most one of the CAs vouches for this chain; the CA that knows most about it says
+    /// why none does.
+    fn vouched_until(
+        &self,
+        own: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        now: Timestamp,
+    ) -> Result<Timestamp, rustls::Error> {
+        let mut refusal = CertificateError::UnknownIssuer.into();
+        for authority in &self.authorities {
+            match authority.vouches(own, others, now) {
+                Ok(until) => return Ok(until),
+                Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {}
+                Err(error) => refusal = error,
+            }
+        }
+        Err(refusal)
+    }
+
     fn remembered(&self) -> std::sync::MutexGuard<'_, HashMap<ChainDigest, Timestamp>> {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl Authority {
+    fn new(
+        ca: CertificateDer<'static>,
+        lists: &[CertificateRevocationListDer<'static>],
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Self, TlsError> {
+        let unreadable = |_| TlsError::ClientCa(CertificateError::BadEncoding.into());
+        let validity = certificate_validity(&ca).map_err(unreadable)?;
+        let mut roots = RootCertStore::empty();
+        roots.add(ca).map_err(TlsError::ClientCa)?;
+        let webpki = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+            .with_crls(lists.iter().cloned())
+            .enforce_revocation_expiration()
+            .build()
+            .map_err(TlsError::Client)?;
+        Ok(Self { webpki, validity })
+    }
+
+    fn vouches(
+        &self,
+        own: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        now: Timestamp,
+    ) -> Result<Timestamp, rustls::Error> {
+        self.webpki.verify_client_cert(own, others, unix_time(now))?;
+        self.validity.at(now)?;
+        Ok(self.validity.until)
+    }
+}
+
 impl ClientCertVerifier for Verifier {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.webpki.root_hint_subjects()
+        &self.subjects
     }
 
     fn verify_client_cert(
@@ -111,7 +167,7 @@ impl ClientCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.webpki.verify_tls12_signature(message, certificate, signature)
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -120,11 +176,11 @@ impl ClientCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.webpki.verify_tls13_signature(message, certificate, signature)
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.webpki.supported_verify_schemes()
+        self.algorithms.supported_schemes()
     }
 }
 
