@@ -46,15 +46,15 @@ pub(super) enum PasswordUsed {
     Previous,
 }
 
-/// The proof that a request was let in. Only [`Access::authenticate`] makes one, so what takes a
-/// permit cannot be reached without.
+/// The proof that a request was let in. Only [`Access::admit`] makes one, so what takes a permit cannot
+/// be reached without.
 #[derive(Clone, Debug)]
 pub struct Permit {
     third_party: Arc<ThirdParty>,
     network: NetworkKind,
     password: PasswordUsed,
-    /// Its place among the requests under way, once it was counted.
-    _place: Option<Arc<Share>>,
+    /// Its place among the requests under way, until the last copy is dropped.
+    _place: Arc<Share>,
 }
 
 impl Permit {
@@ -72,18 +72,20 @@ impl Permit {
     pub(super) fn password_used(&self) -> PasswordUsed {
         self.password
     }
+}
 
-    /// The permit of a request that was counted.
-    pub(super) fn with_place(self, place: Share) -> Self {
-        Self { _place: Some(Arc::new(place)), ..self }
-    }
+/// Who a request is found to be of.
+struct Known {
+    third_party: Arc<ThirdParty>,
+    network: NetworkKind,
+    password: PasswordUsed,
 }
 
 impl Access {
-    /// Judges who sends a request: by its header, the address it came from, and the key of the
-    /// client certificate, which is none on the plain door only. `need` is the kind of network that
-    /// what is asked for needs.
-    pub fn authenticate(
+    /// Lets a request in, or says why not: by its header, the address it came from, and the key of
+    /// the client certificate, which is none on the plain door only; and if there were not too many
+    /// before it. `need` is the kind of network that what is asked for needs.
+    pub fn admit(
         &self,
         claim: &Claim<'_>,
         address: IpAddr,
@@ -92,7 +94,7 @@ impl Access {
     ) -> Result<Permit, Refusal> {
         let (source, now) = (Source::of(key, address), self.clock.now());
         let verdict = match self.throttle.may_try(&source, now) {
-            true => self.judge(claim, address, key, need),
+            true => self.authenticate(claim, address, key, need, now).and_then(|known| self.enter(known, claim, now)),
             false => Err(Refusal::RefusalsExceeded),
         };
         if let Err(refusal) = &verdict {
@@ -107,14 +109,16 @@ impl Access {
         verdict
     }
 
-    fn judge(
+    /// Who sends a request.
+    fn authenticate(
         &self,
         claim: &Claim<'_>,
         address: IpAddr,
         key: Option<KeyFingerprint>,
         need: NetworkKind,
-    ) -> Result<Permit, Refusal> {
-        let (directory, now) = (self.directory.load(), self.clock.now());
+        now: Timestamp,
+    ) -> Result<Known, Refusal> {
+        let directory = self.directory.load();
         let known = directory.with_sp_id(claim.sp_id);
         let party = known.map_or(&self.nobody, |party| party);
 
@@ -137,9 +141,17 @@ impl Access {
         if claim.service_id.is_some_and(|id| !id.is_empty() && !party.service_ids.iter().any(|own| own == id)) {
             return Err(Refusal::ServiceUnknown);
         }
-        // Last, since it leaves a trace: what was refused may be sent again.
-        self.used.first_use(&party.name, &party.time_stamps, claim.time_stamp.unwrap_or_default(), now)?;
-        Ok(Permit { third_party: party.clone(), network, password, _place: None })
+        Ok(Known { third_party: party.clone(), network, password })
+    }
+
+    /// Counts a request whose sender is known.
+    fn enter(&self, known: Known, claim: &Claim<'_>, now: Timestamp) -> Result<Permit, Refusal> {
+        let Known { third_party, network, password } = known;
+        let place = self.throttle.enter(&third_party, now)?;
+        // Last, since it leaves a trace: what was refused, for whatever reason, may be sent again.
+        let time_stamp = claim.time_stamp.unwrap_or_default();
+        self.used.first_use(&third_party.name, &third_party.time_stamps, time_stamp, now)?;
+        Ok(Permit { third_party, network, password, _place: Arc::new(place) })
     }
 
     fn password_gate(&self, party: &ThirdParty, claim: &Claim<'_>, now: Timestamp) -> Result<PasswordUsed, Refusal> {

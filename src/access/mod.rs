@@ -2,8 +2,8 @@
 //! Everything is refused unless a rule lets it in. Never knows money.
 //!
 //! The order of the gates: the address at accept ([`Access::admits`]), the certificate's key on every
-//! request ([`Access::key_known`]), the header ([`Access::authenticate`], which gives a [`Permit`]),
-//! the rates ([`Access::enter`], [`Access::start`]), the operator's credential
+//! request ([`Access::key_known`]), the header and the rates ([`Access::admit`], which gives a
+//! [`Permit`]), the rate of a shortcode ([`Access::start`]), the operator's credential
 //! ([`Access::verify_credential`]). Each refusal has one private reason and one public code.
 //!
 //! What third parties share (places, turns at hashing) is shared out among them, so that none of
@@ -192,13 +192,6 @@ impl Access {
         let directory = self.directory.load();
         let keys = directory.all().flat_map(|party| &party.keys).map(ClientKey::end);
         keys.filter(|end| *end > after).chain(self.whitelist.load().next_end(after)).min()
-    }
-
-    /// Counts one request that was let in. The permit that comes back holds a place among the requests
-    /// under way, until the last copy of it is dropped.
-    pub fn enter(&self, permit: Permit) -> Result<Permit, Refusal> {
-        let share = self.throttle.enter(permit.third_party(), self.clock.now())?;
-        Ok(permit.with_place(share))
     }
 
     /// Counts one request that a shortcode starts. Only a third party that acts for the shortcode can

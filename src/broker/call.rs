@@ -61,8 +61,7 @@ impl Broker {
         };
         let access = &self.parts.access;
         let address: IpAddr = request.peer.address.ip();
-        let permit = access.authenticate(&claim, address, request.peer.key, need).map_err(Refusal::Access)?;
-        access.enter(permit).map_err(Refusal::Access)
+        access.admit(&claim, address, request.peer.key, need).map_err(Refusal::Access)
     }
 }
 

@@ -50,30 +50,49 @@ async fn a_third_party_does_not_use_up_the_rate_of_a_shortcode_that_is_not_its_o
 #[tokio::test]
 async fn the_node_takes_so_many_requests_in_a_second_whoever_they_are_of() {
     let house = house_with_rates(Rates { node_per_second_max: 3, ..patient() }).await;
-    let permit = good().at(&house.access).unwrap();
-    let refusals: Vec<_> = (0..5).filter_map(|_| house.access.enter(permit.clone()).err()).collect();
+    let refusals: Vec<_> = (0..5).filter_map(|_| good().at(&house.access).err()).collect();
     assert_eq!(refusals, [Refusal::NodeRateExceeded; 2]);
     assert_eq!(refusals[0].public(), ("100000001", "The system is overload"));
 }
 
 #[tokio::test]
+async fn what_came_too_often_may_be_sent_again_with_the_time_stamp_that_counts_once() {
+    let house = house_with_rates(patient()).await;
+    with_duka(&house, |duka| {
+        duka.requests_per_second_max = Some(1);
+        duka.time_stamps = TimeStampRule { window_seconds: Some(300), ahead_of_utc_minutes: 0, once: true };
+    })
+    .await;
+    house.clock.advance(Duration::from_secs(30));
+    let at = |time: &'static str| Knock {
+        sp_password: Some(sp_password("107031", DUKA_PASSWORD, time)),
+        time_stamp: Some(time),
+        ..good()
+    };
+    assert!(at("20270115080029").at(&house.access).is_ok());
+    assert_eq!(at("20270115080030").at(&house.access).unwrap_err(), Refusal::RateExceeded);
+    house.clock.advance(Duration::from_secs(1));
+    assert!(at("20270115080030").at(&house.access).is_ok(), "it was refused, and used the timeStamp up");
+    house.clock.advance(Duration::from_secs(1));
+    assert_eq!(at("20270115080030").at(&house.access).unwrap_err(), Refusal::TimeStampUsed);
+}
+
+#[tokio::test]
 async fn a_third_party_has_its_share_of_the_places_and_the_next_one_finds_some() {
     let house = house_with_rates(Rates { under_way_max: 4, ..patient() }).await;
-    let permit = good().at(&house.access).unwrap();
-    let held: Vec<_> = (0..10).filter_map(|_| house.access.enter(permit.clone()).ok()).collect();
+    let held: Vec<_> = (0..10).filter_map(|_| good().at(&house.access).ok()).collect();
     assert_eq!(held.len(), 2);
-    let refusal = house.access.enter(permit.clone()).unwrap_err();
+    let refusal = good().at(&house.access).unwrap_err();
     assert_eq!((refusal, refusal.public().0), (Refusal::ShareSpent, "100000002"));
 
     let mut soko = ThirdParty::clone(&house.access.third_party("soko").unwrap());
     soko.mode = AuthenticationMode::SpIdIp;
     house.access.save_third_party(&soko).await.unwrap();
     let other = Knock { sp_id: "107032", key: Some(SOKO_KEY), address: "10.66.50.1", service_id: None, ..good() };
-    let other = other.at(&house.access).unwrap();
-    let others = house.access.enter(other.clone()).unwrap();
+    let others = other.at(&house.access).unwrap();
     let copy = others.clone();
     drop((held, others));
-    assert_eq!((0..9).filter(|_| house.access.enter(permit.clone()).is_ok()).count(), 9, "places come back");
+    assert_eq!((0..9).filter(|_| good().at(&house.access).is_ok()).count(), 9, "places come back");
     drop(copy);
 }
 
@@ -165,7 +184,7 @@ async fn d6_a_stranger_s_refusals_do_not_make_the_audit_log_grow() {
     for at in 0..5_000 {
         let claim = Claim { sp_id: &at.to_string(), sp_password: Some("x"), service_id: None, time_stamp: Some(TIME) };
         let address = "10.66.49.20".parse().unwrap();
-        assert!(access.authenticate(&claim, address, Some(DUKA_KEY), NetworkKind::Vpn).is_err());
+        assert!(access.admit(&claim, address, Some(DUKA_KEY), NetworkKind::Vpn).is_err());
         access.record_refusal(address, "duka", "1005", &format!("the element {at} is invalid"));
     }
     drop(access);
