@@ -100,7 +100,8 @@ result_codes! {
     ReceiverDeclined = "L000002", "The transaction was declined by the receiving organization.";
     /// The reserved funds went back because nobody settled the payment in time. Ours.
     ReservationExpired = "L000003", "The transaction was not completed in time.";
-    /// It waits for the provider's approval; the result comes after that. Ours, and never on the wire.
+    /// It waits for the provider's approval; the result comes after that. Ours, and no result has it; a
+    /// status query tells the text.
     AwaitingApproval = "L000004", "The request waits for the approval of the service provider.";
     /// The provider did not approve it. Ours.
     ApprovalRefused = "L000005", "The request was not approved by the service provider.";

@@ -21,7 +21,7 @@ mod tests;
 mod transfer;
 
 pub use approval::{ApprovalError, PendingApproval};
-pub(super) use approval::{approvals, approve, expire, refuse as refuse_approval};
+pub(super) use approval::{approvals, approve, expire, refuse_approval};
 pub(super) use authorization::authorize;
 pub use customer_payment::SettleError;
 pub(super) use customer_payment::{cancel, complete, overdue, payment_of_session};
