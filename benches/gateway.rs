@@ -84,7 +84,13 @@ async fn measure(payments: usize, connections: usize) -> Result<()> {
         }
     }
     let answered = begun.elapsed();
-    let arrived = collected.await??;
+    let arrived = match collected.await? {
+        Ok(arrived) => arrived,
+        Err(error) => {
+            node.tell_of_pending(&dir)?;
+            return Err(error);
+        }
+    };
     let told = begun.elapsed();
     let cpu = node.cpu()? - cpu_before;
     let mut tellings: Vec<Duration> =
@@ -228,6 +234,21 @@ impl Node {
             std::thread::sleep(Duration::from_millis(50));
         }
         Ok(node)
+    }
+
+    /// Prints what the node still has to do, with every attempt at the first of its callbacks.
+    fn tell_of_pending(&self, dir: &Path) -> Result<()> {
+        let config = dir.join("lango.toml");
+        let ask = |arguments: &[&str]| {
+            let asked = Command::new(env!("CARGO_BIN_EXE_lango")).args(arguments).arg("--config").arg(&config).output();
+            asked.map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+        };
+        let pending = ask(&["callback", "list", "--state", "pending"])?;
+        println!("{}\n{pending}", ask(&["status"])?);
+        if let Some(id) = pending.split_whitespace().find(|word| word.starts_with("msg_")) {
+            println!("{}", ask(&["callback", "show", id])?);
+        }
+        Ok(())
     }
 
     /// The CPU time that it has used, all threads, in user and system mode (proc(5), fields 14, 15).

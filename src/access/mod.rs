@@ -275,20 +275,23 @@ impl Access {
 
     /// Creates or replaces a third party; the door knows it when this returns.
     pub async fn save_third_party(&self, party: &ThirdParty) -> Result<(), ChangeError> {
-        let write_set = third_party::save(&*self.store, party)?;
-        self.store.commit(write_set).await?;
-        self.refresh().map_err(ThirdPartyError::Read)?;
+        self.commit(third_party::save(&*self.store, party)?).await?;
         self.audit.record("third-party-saved", &[("third_party", &party.name), ("sp_id", &party.sp_id)]);
         Ok(())
     }
 
     /// Removes a third party; the door no longer knows it when this returns.
     pub async fn remove_third_party(&self, name: &str) -> Result<(), ChangeError> {
-        let write_set = third_party::remove(&*self.store, name).map_err(ThirdPartyError::Read)?;
-        self.store.commit(write_set).await?;
-        self.refresh().map_err(ThirdPartyError::Read)?;
+        self.commit(third_party::remove(&*self.store, name).map_err(ThirdPartyError::Read)?).await?;
         self.audit.record("third-party-removed", &[("third_party", name)]);
         Ok(())
+    }
+
+    /// Commits a change of third parties' records that was decided elsewhere; the door knows it when this
+    /// returns.
+    pub async fn commit(&self, write_set: WriteSet) -> Result<(), ChangeError> {
+        self.store.commit(write_set).await?;
+        Ok(self.refresh().map_err(ThirdPartyError::Read)?)
     }
 
     /// Sets a third party's password in a record that is to be saved.

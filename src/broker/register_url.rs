@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use super::call::Call;
 use super::request::unreadable_store;
+use super::retry::CONFLICTS_MAX;
 use super::third_party::soap_answer;
-use super::{Answer, Broker, Refusal, Request};
+use super::{Answer, Broker, Parts, Refusal, Request};
 use crate::access::{NetworkKind, Permit};
-use crate::callbacks::urls::{self, DefaultAction, Registration};
+use crate::callbacks::urls::{self, DefaultAction, RegisterError, Registration};
 use crate::core::{Shortcode, directory};
 use crate::mminterface::{
     DocumentKind, GenericRequest, Interfaces, RequestDocument, ResponseDocument, ResponseType, UrlRegistration,
     write_response,
 };
-use crate::store::CommitError;
+use crate::store::{CommitError, WriteSet};
 
 impl Broker {
     /// Answers a request to the path of RegisterURL.
@@ -37,22 +38,29 @@ impl Broker {
     async fn register(&self, call: &Call<GenericRequest>) -> Result<(), Refusal> {
         let document = self.document(DocumentKind::RegisterUrl, call)?;
         let registration = self.registration_of(call, &document)?;
-        let write_set = urls::register(&*self.parts.hosts, &self.parts.special_networks, &registration)
-            .map_err(|error| Refusal::Value { name: "URL", reason: error.to_string() })?;
-        match self.commit(write_set).await {
-            Ok(_) => {
-                tracing::info!(
-                    third_party = registration.third_party,
-                    shortcode = registration.shortcode,
-                    validation = registration.validation_url,
-                    confirmation = registration.confirmation_url,
-                    "URLs registered"
-                );
-                Ok(())
+        for _ in 0..CONFLICTS_MAX {
+            match self.commit(self.registering(&registration)?).await {
+                Ok(_) => {
+                    tell_of(&registration);
+                    return Ok(());
+                }
+                // The third party's record was changed meanwhile: whether it still acts for the shortcode
+                // is to be asked again.
+                Err(CommitError::Expectation(_)) => {}
+                Err(CommitError::Busy | CommitError::Full) => return Err(Refusal::Overloaded("the store is full")),
+                Err(error) => return Err(Refusal::Internal(error.to_string())),
             }
-            Err(CommitError::Busy | CommitError::Full) => Err(Refusal::Overloaded("the store is full")),
-            Err(error) => Err(Refusal::Internal(error.to_string())),
         }
+        Err(Refusal::Internal(format!("in conflict {CONFLICTS_MAX} times in a row")))
+    }
+
+    fn registering(&self, registration: &Registration) -> Result<WriteSet, Refusal> {
+        let Parts { store, hosts, special_networks, .. } = &self.parts;
+        urls::register(&**store, &**hosts, special_networks, registration).map_err(|error| match error {
+            RegisterError::Url { .. } => Refusal::Value { name: "URL", reason: error.to_string() },
+            RegisterError::NotActing { shortcode, .. } => Refusal::Shortcode(shortcode),
+            RegisterError::Read(error) => unreadable_store(error),
+        })
     }
 
     fn registration_of(
@@ -94,4 +102,14 @@ impl Broker {
             None => Err(Refusal::Organization(format!("there is no organization {shortcode}"))),
         }
     }
+}
+
+fn tell_of(registration: &Registration) {
+    tracing::info!(
+        third_party = registration.third_party,
+        shortcode = registration.shortcode,
+        validation = registration.validation_url,
+        confirmation = registration.confirmation_url,
+        "URLs registered"
+    );
 }

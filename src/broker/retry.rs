@@ -8,7 +8,7 @@ use crate::core::SettleError;
 use crate::store::{CommitError, Committed, ReadError, WriteSet};
 
 /// Conflicts in a row before giving up. Each means that somebody else got something done.
-const CONFLICTS_MAX: u32 = 64;
+pub(super) const CONFLICTS_MAX: u32 = 64;
 /// Pauses while the store's queue or disk is full; about ten seconds in all.
 const FULL_MAX: u32 = 100;
 const FULL_PAUSE: Duration = Duration::from_millis(100);

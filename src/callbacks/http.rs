@@ -110,6 +110,13 @@ impl HttpTransport {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// From the next call on, connections are opened with this configuration. Those that are under way
+    /// come to their end.
+    pub fn replace_tls(&self, tls: ClientConfig) {
+        self.trust.replace(tls);
+        self.forget();
+    }
+
     pub(super) fn gate(&self) -> &Gate {
         &self.gate
     }

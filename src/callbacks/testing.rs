@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::*;
+use crate::access::{ThirdParty, third_party};
 use crate::clock::Timestamp;
 use crate::entropy::SeededEntropy;
 pub(crate) use crate::store::testing::FailingStore;
@@ -71,6 +72,12 @@ impl Hosts for AnyHost {
     fn plain_allowed(&self, _third_party: &str) -> bool {
         true
     }
+}
+
+/// Has `acme` act for the shortcode.
+pub async fn acme_acts_for(store: &dyn Store, shortcode: &str) {
+    let party = ThirdParty { shortcodes: vec![shortcode.into()], ..ThirdParty::new("acme", "1") };
+    store.commit(third_party::save(store, &party).unwrap()).await.unwrap();
 }
 
 /// A clock that goes with tokio's, so that paused time moves both.

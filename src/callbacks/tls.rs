@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwap;
 use rustls::client::{VerifierBuilderError, WebPkiServerVerifier};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -74,9 +75,16 @@ pub fn authorities(pem: &str) -> Result<RootCertStore, PinError> {
 
 /// The configurations in force: the common one, and those of third parties with a pinned authority.
 pub(super) struct Trust {
+    common: ArcSwap<ClientConfig>,
+    /// By third party.
+    pinned: Mutex<HashMap<String, Pinned>>,
+}
+
+/// A configuration with a pinned authority, and what it was made of.
+struct Pinned {
+    pem: String,
     common: Arc<ClientConfig>,
-    /// By third party, with the PEM that it was made of.
-    pinned: Mutex<HashMap<String, (String, Arc<ClientConfig>)>>,
+    made: Arc<ClientConfig>,
 }
 
 impl fmt::Debug for Trust {
@@ -87,22 +95,29 @@ impl fmt::Debug for Trust {
 
 impl Trust {
     pub(super) fn new(common: ClientConfig) -> Self {
-        Self { common: Arc::new(common), pinned: Mutex::default() }
+        Self { common: ArcSwap::from_pointee(common), pinned: Mutex::default() }
+    }
+
+    /// Puts another common configuration in force; those with a pinned authority are made anew of it.
+    pub(super) fn replace(&self, common: ClientConfig) {
+        self.common.store(Arc::new(common));
     }
 
     /// The configuration towards a third party, whose pinned authority this is, if it has one. It is
     /// the same one as long as that does not change.
     pub(super) fn towards(&self, third_party: &str, pinned: Option<String>) -> Result<Arc<ClientConfig>, PinError> {
-        let Some(pem) = pinned else { return Ok(Arc::clone(&self.common)) };
+        let common = self.common.load_full();
+        let Some(pem) = pinned else { return Ok(common) };
         let mut known = self.pinned.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((before, made)) = known.get(third_party)
-            && *before == pem
+        if let Some(before) = known.get(third_party)
+            && before.pem == pem
+            && Arc::ptr_eq(&before.common, &common)
         {
-            return Ok(Arc::clone(made));
+            return Ok(Arc::clone(&before.made));
         }
-        let provider = Arc::clone(self.common.crypto_provider());
+        let provider = Arc::clone(common.crypto_provider());
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(authorities(&pem)?), provider).build()?;
-        let mut made = ClientConfig::clone(&self.common);
+        let mut made = ClientConfig::clone(&common);
         // The verifier is the usual one; only whom it trusts is another.
         made.dangerous().set_certificate_verifier(verifier);
         // A session of the common configuration must not be resumed under this one.
@@ -111,7 +126,7 @@ impl Trust {
         if known.len() >= PINNED_MAX {
             known.clear();
         }
-        known.insert(third_party.to_owned(), (pem, Arc::clone(&made)));
+        known.insert(third_party.to_owned(), Pinned { pem, common, made: Arc::clone(&made) });
         Ok(made)
     }
 }

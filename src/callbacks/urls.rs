@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::store::{Key, Read, ReadError, Stored, WriteSet, decode, encode};
 
 use super::guard::{Hosts, Refused, check_url};
+use crate::access::third_party;
 
 /// A registration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,30 +46,58 @@ pub enum DefaultAction {
 
 /// Why a registration is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the URL {url:?} may not be registered: {why}")]
-pub struct RegisterError {
-    /// The URL.
-    pub url: String,
-    /// Why.
-    pub why: Refused,
+pub enum RegisterError {
+    /// A URL is none that may be called.
+    #[error("the URL {url:?} may not be registered: {why}")]
+    Url {
+        /// The URL.
+        url: String,
+        /// Why.
+        why: Refused,
+    },
+    /// The third party does not act for the shortcode (S1).
+    #[error("{third_party} does not act for {shortcode}")]
+    NotActing {
+        /// The third party.
+        third_party: String,
+        /// The shortcode.
+        shortcode: String,
+    },
+    /// The store could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
 }
 
 /// The write set that registers: what was registered for the shortcode before is overwritten and
-/// stays in the history. Each URL is checked as it will be again before each call.
+/// stays in the history. Each URL is checked as it will be again before each call. It expects that the
+/// third party still acts for the shortcode; on a conflict it is to be made anew.
 pub fn register(
+    facts: &dyn Read,
     hosts: &dyn Hosts,
     special_allowed: &[IpNet],
     registration: &Registration,
 ) -> Result<WriteSet, RegisterError> {
     for url in registration.validation_url.iter().chain([&registration.confirmation_url]) {
         check_url(hosts, special_allowed, &registration.third_party, url)
-            .map_err(|why| RegisterError { url: url.clone(), why })?;
+            .map_err(|why| RegisterError::Url { url: url.clone(), why })?;
     }
     let record = encode(registration);
     let mut write_set = WriteSet::new();
+    expect_acting(facts, registration, &mut write_set)?;
     write_set.put(registration_key(&registration.shortcode), record.clone());
     write_set.append(history_key(&registration.shortcode), record, Vec::new());
     Ok(write_set)
+}
+
+fn expect_acting(facts: &dyn Read, registration: &Registration, write_set: &mut WriteSet) -> Result<(), RegisterError> {
+    let Registration { third_party: name, shortcode, .. } = registration;
+    match third_party::read(facts, name)? {
+        Some((party, version)) if party.shortcodes.contains(shortcode) => {
+            write_set.expect_version(third_party::key(name), version);
+            Ok(())
+        }
+        _ => Err(RegisterError::NotActing { third_party: name.clone(), shortcode: shortcode.clone() }),
+    }
 }
 
 /// The write set that takes away what is registered; it stays in the history. What is undelivered
@@ -84,6 +113,21 @@ pub fn remove(registered: Registration, now: Timestamp) -> WriteSet {
 /// What is registered for a shortcode.
 pub fn registration(facts: &dyn Read, shortcode: &str) -> Result<Option<Registration>, ReadError> {
     facts.record(&registration_key(shortcode))?.as_ref().map(decode).transpose()
+}
+
+/// What is registered for a shortcode; the write set then expects that it still is.
+pub fn expect_registration(
+    facts: &dyn Read,
+    shortcode: &str,
+    write_set: &mut WriteSet,
+) -> Result<Option<Registration>, ReadError> {
+    let key = registration_key(shortcode);
+    let Some(record) = facts.record(&key)? else {
+        write_set.expect_absent(key);
+        return Ok(None);
+    };
+    write_set.expect_version(key, record.version);
+    decode(&record).map(Some)
 }
 
 /// The first `limit` registrations that a shortcode had, oldest first.
@@ -104,9 +148,10 @@ fn history_key(shortcode: &str) -> Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::ThirdParty;
     use crate::callbacks::guard::Special;
-    use crate::callbacks::testing::{AnyHost, FailingStore};
-    use crate::store::Store;
+    use crate::callbacks::testing::{AnyHost, FailingStore, acme_acts_for};
+    use crate::store::{CommitError, Store};
 
     fn wanted(third_party: &str, validation_url: Option<&str>, confirmation_url: &str) -> Registration {
         Registration {
@@ -126,8 +171,9 @@ mod tests {
         let first = wanted("acme", Some("https://a.example.com/v"), "https://a.example.com/c");
         let second = wanted("acme", None, "https://b.example.com/c");
         assert_eq!(registration(&store, "600000"), Ok(None));
+        acme_acts_for(&store, "600000").await;
         for wanted in [&first, &second] {
-            store.commit(register(&AnyHost, &[], wanted).unwrap()).await.unwrap();
+            store.commit(register(&store, &AnyHost, &[], wanted).unwrap()).await.unwrap();
         }
         assert_eq!(registration(&store, "600000"), Ok(Some(second.clone())));
         assert_eq!(history(&store, "600000", 10), Ok(vec![first, second]));
@@ -143,8 +189,34 @@ mod tests {
             ("acme", None, "https://127.0.0.1/", "https://127.0.0.1/", Refused::Special(Special::Loopback)),
             ("other", None, good, good, Refused::NotListed),
         ] {
-            let refused = register(&AnyHost, &[], &wanted(third_party, validation, confirmation)).unwrap_err();
-            assert_eq!(refused, RegisterError { url: url.into(), why });
+            let wanted = wanted(third_party, validation, confirmation);
+            let refused = register(&FailingStore::default(), &AnyHost, &[], &wanted).unwrap_err();
+            assert_eq!(refused, RegisterError::Url { url: url.into(), why });
+        }
+    }
+
+    /// Both are decided before either is committed; whichever comes second must be decided again.
+    #[tokio::test]
+    async fn s1_what_is_registered_while_the_shortcode_is_taken_away_does_not_stay_with_the_third_party() {
+        let mine = wanted("acme", None, "https://a.example.com/c");
+        let not_acting = RegisterError::NotActing { third_party: "acme".into(), shortcode: "600000".into() };
+        let taken_away = ThirdParty::new("acme", "1");
+        for removed_first in [true, false] {
+            let store = FailingStore::default();
+            assert_eq!(register(&store, &AnyHost, &[], &mine), Err(not_acting.clone()));
+            acme_acts_for(&store, "600000").await;
+            let registering = register(&store, &AnyHost, &[], &mine).unwrap();
+            let mut removing = third_party::save(&store, &taken_away).unwrap();
+            assert_eq!(expect_registration(&store, "600000", &mut removing), Ok(None));
+            let (first, second) = if removed_first { (removing, registering) } else { (registering, removing) };
+            store.commit(first).await.unwrap();
+            assert!(matches!(store.commit(second).await, Err(CommitError::Expectation(_))));
+            if removed_first {
+                assert_eq!(register(&store, &AnyHost, &[], &mine), Err(not_acting.clone()));
+            } else {
+                let mut removing = third_party::save(&store, &taken_away).unwrap();
+                assert_eq!(expect_registration(&store, "600000", &mut removing), Ok(Some(mine.clone())));
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde::Serialize;
 
-use super::reload::DoorTls;
+use super::certificates::DoorTls;
 use crate::access::{Access, ThirdParty, Validity, certificate_validity};
 use crate::clock::{Clock, Timestamp, Zone};
 use crate::config;
@@ -111,18 +111,9 @@ impl Expiries {
     /// Everything, the nearest end first.
     fn all(&self) -> Vec<Expiring> {
         let doors = self.doors.iter().flat_map(|(door, tls)| of_door(door, tls));
-        let files = [("callback_certificate", &self.callbacks.certificate), ("callback_ca", &self.callbacks.server_ca)];
-        // A file that cannot be read is for those to complain of who need it.
-        let callbacks = files.into_iter().flat_map(|(kind, path)| {
-            let certificates = CertificateDer::pem_file_iter(path).into_iter().flatten().flatten();
-            certificates.filter_map(move |certificate| {
-                let Validity { name, until, .. } = certificate_validity(&certificate).ok()?;
-                Some(Expiring { until, kind, name })
-            })
-        });
         let keys = self.access.third_parties();
         let keys = keys.iter().flat_map(|party| of_party(party));
-        let mut all: Vec<Expiring> = doors.chain(callbacks).chain(keys).collect();
+        let mut all: Vec<Expiring> = doors.chain(of_callbacks(&self.callbacks)).chain(keys).collect();
         all.sort();
         all
     }
@@ -132,7 +123,8 @@ impl Expiries {
     }
 }
 
-fn of_door(door: &str, tls: &Tls) -> Vec<Expiring> {
+/// What a door shows and requires.
+pub(super) fn of_door(door: &str, tls: &Tls) -> Vec<Expiring> {
     let kind = |what| match what {
         TlsEndingKind::ServerCertificate => "server_certificate",
         TlsEndingKind::ClientCa => "client_ca",
@@ -144,6 +136,20 @@ fn of_door(door: &str, tls: &Tls) -> Vec<Expiring> {
         name: format!("{door}: {}", ending.validity.name),
     };
     tls.endings().into_iter().map(told).collect()
+}
+
+/// What callbacks are sent with, as it is on the disk.
+pub(super) fn of_callbacks(settings: &config::Callbacks) -> Vec<Expiring> {
+    let files = [("callback_certificate", &settings.certificate), ("callback_ca", &settings.server_ca)];
+    // A file that cannot be read is for those to complain of who need it.
+    let in_file = |(kind, path)| {
+        let certificates = CertificateDer::pem_file_iter(path).into_iter().flatten().flatten();
+        certificates.filter_map(move |certificate| {
+            let Validity { name, until, .. } = certificate_validity(&certificate).ok()?;
+            Some(Expiring { until, kind, name })
+        })
+    };
+    files.into_iter().flat_map(in_file).collect()
 }
 
 /// The keys of a third party that is served. The first digits of a fingerprint tell them apart.

@@ -6,6 +6,7 @@
 
 mod admin;
 mod catalogue_files;
+mod certificates;
 mod desks;
 mod doors;
 mod expiry;
@@ -24,10 +25,10 @@ use std::time::Duration;
 use tokio::sync::watch as signal;
 use tokio::task::JoinHandle;
 
+use certificates::DoorTls;
 use expiry::Expiries;
 use materials::DoorsTls;
 use parts::NodeParts;
-use reload::DoorTls;
 
 use crate::access::{Access, AccessError};
 use crate::broker::{BrokerLimits, Resumed};
@@ -191,7 +192,7 @@ impl fmt::Debug for Node {
 fn doors_tls(settings: &Settings, tls: &DoorsTls) -> Vec<DoorTls> {
     let third_party = (tls.third_party.clone(), materials::third_party_files(settings));
     let handset = (tls.handset.clone(), materials::handset_files(settings));
-    let doors = [("third_party", third_party), ("handset", handset)];
+    let doors = [("doors.third_party", third_party), ("doors.handset", handset)];
     doors.map(|(door, (tls, files))| DoorTls { door, tls, files }).into()
 }
 

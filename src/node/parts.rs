@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::admin::NodeAdmin;
 use super::catalogue_files::CatalogueFiles;
+use super::certificates::{Certificates, DoorTls};
 use super::desks::Desks;
 use super::expiry::Expiries;
 use super::materials::DoorsTls;
-use super::reload::{DoorTls, Reloader, Watched};
+use super::reload::{Reloader, Watched};
 use super::{AUDIT_FILE, Addresses, Materials, Seams, StartError, limits, open_store};
 use crate::access::{self, Access, CredentialKeys, Vault, Whitelist};
 use crate::broker::{self, Broker, SoapWire, WhitelistedHosts};
@@ -98,15 +99,16 @@ impl NodeParts {
         doors_tls: Vec<DoorTls>,
         doors: &Arc<Doors>,
     ) -> Arc<Reloader> {
+        let of_doors = doors_tls.into_iter().map(|door| Certificates::Door(door, Arc::clone(doors)));
+        let of_callbacks = Certificates::Callbacks(self.ground.settings.callbacks.clone(), Arc::clone(&self.transport));
         Reloader::new(Watched {
             whitelist: self.ground.settings.node.whitelist.clone(),
             catalogue,
-            doors_tls,
+            certificates: of_doors.chain([of_callbacks]).collect(),
             access: Arc::clone(&self.access),
             transport: Arc::clone(&self.transport),
             metrics: Arc::clone(&self.ground.metrics),
             audit: Arc::clone(&self.ground.audit),
-            doors: Arc::clone(doors),
             zone: self.ground.zone.clone(),
         })
     }

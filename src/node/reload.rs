@@ -12,10 +12,10 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::catalogue_files::CatalogueFiles;
+use super::certificates::Certificates;
 use crate::access::Access;
 use crate::callbacks::HttpTransport;
 use crate::clock::Zone;
-use crate::server::{Doors, Tls, TlsEndingKind, TlsFiles, TlsMaterial};
 use crate::telemetry::audit::Audit;
 use crate::telemetry::metrics::Metrics;
 
@@ -24,22 +24,12 @@ pub(super) struct Watched {
     pub whitelist: PathBuf,
     /// Taken up on request only: its files are saved one after the other, and belong together.
     pub catalogue: CatalogueFiles,
-    /// The HTTPS doors, and where their certificates are.
-    pub doors_tls: Vec<DoorTls>,
+    pub certificates: Vec<Certificates>,
     pub access: Arc<Access>,
     pub transport: Arc<HttpTransport>,
     pub metrics: Arc<Metrics>,
     pub audit: Arc<Audit>,
-    pub doors: Arc<Doors>,
     pub zone: Zone,
-}
-
-/// A door's TLS, and where it comes from.
-pub(super) struct DoorTls {
-    /// The door's name, as in the settings.
-    pub door: &'static str,
-    pub tls: Tls,
-    pub files: TlsFiles,
 }
 
 /// What became of one file, or of files that belong together.
@@ -64,10 +54,10 @@ pub(super) struct Reloader {
 /// The files as they were when they were looked at last.
 struct Seen {
     whitelist: Option<Stamp>,
-    doors: Vec<SeenDoor>,
+    certificates: Vec<SeenCertificates>,
 }
 
-struct SeenDoor {
+struct SeenCertificates {
     stamps: Vec<Option<Stamp>>,
     /// They did not fit together when they were read. Certificate and key are two files, so between the
     /// saving of one and of the other that is no fault yet.
@@ -80,8 +70,9 @@ type Stamp = (SystemTime, u64, u64);
 impl Reloader {
     /// Holds what is there now for what is in force.
     pub(super) fn new(watched: Watched) -> Arc<Self> {
-        let doors = watched.doors_tls.iter().map(|door| SeenDoor { stamps: stamps(&door.files), is_unsettled: false });
-        let seen = Seen { whitelist: stamp(&watched.whitelist), doors: doors.collect() };
+        let as_they_are = |one: &Certificates| SeenCertificates { stamps: stamps(one), is_unsettled: false };
+        let certificates = watched.certificates.iter().map(as_they_are).collect();
+        let seen = Seen { whitelist: stamp(&watched.whitelist), certificates };
         Arc::new(Self { watched, seen: Mutex::new(seen), faults: Mutex::default() })
     }
 
@@ -131,13 +122,13 @@ impl Reloader {
             seen.whitelist = whitelist;
             taken.push(self.take_whitelist());
         }
-        for (door, seen) in self.watched.doors_tls.iter().zip(&mut seen.doors) {
-            let stamps = stamps(&door.files);
+        for (certificates, seen) in self.watched.certificates.iter().zip(&mut seen.certificates) {
+            let stamps = stamps(certificates);
             let is_new = stamps != seen.stamps;
             if all || is_new || seen.is_unsettled {
                 seen.stamps = stamps;
                 let may_be_half = is_new && !all;
-                taken.extend(self.take_certificates(door, seen, may_be_half));
+                taken.extend(self.take_certificates(certificates, seen, may_be_half));
             }
         }
         taken
@@ -190,17 +181,21 @@ impl Reloader {
         Taken { what: "whitelist".into(), fault }
     }
 
-    /// Takes a door's certificates up; none if they may be half saved and are to be looked at again.
-    fn take_certificates(&self, door: &DoorTls, seen: &mut SeenDoor, may_be_half: bool) -> Option<Taken> {
-        let Watched { doors, audit, metrics, zone, .. } = &self.watched;
+    /// Takes certificates up; none if they may be half saved and are to be looked at again.
+    fn take_certificates(
+        &self,
+        certificates: &Certificates,
+        seen: &mut SeenCertificates,
+        may_be_half: bool,
+    ) -> Option<Taken> {
+        let Watched { audit, metrics, zone, .. } = &self.watched;
+        let of = certificates.of();
         seen.is_unsettled = false;
-        let fault = match TlsMaterial::read(&door.files).and_then(|material| door.tls.replace(material)) {
+        let fault = match certificates.take() {
             Ok(()) => {
-                doors.recheck();
-                metrics.certificates_replaced(door.door);
-                let told = told(&door.tls, zone);
-                audit.record("certificates-replaced", &[("door", door.door), ("in_force", &told)]);
-                tracing::info!(door = door.door, "certificates, CAs and revocation lists replaced");
+                metrics.certificates_replaced(of);
+                audit.record("certificates-replaced", &[("of", of), ("in_force", &certificates.told(zone))]);
+                tracing::info!(of, "certificates, CAs and revocation lists replaced");
                 None
             }
             Err(_) if may_be_half => {
@@ -208,18 +203,13 @@ impl Reloader {
                 return None;
             }
             Err(error) => {
-                let error = error.to_string();
-                metrics.certificates_refused(door.door);
-                audit.record("certificates-refused", &[("door", door.door), ("error", &error)]);
-                tracing::error!(
-                    door = door.door,
-                    error,
-                    "a door's certificates have a fault; those before stay in force"
-                );
+                metrics.certificates_refused(of);
+                audit.record("certificates-refused", &[("of", of), ("error", &error)]);
+                tracing::error!(of, error, "certificates have a fault; those before stay in force");
                 Some(error)
             }
         };
-        Some(Taken { what: format!("certificates of doors.{}", door.door), fault })
+        Some(Taken { what: format!("certificates of {of}"), fault })
     }
 }
 
@@ -244,21 +234,8 @@ pub(super) fn tell_of_overlaps(access: &Access) {
     }
 }
 
-/// What is in force at a door, for the audit log.
-fn told(tls: &Tls, zone: &Zone) -> String {
-    let one = |ending: &crate::server::TlsEnding| {
-        let what = match ending.what {
-            TlsEndingKind::ServerCertificate => "server",
-            TlsEndingKind::ClientCa => "CA",
-            TlsEndingKind::RevocationList => "list",
-        };
-        format!("{what} {} until {}", ending.validity.name, zone.readable(ending.validity.until))
-    };
-    tls.endings().iter().map(one).collect::<Vec<_>>().join(", ")
-}
-
-fn stamps(files: &TlsFiles) -> Vec<Option<Stamp>> {
-    files.paths().map(stamp).collect()
+fn stamps(certificates: &Certificates) -> Vec<Option<Stamp>> {
+    certificates.paths().into_iter().map(stamp).collect()
 }
 
 /// What tells a saved file from the one before: editors replace files as well as rewrite them.

@@ -76,8 +76,13 @@ struct Refusal {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Of {
+    of: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Reload {
-    door: &'static str,
+    of: &'static str,
     outcome: &'static str,
 }
 
@@ -132,7 +137,7 @@ pub struct Metrics {
     whitelist_stale: Gauge,
     whitelist_networks: Gauge<u64, AtomicU64>,
     certificate_reloads: Family<Reload, Counter>,
-    certificates_stale: Family<AtDoor, Gauge>,
+    certificates_stale: Family<Of, Gauge>,
     expires: Family<Ending, Gauge>,
     expiring: Family<WithinDays, Gauge>,
 }
@@ -171,12 +176,12 @@ impl Metrics {
             certificate_reloads: counters(
                 &mut registry,
                 "certificate_reloads",
-                "Readings of a door's certificates, by outcome",
+                "Readings of the certificates of a door or of callbacks, by outcome",
             ),
             certificates_stale: family(
                 &mut registry,
                 "certificates_stale",
-                "1 while a door's certificates have a fault and those before them are in force",
+                "1 while the certificates of a door or of callbacks have a fault and those before them are in force",
             ),
             expires: family(
                 &mut registry,
@@ -275,16 +280,16 @@ impl Metrics {
         self.whitelist_stale.set(1);
     }
 
-    /// New certificates, CAs and revocation lists are in force at `door`.
-    pub fn certificates_replaced(&self, door: &'static str) {
-        self.certificate_reloads.get_or_create(&Reload { door, outcome: "replaced" }).inc();
-        self.certificates_stale.get_or_create(&AtDoor { door }).set(0);
+    /// New certificates, CAs and revocation lists of this part of the settings are in force.
+    pub fn certificates_replaced(&self, of: &'static str) {
+        self.certificate_reloads.get_or_create(&Reload { of, outcome: "replaced" }).inc();
+        self.certificates_stale.get_or_create(&Of { of }).set(0);
     }
 
-    /// The certificates of `door` have a fault; those before them stay in force.
-    pub fn certificates_refused(&self, door: &'static str) {
-        self.certificate_reloads.get_or_create(&Reload { door, outcome: "refused" }).inc();
-        self.certificates_stale.get_or_create(&AtDoor { door }).set(1);
+    /// The certificates of this part of the settings have a fault; those before them stay in force.
+    pub fn certificates_refused(&self, of: &'static str) {
+        self.certificate_reloads.get_or_create(&Reload { of, outcome: "refused" }).inc();
+        self.certificates_stale.get_or_create(&Of { of }).set(1);
     }
 
     /// Everything that ends one day, in the place of what was told before.

@@ -133,7 +133,8 @@ async fn a_reload_says_what_became_of_each_file_and_status_shows_what_is_faulty(
     let served = deployed.served();
     let (good, said) = says(&dir, &["reload"]);
     assert!(good, "{said}");
-    for what in ["whitelist", "certificates of doors.third_party", "certificates of doors.handset"] {
+    let of = ["doors.third_party", "doors.handset", "callbacks"].map(|of| format!("certificates of {of}"));
+    for what in of.iter().map(String::as_str).chain(["whitelist"]) {
         assert!(said.contains(&format!("{what}: in force as they are on the disk\n")), "{said}");
     }
     let ca = fs::read_to_string(certs.join("ca.pem")).unwrap();
@@ -144,10 +145,28 @@ async fn a_reload_says_what_became_of_each_file_and_status_shows_what_is_faulty(
     assert!(said.contains("FAULT      certificates of doors.third_party:"), "{said}");
     fs::write(certs.join("ca.pem"), ca).unwrap();
     eventually("the fault is gone", async || !says(&dir, &["status"]).1.contains("FAULT")).await;
+
+    // What callbacks are sent with is watched, too. A key that does not fit is none of theirs.
+    let key = certs.join("clients/lango.key");
+    let (own, another) = (fs::read(&key).unwrap(), fs::read(certs.join("clients/duka.key")).unwrap());
+    fs::write(&key, another).unwrap();
+    let fault = "FAULT      certificates of callbacks:";
+    eventually("the fault is seen", async || says(&dir, &["status"]).1.contains(fault)).await;
+    fs::write(&key, own).unwrap();
+    eventually("the fault is gone", async || !says(&dir, &["status"]).1.contains("FAULT")).await;
     let (code, log) = served.terminated();
     assert_eq!(code, Some(0), "{log}");
     let log = fs::read_to_string(dir.join("data/audit.log")).unwrap();
-    assert!(log.contains("certificates-refused") && log.contains("certificates-replaced"), "{log}");
+    for (event, of) in [
+        ("certificates-refused", "doors.third_party"),
+        ("certificates-replaced", "doors.handset"),
+        ("certificates-refused", "callbacks"),
+        ("certificates-replaced", "callbacks"),
+    ] {
+        let is_told = |line: &str| line.contains(event) && line.contains(&format!("\"of\":\"{of}\""));
+        assert!(log.lines().any(is_told), "{event} of {of}: {log}");
+    }
+    assert!(log.contains("callback_certificate CN=lango until "), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

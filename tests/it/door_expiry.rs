@@ -40,9 +40,11 @@ async fn the_metrics_follow_the_nodes_clock_to_the_end() {
     let shows = async |line: &str| {
         eventually(line, async || metrics.fetch("/metrics").await.unwrap().text().contains(line)).await;
     };
-    shows("lango_expires_timestamp_seconds{kind=\"server_certificate\",name=\"third_party: CN=lango\"}").await;
-    shows("lango_expires_timestamp_seconds{kind=\"client_ca\",name=\"handset: CN=Lango CA for the handset side\"}")
-        .await;
+    shows("lango_expires_timestamp_seconds{kind=\"server_certificate\",name=\"doors.third_party: CN=lango\"}").await;
+    shows(
+        "lango_expires_timestamp_seconds{kind=\"client_ca\",name=\"doors.handset: CN=Lango CA for the handset side\"}",
+    )
+    .await;
     shows("lango_expiring{days=\"30\"} 0\n").await;
     // Two third parties' keys and our certificate for callbacks.
     clock.advance(DAY * 340);

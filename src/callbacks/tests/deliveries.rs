@@ -480,8 +480,9 @@ async fn d6_a_backlog_stays_in_the_store_and_drains_in_order_without_a_herd() {
 async fn a_corrected_registration_moves_what_is_undelivered() {
     let script = Script::new(|call| (NOTHING, if call.url == A { answer(500, "") } else { answer(200, "code 0") }));
     let node = Node::start(script.clone());
+    acme_acts_for(&*node.store, "600000").await;
     let registration = |url: &str| registration(url, node.clock.now());
-    let register = |url| register(&AnyHost, &[], &registration(url)).unwrap();
+    let register = |url| register(&*node.store, &AnyHost, &[], &registration(url)).unwrap();
     node.store.commit(register(A)).await.unwrap();
     let mut write_set = WriteSet::new();
     let confirmation = Callback { kind: Kind::Confirmation, ..callback(A, "paid") };
@@ -507,15 +508,16 @@ async fn what_has_no_registration_any_more_waits_for_the_next_one() {
         _ => (NOTHING, Err(SendError::new(Outcome::Forbidden, "no URL"))),
     });
     let node = Node::start(script.clone());
+    acme_acts_for(&*node.store, "600000").await;
     let registered = |url: &str| registration(url, node.clock.now());
-    node.store.commit(register(&AnyHost, &[], &registered(A)).unwrap()).await.unwrap();
+    node.store.commit(register(&*node.store, &AnyHost, &[], &registered(A)).unwrap()).await.unwrap();
     let confirmation = Callback { kind: Kind::Confirmation, ..callback(A, "paid") };
     let id = node.send_this(confirmation).await;
     sleep(SECOND).await;
     node.store.commit(remove(registered(A), node.clock.now())).await.unwrap();
     let delivery = node.attempted(&id, 2).await;
     assert_eq!((delivery.url.as_str(), delivery.attempts[1].outcome), ("", Outcome::Forbidden));
-    node.store.commit(register(&AnyHost, &[], &registered(B)).unwrap()).await.unwrap();
+    node.store.commit(register(&*node.store, &AnyHost, &[], &registered(B)).unwrap()).await.unwrap();
     let delivery = node.ended(&id).await;
     assert!(matches!(delivery.state, State::Delivered { .. }));
     let urls: Vec<String> = script.calls().into_iter().map(|call| call.url).collect();

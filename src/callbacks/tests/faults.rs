@@ -145,7 +145,9 @@ async fn play(pki: &Pki, wire: Arc<dyn Wire>, kind: Kind, place: Place) -> Came 
     let node = Node::start_speaking(wire, Arc::new(transport), store, &settings);
     if kind == Kind::Confirmation {
         let registration = registration(&url, node.clock.now());
-        node.store.commit(urls::register(&Lists, &settings.special_networks, &registration).unwrap()).await.unwrap();
+        acme_acts_for(&*node.store, &registration.shortcode).await;
+        let write_set = urls::register(&*node.store, &Lists, &settings.special_networks, &registration).unwrap();
+        node.store.commit(write_set).await.unwrap();
     }
     let this = Callback { kind, third_party: third_party.into(), ..callback(&url, payload) };
     let delivery = node.attempted(&node.send_this(this).await, attempts).await;

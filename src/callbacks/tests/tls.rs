@@ -78,6 +78,11 @@ impl Pki {
         self.server_with((vec![certificate.der().clone()], private(&key)), rustls::ALL_VERSIONS)
     }
 
+    /// A server of this certificate, that demands one of ours.
+    fn server_of(&self, identity: (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)) -> TlsAcceptor {
+        self.server_with(identity, rustls::ALL_VERSIONS)
+    }
+
     fn server_with(
         &self,
         (chain, key): (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>),
@@ -171,4 +176,29 @@ async fn a_pinned_authority_alone_vouches_and_from_the_next_call_on() {
     assert_eq!(failed(post(&transport, &of_own).await), Err(Outcome::TlsFailed));
     *pinning.0.lock().unwrap() = None;
     assert_eq!(failed(post(&transport, &of_common).await), Ok(200));
+}
+
+#[tokio::test]
+async fn a_replaced_certificate_and_its_authorities_hold_from_the_next_call_on() {
+    let (before, after, own) = (Pki::new(), Pki::new(), Pki::new());
+    let pinning = Arc::new(Pinning(Mutex::default()));
+    let hosts: Arc<dyn Hosts> = pinning.clone();
+    let transport = HttpTransport::new(before.client(), &settings(), hosts, Arc::new(SystemNames));
+    let says = [Act::says("200 OK", "code 0")];
+    // Each demands a certificate of its own authority, the third one of the new one's.
+    let of_before = Sink::serve(&says, Some(before.server("127.0.0.1", rustls::ALL_VERSIONS))).await;
+    let of_after = Sink::serve(&says, Some(after.server("127.0.0.1", rustls::ALL_VERSIONS))).await;
+    let of_own = Sink::serve(&says, Some(after.server_of(own.issue("127.0.0.1")))).await;
+    let failed = |answer: Result<Answer, SendError>| answer.map(|answer| answer.status).map_err(|error| error.outcome);
+
+    assert_eq!(failed(post(&transport, &of_before).await), Ok(200));
+    assert_eq!(failed(post(&transport, &of_after).await), Err(Outcome::TlsFailed));
+    *pinning.0.lock().unwrap() = Some(own.pem());
+    assert!(post(&transport, &of_own).await.is_err(), "a certificate of the old authority was taken");
+    transport.replace_tls(after.client());
+    assert_eq!(failed(post(&transport, &of_own).await), Ok(200));
+    *pinning.0.lock().unwrap() = None;
+    assert_eq!(failed(post(&transport, &of_after).await), Ok(200));
+    // The kept connection is not used again.
+    assert_eq!(failed(post(&transport, &of_before).await), Err(Outcome::TlsFailed));
 }

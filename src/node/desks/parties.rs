@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use super::super::admin::NodeAdmin;
 use super::words::{in_words, read, time};
 use super::{CONFLICTS_MAX, or_none};
-use crate::access::{AuthenticationMode, ClientKey, KeyFingerprint, Secret, ThirdParty, third_party};
+use crate::access::{AuthenticationMode, ChangeError, ClientKey, KeyFingerprint, Secret, ThirdParty, third_party};
 use crate::callbacks::{authorities, urls};
 use crate::clock::Timestamp;
 use crate::core::{Shortcode, directory};
-use crate::store::{CommitError, Store as _};
+use crate::store::{CommitError, WriteSet};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -128,19 +128,19 @@ impl NodeAdmin {
         let mut party = ThirdParty::new(&name, &sp_id);
         self.apply(&mut party, change)?;
         let write_set = third_party::save(&*self.store, &party).map_err(in_words)?;
-        match self.store.commit(write_set).await {
-            Ok(_) => {}
-            Err(CommitError::Expectation(_)) => return Err("the name, the spId or a key was just taken".to_owned()),
+        match self.access.commit(write_set).await {
+            Ok(()) => {}
+            Err(ChangeError::Commit(CommitError::Expectation(_))) => {
+                return Err("the name, the spId or a key was just taken".to_owned());
+            }
             Err(error) => return Err(in_words(error)),
         }
-        self.access.refresh().map_err(in_words)?;
         self.record("party-added", by, &[("third_party", &name), ("sp_id", &sp_id)]);
         Ok(shown(&party))
     }
 
     async fn change_party(&self, by: &str, arguments: Value) -> Result<Value, String> {
         let Changing { name, change } = read(arguments)?;
-        self.must_be_told_nothing(&name, &change.remove_shortcodes)?;
         let (before, after) = self.edit(&name, |party| self.apply(party, change.clone())).await?;
         let fields = |value: Value| value.as_object().cloned().unwrap_or_default();
         let (one, other) = (fields(shown(&before)), fields(shown(&after)));
@@ -236,8 +236,11 @@ impl NodeAdmin {
 
     async fn remove_party(&self, by: &str, arguments: Value) -> Result<Value, String> {
         let Named { name } = read(arguments)?;
-        self.must_be_told_nothing(&name, &self.party(&name)?.shortcodes)?;
-        self.access.remove_third_party(&name).await.map_err(in_words)?;
+        self.until_committed(&name, |party, write_set| {
+            write_set.extend(third_party::remove(&*self.store, &name).map_err(in_words)?);
+            self.expect_told_nothing(&name, &party.shortcodes, write_set)
+        })
+        .await?;
         self.record("party-removed", by, &[("third_party", &name)]);
         Ok(json!({ "removed": name }))
     }
@@ -245,9 +248,14 @@ impl NodeAdmin {
     /// Whose URLs are registered for an organization is asked about its payments and told of them, so
     /// it cannot cease to act for it before (S1). Taking the URLs away with it would let payments pass
     /// that the organization wanted to be asked about: that is for somebody to decide.
-    fn must_be_told_nothing(&self, party: &str, shortcodes: &[String]) -> Result<(), String> {
+    fn expect_told_nothing<'a>(
+        &self,
+        party: &str,
+        shortcodes: impl IntoIterator<Item = &'a String>,
+        write_set: &mut WriteSet,
+    ) -> Result<(), String> {
         for shortcode in shortcodes {
-            let registration = urls::registration(&*self.store, shortcode).map_err(in_words)?;
+            let registration = urls::expect_registration(&*self.store, shortcode, write_set).map_err(in_words)?;
             if registration.is_some_and(|registration| registration.third_party == party) {
                 return Err(format!(
                     "the payments of {shortcode} go to URLs of {party}; first register others \
@@ -262,22 +270,35 @@ impl NodeAdmin {
     async fn edit(
         &self,
         name: &str,
-        change: impl Fn(&mut ThirdParty) -> Result<(), String> + Send,
+        change: impl Fn(&mut ThirdParty) -> Result<(), String> + Send + Sync,
     ) -> Result<(ThirdParty, ThirdParty), String> {
+        self.until_committed(name, |before, write_set| {
+            let mut after = before.clone();
+            change(&mut after)?;
+            write_set.extend(third_party::save(&*self.store, &after).map_err(in_words)?);
+            let lost = before.shortcodes.iter().filter(|shortcode| !after.shortcodes.contains(shortcode));
+            self.expect_told_nothing(name, lost, write_set)?;
+            Ok((before, after))
+        })
+        .await
+    }
+
+    /// Decides about a third party until nobody else was faster, and has the door know it.
+    async fn until_committed<T>(
+        &self,
+        name: &str,
+        decide: impl Fn(ThirdParty, &mut WriteSet) -> Result<T, String> + Send,
+    ) -> Result<T, String> {
         for _ in 0..CONFLICTS_MAX {
             let present = third_party::read(&*self.store, name).map_err(in_words)?;
             let (before, version) = present.ok_or_else(|| format!("there is no third party \"{name}\""))?;
-            let mut after = before.clone();
-            change(&mut after)?;
-            let mut write_set = third_party::save(&*self.store, &after).map_err(in_words)?;
-            // What it was changed from is what was read here, not what it may have become since.
+            let mut write_set = WriteSet::new();
+            // What is decided about is what was read here, not what it may have become since.
             write_set.expect_version(third_party::key(name), version);
-            match self.store.commit(write_set).await {
-                Ok(_) => {
-                    self.access.refresh().map_err(in_words)?;
-                    return Ok((before, after));
-                }
-                Err(CommitError::Expectation(_)) => {}
+            let decided = decide(before, &mut write_set)?;
+            match self.access.commit(write_set).await {
+                Ok(()) => return Ok(decided),
+                Err(ChangeError::Commit(CommitError::Expectation(_))) => {}
                 Err(error) => return Err(in_words(error)),
             }
         }

@@ -6,11 +6,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::admin::NodeAdmin;
+use super::CONFLICTS_MAX;
 use super::words::{in_words, read, time};
 use crate::callbacks::signing;
 use crate::callbacks::urls::{self, DefaultAction, Registration};
 use crate::core::{Shortcode, directory};
-use crate::store::{Store, WriteSet};
+use crate::store::{CommitError, Store, WriteSet};
 
 /// Registrations of a history that one answer has.
 const HISTORY_MAX: usize = 1000;
@@ -92,15 +93,7 @@ impl NodeAdmin {
         if wanted.shortcodes.len() > SHORTCODES_MAX {
             return Err(format!("at most {SHORTCODES_MAX} shortcodes at once"));
         }
-        let mut write_set = WriteSet::new();
-        let mut set = Vec::new();
-        for shortcode in &wanted.shortcodes {
-            let registration = self.wanted_registration(shortcode, &wanted)?;
-            let one = urls::register(&*self.desks.hosts, &self.desks.special_networks, &registration);
-            write_set.extend(one.map_err(in_words)?);
-            set.push(registration);
-        }
-        self.store.commit(write_set).await.map_err(in_words)?;
+        let set = self.commit_urls(&wanted).await?;
         for registration in &set {
             let (party, confirmation) = (&registration.third_party, &registration.confirmation_url);
             let shortcode = registration.shortcode.as_str();
@@ -108,6 +101,26 @@ impl NodeAdmin {
             self.record("urls-set", by, &fields);
         }
         Ok(json!({ "registrations": set.iter().map(registered).collect::<Vec<_>>() }))
+    }
+
+    async fn commit_urls(&self, wanted: &SetUrls) -> Result<Vec<Registration>, String> {
+        for _ in 0..CONFLICTS_MAX {
+            let mut write_set = WriteSet::new();
+            let mut set = Vec::new();
+            for shortcode in &wanted.shortcodes {
+                let registration = self.wanted_registration(shortcode, wanted)?;
+                let (hosts, special_networks) = (&*self.desks.hosts, &self.desks.special_networks);
+                let one = urls::register(&*self.store, hosts, special_networks, &registration);
+                write_set.extend(one.map_err(in_words)?);
+                set.push(registration);
+            }
+            match self.store.commit(write_set).await {
+                Ok(_) => return Ok(set),
+                Err(CommitError::Expectation(_)) => {}
+                Err(error) => return Err(in_words(error)),
+            }
+        }
+        Err("somebody else changes the third party again and again; try once more".to_owned())
     }
 
     fn wanted_registration(&self, shortcode: &str, wanted: &SetUrls) -> Result<Registration, String> {
