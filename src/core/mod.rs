@@ -27,6 +27,7 @@ pub mod order;
 pub mod receipt;
 pub mod report;
 pub mod roles;
+pub mod roll_up;
 pub mod tariff;
 #[cfg(test)]
 mod testing;

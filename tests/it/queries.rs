@@ -45,6 +45,12 @@ async fn balances_of_a_list_names_by_all_three_ids_and_identities_are_told() {
          #;600100|Failed#;99999|Failed"
     );
 
+    let rolled = office.json(&["ledger", "balance", PAYBILL, "--with-children"]);
+    assert_eq!(rolled["organizations"], serde_json::json!([PAYBILL, STORE]));
+    let utility = rolled["accounts"].as_array().unwrap().iter().find(|one| one["account"] == "utility").unwrap();
+    assert_eq!(utility["current"], "70.00");
+    assert!(office.refuses(&["ledger", "balance", AMINA, "--with-children"]).contains("is no organization"));
+
     let document = office.document(&pay_out(&[("Amount", "120")]));
     let conversation = office.sends(&document).await.conversation_id.unwrap();
     let receipt = office.result().await.transaction_id.unwrap();
