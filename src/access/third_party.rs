@@ -167,6 +167,10 @@ pub struct ThirdParty {
     /// Requests that it may make in a second; none: as many as it likes.
     #[serde(default)]
     pub requests_per_second_max: Option<u32>,
+    /// Whether a used OriginatorConversationID is 15 whatever comes under it, as the real broker has it
+    /// (protocol.md 8). Otherwise the same request once more gets its first answer once more.
+    #[serde(default)]
+    pub refuses_repeats: bool,
 }
 
 impl Stored for ThirdParty {
@@ -197,6 +201,7 @@ impl ThirdParty {
             callback_authority: None,
             tolerances: ToleranceSwitches::default(),
             requests_per_second_max: None,
+            refuses_repeats: false,
         }
     }
 

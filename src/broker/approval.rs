@@ -102,9 +102,10 @@ impl Broker {
                 None => decide(&self.parts.core.at(now), now)?,
             };
             let report = decision.report.clone();
+            let waited = PendingApproval::keys(&accepted.order);
             let mut verdict = Verdict::decided(accepted, decision);
             let (mut write_set, queued) = verdict.write_set(version, now);
-            write_set.delete(PendingApproval::key(conversation));
+            waited.into_iter().for_each(|key| write_set.delete(key));
             let error = match self.commit(write_set).await {
                 Ok(_) => {
                     self.announce(&verdict, queued);

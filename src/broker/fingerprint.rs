@@ -6,7 +6,7 @@
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use crate::core::{CustomerPayment, Order, Party};
+use crate::core::{CustomerPayment, HandsetParty, Order, Party};
 
 /// The digest of what an order asks for, and of where the sender wants its result.
 pub(super) fn of_order(order: &Order, result_url: Option<&str>) -> Vec<u8> {
@@ -29,8 +29,8 @@ pub(super) fn of_order(order: &Order, result_url: Option<&str>) -> Vec<u8> {
 pub(super) fn of_payment(payment: &CustomerPayment) -> Vec<u8> {
     let mut digest = Fields::new();
     digest.field(&payment.command);
-    digest.field(payment.payer.identifier());
-    digest.field(payment.payee.identifier());
+    digest.handset_party(&payment.payer);
+    digest.handset_party(&payment.payee);
     digest.field(payment.account_reference.as_deref().unwrap_or_default());
     digest.field(&payment.amount);
     digest.finish()
@@ -71,7 +71,42 @@ impl Fields {
         }
     }
 
+    /// A shortcode can have the digits of a phone number.
+    fn handset_party(&mut self, party: &HandsetParty) {
+        self.number(match party {
+            HandsetParty::Msisdn(_) => 1,
+            HandsetParty::Shortcode(_) => 2,
+        });
+        self.field(party.identifier());
+    }
+
     fn finish(self) -> Vec<u8> {
         self.0.finish().as_ref().to_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{Timestamp, Zone};
+    use crate::core::{ConversationId, Draw};
+
+    #[test]
+    fn l6_the_same_digits_as_a_phone_number_and_as_a_shortcode_are_two_payments() {
+        let zone = Zone::named("Africa/Nairobi").unwrap();
+        let to = |payee| CustomerPayment {
+            command: "SendMoney".into(),
+            conversation: ConversationId::issue(&zone, Timestamp::default(), Draw(1)),
+            gateway: "ussd".into(),
+            session: "1".into(),
+            payer: HandsetParty::Msisdn("722000000".into()),
+            payee,
+            account_reference: None,
+            amount: "10".into(),
+            received: Timestamp::default(),
+        };
+        let [phone, till] = [HandsetParty::Msisdn("0722000001".into()), HandsetParty::Shortcode("0722000001".into())];
+        assert_ne!(of_payment(&to(phone.clone())), of_payment(&to(till)));
+        assert_eq!(of_payment(&to(phone.clone())), of_payment(&to(phone)));
     }
 }

@@ -21,6 +21,7 @@ mod payment;
 mod query;
 mod refusal;
 mod register_url;
+mod repeat;
 mod request;
 mod retention;
 mod retry;

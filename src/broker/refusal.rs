@@ -31,7 +31,7 @@ pub enum Refusal {
         /// What is wrong with it.
         reason: String,
     },
-    /// The OriginatorConversationID was used before, for something else.
+    /// The OriginatorConversationID was used before: why that is refused.
     Duplicate(String),
     /// Too much waits already.
     Overloaded(&'static str),
@@ -85,7 +85,7 @@ impl Refusal {
             Self::NotProved => "the present password was not proved".into(),
             Self::Organization(reason) => reason.clone(),
             Self::Value { name, reason } => format!("{name}: {reason}"),
-            Self::Duplicate(id) => format!("\"{id}\" was used before with another payload"),
+            Self::Duplicate(reason) => reason.clone(),
             Self::Overloaded(what) => (*what).into(),
             Self::Internal(reason) => reason.clone(),
         }

@@ -18,7 +18,7 @@ use crate::mminterface::{
     write_response,
 };
 use crate::soap::Version;
-use crate::store::{CommitError, ReadError, WriteSet, decode, encode};
+use crate::store::{CommitError, ReadError, WriteSet, encode};
 
 /// The reference item with which a request names where its timeout notice goes.
 const QUEUE_TIMEOUT_URL: &str = "QueueTimeoutURL";
@@ -29,7 +29,7 @@ const SHORTCODE: u32 = 4;
 struct Acknowledged {
     answer: Answer,
     code: String,
-    /// The delivery that may leave once the answer was written; none for a repeat.
+    /// The delivery that may leave once the answer was written, if there is one.
     delivery: Option<DeliveryId>,
 }
 
@@ -80,8 +80,9 @@ impl Broker {
         }
         let order = self.order(request, &call.permit, &document);
         let fingerprint = fingerprint::of_order(&order, document.caller.result_url.as_deref());
-        if let Some(repeat) = self.repeat(&order, &fingerprint, call.message.version)? {
-            return Ok(repeat);
+        if let Some(before) = self.repeated(&call.permit, &order, &fingerprint)? {
+            let again = self.result_again(&before.conversation).await;
+            return Ok(Acknowledged::new(&before, &order.originator_conversation, call.message.version, again));
         }
         if self.parts.store.health().refusing.is_some() {
             return Err(Refusal::Internal("the store refuses".into()));
@@ -89,7 +90,7 @@ impl Broker {
         let share = self.share(&call.permit)?;
         let place = self.waiting.place(self.parts.limits.waiting_max)?.within(share);
         let accepted = self.accepted(request, call, &document, order).await?;
-        let acknowledged = self.keep(request, call.message.version, &accepted, fingerprint).await?;
+        let acknowledged = self.keep(request, call, &accepted, fingerprint).await?;
         if acknowledged.delivery.is_some() {
             tokio::spawn(Arc::clone(self).dispatch(accepted.order.conversation, place));
         }
@@ -111,17 +112,6 @@ impl Broker {
             remark: document.remark.clone(),
             received: request.received,
         }
-    }
-
-    /// A request that was accepted before: the first answer again, or 15 for another payload.
-    fn repeat(&self, order: &Order, fingerprint: &[u8], version: Version) -> Result<Option<Acknowledged>, Refusal> {
-        let key = used_key(&order.third_party, &order.originator_conversation);
-        let Some(record) = self.parts.store.record(&key).map_err(unreadable_store)? else { return Ok(None) };
-        let used: Used = decode(&record).map_err(unreadable_store)?;
-        if used.fingerprint != fingerprint {
-            return Err(Refusal::Duplicate(order.originator_conversation.clone()));
-        }
-        Ok(Some(Acknowledged::new(&used, &order.originator_conversation, version, None)))
     }
 
     async fn accepted(
@@ -200,11 +190,11 @@ impl Broker {
     async fn keep(
         &self,
         request: &Request,
-        version: Version,
+        call: &Call<GenericRequest>,
         accepted: &Accepted,
         fingerprint: Vec<u8>,
     ) -> Result<Acknowledged, Refusal> {
-        let order = &accepted.order;
+        let (order, version) = (&accepted.order, call.message.version);
         let used = Used { conversation: order.conversation.clone(), fingerprint, cached: self.is_away() };
         let delivery = Some(accepted.delivery.clone());
         let acknowledged = Acknowledged::new(&used, &order.originator_conversation, version, delivery);
@@ -225,7 +215,7 @@ impl Broker {
             Ok(_) => Ok(acknowledged),
             Err(error) => {
                 self.parts.callbacks.release(&accepted.delivery);
-                self.not_kept(order, &used.fingerprint, version, error)
+                self.not_kept(call, order, &used.fingerprint, error)
             }
         }
     }
@@ -233,15 +223,18 @@ impl Broker {
     /// The same request came twice at once, or the store could not take it.
     fn not_kept(
         &self,
+        call: &Call<GenericRequest>,
         order: &Order,
         fingerprint: &[u8],
-        version: Version,
         error: CommitError,
     ) -> Result<Acknowledged, Refusal> {
         match error {
-            CommitError::Expectation(_) => self
-                .repeat(order, fingerprint, version)?
-                .ok_or_else(|| Refusal::Internal("a conversation id was drawn twice".into())),
+            CommitError::Expectation(_) => match self.repeated(&call.permit, order, fingerprint)? {
+                Some(before) => {
+                    Ok(Acknowledged::new(&before, &order.originator_conversation, call.message.version, None))
+                }
+                None => Err(Refusal::Internal("a conversation id was drawn twice".into())),
+            },
             CommitError::Busy => Err(Refusal::Overloaded("the store's queue is full")),
             CommitError::Full => Err(Refusal::Overloaded("the disk is full")),
             error => Err(Refusal::Internal(error.to_string())),

@@ -17,6 +17,9 @@ pub(super) enum Command {
     Balance {
         /// A shortcode, a phone number, or "provider"
         holder: String,
+        /// Add up an organization and all below it
+        #[arg(long)]
+        with_children: bool,
     },
     /// Show what moved an account, oldest first
     Statement {
@@ -58,7 +61,9 @@ pub(super) struct AccountArguments {
 pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     let desk = Desk::of(&arguments.config.config)?;
     let (name, wanted) = match &arguments.command {
-        Command::Balance { holder } => ("ledger.balance", json!({ "holder": holder })),
+        Command::Balance { holder, with_children } => {
+            (if *with_children { "ledger.roll-up" } else { "ledger.balance" }, json!({ "holder": holder }))
+        }
         Command::Statement { account, after, limit } => {
             let AccountArguments { holder, account } = account;
             ("ledger.statement", json!({ "holder": holder, "account": account, "after": after, "limit": limit }))

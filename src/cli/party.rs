@@ -129,6 +129,9 @@ pub(super) struct Wishes {
     /// Whether a timeStamp counts once; needs --time-stamp-seconds
     #[arg(long, value_name = "true|false")]
     time_stamp_once: Option<bool>,
+    /// Whether an OriginatorConversationID that it used is 15 even for the same request once more
+    #[arg(long, value_name = "true|false")]
+    refuse_repeats: Option<bool>,
     /// Whether its documents get no tolerance but those that are switched on
     #[arg(long, value_name = "true|false")]
     strict: Option<bool>,
@@ -219,6 +222,7 @@ fn wishes(change: &Wishes) -> Result<Value> {
         "time_stamp_seconds": change.time_stamp_seconds,
         "time_stamp_ahead_minutes": change.time_stamp_ahead_minutes,
         "time_stamp_once": change.time_stamp_once,
+        "refuse_repeats": change.refuse_repeats,
         "strict": change.strict,
         "tolerances_on": names(change.tolerances_on.as_deref()),
         "tolerances_off": names(change.tolerances_off.as_deref()),
@@ -310,6 +314,7 @@ fn shown(desk: &Desk, one: &Value) -> String {
         ("timeStamp within", of("time_stamp_seconds")),
         ("timeStamp ahead", of("time_stamp_ahead_minutes")),
         ("timeStamp once", yes_or_no(one, "time_stamp_once")),
+        ("repeats are 15", yes_or_no(one, "refuses_repeats")),
         ("strict", yes_or_no(one, "strict")),
         ("tolerances on", joined(one, "tolerances_on")),
         ("tolerances off", joined(one, "tolerances_off")),

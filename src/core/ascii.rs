@@ -1,8 +1,6 @@
 //! Short texts of a bounded length that are kept in place: a decision copies the names of its
 //! parties many times, and none of these copies should go to the heap.
 
-use std::fmt;
-
 /// At most `N` ASCII characters, none of them NUL. They compare as texts do: the unused rest is
 /// zeros.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,12 +17,9 @@ impl<const N: usize> Ascii<N> {
         Self::EMPTY.and(text)
     }
 
-    /// The text that these arguments of a format make; as much of it as there is room for.
-    pub fn written(arguments: fmt::Arguments<'_>) -> Self {
-        let mut text = Self::EMPTY;
-        // What does not fit is left out, as promised.
-        let _full = fmt::write(&mut text, arguments);
-        text
+    /// The text of these characters, which fill it; they must be ASCII, none of them NUL.
+    pub const fn full(bytes: [u8; N]) -> Self {
+        Self { bytes, length: N }
     }
 
     /// This text and another one; none if both together are too long.
@@ -43,13 +38,6 @@ impl<const N: usize> Ascii<N> {
     }
 }
 
-impl<const N: usize> fmt::Write for Ascii<N> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        *self = self.and(text).ok_or(fmt::Error)?;
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -62,7 +50,7 @@ mod tests {
         assert!(Ascii::<5>::of("123456").is_none());
         assert!(Ascii::<5>::of("123").unwrap().and("45").is_some());
         assert!(Ascii::<5>::of("123").unwrap().and("456").is_none());
-        assert_eq!(Ascii::<8>::written(format_args!("{:02}-{}", 7, "abc")).as_str(), "07-abc");
+        assert_eq!(Ascii::full(*b"12345").as_str(), "12345");
     }
 
     #[test]

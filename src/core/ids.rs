@@ -58,6 +58,15 @@ pub struct Numbering {
     pub leading: String,
 }
 
+impl Numbering {
+    /// Whether every number that was one under `before` still is one, so that no subscriber gets out of
+    /// reach: mobiles may begin with further digits, and nothing else may change.
+    pub fn continues(&self, before: &Self) -> bool {
+        (&self.country, self.national_digits) == (&before.country, before.national_digits)
+            && before.leading.chars().all(|digit| self.leading.contains(digit))
+    }
+}
+
 /// A subscriber's phone number: country code and national number, digits only.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Msisdn(Ascii<15>);
@@ -116,6 +125,16 @@ impl OperatorId {
     }
 }
 
+/// Writes a number into places that are given from the last to the first; what has no place is left out.
+fn write_digits<'a>(places: impl Iterator<Item = &'a mut u8>, number: u64, base: u64) {
+    let mut rest = number;
+    for place in places {
+        let digit = u32::try_from(rest % base).ok().and_then(|digit| char::from_digit(digit, 16));
+        *place = digit.and_then(|digit| u8::try_from(digit).ok()).unwrap_or(b'0');
+        rest /= base;
+    }
+}
+
 /// The provider's name for one request: `AG_`, the day of the request, and twenty characters of
 /// which the last sixteen are random.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -125,8 +144,13 @@ impl ConversationId {
     /// The id of a request that was received then, with a draw of its own.
     pub fn issue(zone: &Zone, received: Timestamp, draw: Draw) -> Self {
         let Day { year, month, day } = zone.day(received);
-        // Thirty-two characters, whatever the numbers are: there is no year of five digits here.
-        Self(Ascii::written(format_args!("AG_{year:04}{month:02}{day:02}_0000{:016x}", draw.0)))
+        let part = |value: i8| u64::from(value.unsigned_abs());
+        let date = (u64::from(year.unsigned_abs()) * 100 + part(month)) * 100 + part(day);
+        let mut text = *b"AG_yyyymmdd_0000xxxxxxxxxxxxxxxx";
+        let mut places = text.iter_mut().rev();
+        write_digits(places.by_ref().take(16), draw.0, 16);
+        write_digits(places.skip(5).take(8), date, 10);
+        Self(Ascii::full(text))
     }
 
     /// Reads a conversation id, with white space around it.

@@ -27,6 +27,7 @@ pub mod order;
 pub mod receipt;
 pub mod report;
 pub mod roles;
+pub mod roll_up;
 pub mod tariff;
 #[cfg(test)]
 mod testing;
@@ -175,7 +176,7 @@ impl Core {
     }
 
     /// Decides a request that waits for the provider's approval, which this operator of the provider
-    /// gives. Who commits it removes the [`PendingApproval`] with it.
+    /// gives. Who commits it deletes what [`PendingApproval::keys`] names with it.
     pub fn approve(
         &self,
         facts: &dyn Read,

@@ -1,5 +1,8 @@
 //! Tariffs: what a transaction costs, and who bears it, by bands of its amount (invariant L8).
 
+#[cfg(test)]
+pub(super) mod golden;
+
 use serde::{Deserialize, Deserializer, de};
 
 use super::dated::Dated;

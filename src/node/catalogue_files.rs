@@ -32,13 +32,20 @@ pub(super) struct Change {
 impl CatalogueFiles {
     /// What a reload would change.
     pub fn pending(&self) -> Result<Vec<Change>, Vec<String>> {
-        Ok(changes(&self.cores.editions(), &super::catalogue(&self.folder)?))
+        Ok(changes(&self.cores.editions(), &self.read()?))
+    }
+
+    /// The files, if they can take the place of what runs.
+    fn read(&self) -> Result<Editions, Vec<String>> {
+        let editions = super::catalogue(&self.folder)?;
+        let faults = editions.cannot_follow(&self.cores.editions());
+        if faults.is_empty() { Ok(editions) } else { Err(faults.iter().map(ToString::to_string).collect()) }
     }
 
     /// Puts the files in force, those of each edition from its day on; or nothing, if one of them has a
     /// fault. What was changed by this.
     pub fn reload(&self, by: &str) -> Result<Vec<Change>, Vec<String>> {
-        let editions = match super::catalogue(&self.folder) {
+        let editions = match self.read() {
             Ok(editions) => editions,
             Err(faults) => {
                 let fault = faults.first().map_or("", String::as_str);

@@ -16,7 +16,9 @@ async fn with_approvals() -> (Office, [String; 2]) {
     assert!(text.contains("[service.flow.reversal]\n"));
     fs::write(&path, text.replace("[service.flow.reversal]\n", asked)).unwrap();
     office.says(&["catalogue", "reload"]);
-    office.says(&["role", "grant", &crate::office::operator(PAYBILL), "Org Reversals Initiator"]);
+    for role in ["Org Reversals Initiator", "Transaction Status Query Org API"] {
+        office.says(&["role", "grant", &crate::office::operator(PAYBILL), role]);
+    }
     for name in ["asha", "karani"] {
         office.says(&["operator", "add", "provider", name]);
         office.says_with(&["operator", "password", &format!("provider/{name}")], PASSWORD);
@@ -66,6 +68,16 @@ async fn s4_a_reversal_waits_for_another_pair_of_eyes_and_its_result_comes_after
     assert_eq!(office.available(PAYBILL, "utility"), "200.00");
 
     let [first, second] = [&conversations[0], &conversations[1]];
+    let asked = Wish {
+        command: "TransactionStatusQuery",
+        home: PAYBILL,
+        primary: None,
+        receiver: Some((4, PAYBILL)),
+        parameters: &[("ConversationID", first)],
+    };
+    let status = office.gets(&asked).await;
+    assert!(status.parameters.contains(&("TransactionStatus".to_owned(), "Initiated".to_owned())), "{status:?}");
+
     let word = |who: &str| ["approval", "approve", first.as_str(), "--as", who].map(str::to_owned);
     for (who, password, said) in [
         ("provider/asha", "Wrong0ne#", "that is not its password"),

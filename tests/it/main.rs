@@ -32,6 +32,7 @@ mod maintenance;
 mod office;
 mod password_change;
 mod payments;
+mod queries;
 mod readme;
 mod soap_door;
 mod store_crash;

@@ -1,7 +1,9 @@
 //! Whether the catalogue makes sense as a whole: every reference resolves, bands have no gaps, and
 //! whatever a service needs is there on every day on which it can be used.
 
-use super::{Catalogue, CatalogueError, ChargeRule, Direction, Flow, NetworkNeed, PartyKind, Product, Service};
+use super::{
+    Catalogue, CatalogueError, ChargeRule, Direction, Flow, NetworkNeed, PartyKind, Product, Relation, Service,
+};
 use crate::clock::Day;
 use crate::core::accounts::AccountKind;
 use crate::core::channel::Channel;
@@ -101,6 +103,10 @@ impl Checker<'_> {
                 self.require(!of_provider(&rules.debit.account), SERVICES, || {
                     format!("{command} debits an account of the provider; debit one of an organization")
                 });
+                let moves = rules.relation != Relation::Same || rules.debit.account != rules.credit.account;
+                self.require(moves, SERVICES, || {
+                    format!("{command} debits and credits the same account; choose another one for one of the two")
+                });
                 self.require(to_provider == rules.credit.identifiers.is_empty(), SERVICES, || {
                     format!("{command}: whoever is credited has `identifiers`, unless it is the provider")
                 });
@@ -136,6 +142,11 @@ impl Checker<'_> {
                 let own = rules.from.iter().chain([&rules.to]).all(|kind| !of_provider(kind));
                 self.require(own && !rules.from.is_empty() && !rules.from.contains(&rules.to), SERVICES, || {
                     format!("{command} goes `from` accounts of the organization `to` another one of its own")
+                });
+                // Two legs would take out of it what it holds once.
+                let once = |kind| rules.from.iter().filter(|other| *other == kind).count() == 1;
+                self.require(rules.from.iter().all(once), SERVICES, || {
+                    format!("{command} has an account in `from` twice; remove one")
                 });
             }
             Flow::AccountBalance | Flow::TransactionStatus { .. } | Flow::CheckIdentity | Flow::Broker => {}

@@ -54,9 +54,23 @@ impl Editions {
             }
         }
         match first {
-            Some(first) if errors.is_empty() => Ok(Self { first, later: editions }),
+            Some(first) if errors.is_empty() => Self { first, later: editions }.sound(),
             _ => Err(errors),
         }
+    }
+
+    /// These editions, if each one's numbers are still numbers in the next.
+    fn sound(self) -> Result<Self, Vec<CatalogueError>> {
+        let pairs = self.all().zip(&self.later);
+        let errors: Vec<_> = pairs.filter_map(|(before, after)| renumbered(before, after)).collect();
+        if errors.is_empty() { Ok(self) } else { Err(errors) }
+    }
+
+    /// Why these editions cannot take the place of those that run: subscribers are known by numbers that
+    /// would be none any more. Empty if they can.
+    pub fn cannot_follow(&self, running: &Self) -> Vec<CatalogueError> {
+        let Some(last) = running.all().last() else { return Vec::new() };
+        self.all().filter_map(|edition| renumbered(last, edition)).collect()
     }
 
     /// A catalogue that no other one follows.
@@ -83,6 +97,15 @@ impl Editions {
     pub fn on(&self, day: Option<Day>) -> &Edition {
         self.later.iter().rev().find(|edition| edition.from <= day).unwrap_or(&self.first)
     }
+}
+
+/// The error that `after` takes phone numbers away, if it does.
+fn renumbered(before: &Edition, after: &Edition) -> Option<CatalogueError> {
+    let kept = after.catalogue.numbering().continues(before.catalogue.numbering());
+    let message = "[numbering] takes phone numbers away that subscribers may have; country and national_digits \
+                   stay, and leading may only gain digits";
+    let error = CatalogueError { file: "services.toml".to_owned(), message: message.to_owned() };
+    (!kept).then(|| within(after.from, error))
 }
 
 fn edition(from: Option<Day>, files: &Files) -> Result<Edition, Vec<CatalogueError>> {
@@ -147,5 +170,25 @@ mod tests {
         let errors = Editions::parse(shipped(), vec![(NEW_YEAR, later)]).unwrap_err();
         assert!(errors.iter().all(|error| error.file == "from-2027-01-01/roles.toml"), "{errors:?}");
         assert!(!errors.is_empty());
+    }
+
+    #[test]
+    fn phone_numbers_that_exist_stay_phone_numbers() {
+        let numbering = |from, to| changed("services.toml", from, to);
+        for (from, to, kept) in [
+            ("leading = \"17\"", "leading = \"178\"", true),
+            ("leading = \"17\"", "leading = \"7\"", false),
+            ("country = \"254\"", "country = \"255\"", false),
+            ("national_digits = 9", "national_digits = 10", false),
+        ] {
+            let later = Editions::parse(shipped(), vec![(NEW_YEAR, numbering(from, to))]);
+            assert_eq!(later.is_ok(), kept, "{to}");
+            let mut files = shipped();
+            files.retain(|(name, _)| name != "services.toml");
+            files.extend(numbering(from, to));
+            let reloaded = Editions::parse(files, Vec::new()).unwrap();
+            let running = Editions::parse(shipped(), Vec::new()).unwrap();
+            assert_eq!(reloaded.cannot_follow(&running).is_empty(), kept, "{to}");
+        }
     }
 }

@@ -156,6 +156,8 @@ pub struct SettlementRules {
     pub from: Vec<AccountKind>,
     /// Where the rest goes.
     pub to: AccountKind,
+    /// What results call these rules (`SettlementPlanID`); none if they do not name them.
+    pub plan: Option<String>,
 }
 
 /// The rules of a transfer.

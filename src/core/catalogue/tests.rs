@@ -1,6 +1,8 @@
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::core::money::Amount;
-use crate::core::tariff::band_of;
+use crate::core::tariff::{band_of, golden};
 
 const TODAY: Day = Day { year: 2026, month: 5, day: 1 };
 
@@ -71,6 +73,26 @@ fn bands_neither_overlap_nor_leave_gaps_and_reach_the_greatest_amount() {
 }
 
 #[test]
+fn l1_every_leg_takes_from_one_account_what_it_gives_to_another() {
+    let to_itself = complaints(
+        "services.toml",
+        "debit = { identifiers = [4], account = \"working\" }\ncredit = { identifiers = [4], account = \"utility\" }\n\
+         relation = \"same\"",
+        "debit = { identifiers = [4], account = \"working\" }\ncredit = { identifiers = [4], account = \"working\" }\n\
+         relation = \"same\"",
+    );
+    assert!(to_itself.contains("debits and credits the same account"), "{to_itself}");
+    let twice = complaints("services.toml", "from = [\"utility\", \"merchant\"]", "from = [\"utility\", \"utility\"]");
+    assert!(twice.contains("has an account in `from` twice"), "{twice}");
+    let missing = complaints(
+        "products.toml",
+        "accounts = [\"working\", \"utility\", \"charges-paid\", \"organization-settlement\"]",
+        "accounts = [\"working\", \"charges-paid\", \"organization-settlement\"]",
+    );
+    assert!(missing.contains("Utility Account"), "{missing}");
+}
+
+#[test]
 fn a_missing_a_foreign_and_a_doubled_thing_are_refused() {
     let mut files: Vec<_> = SHIPPED.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
     files.push(("notes.toml".into(), String::new()));
@@ -84,46 +106,33 @@ fn a_missing_a_foreign_and_a_doubled_thing_are_refused() {
 #[test]
 fn l8_each_band_ends_at_its_cent() {
     let catalogue = Catalogue::shipped().unwrap();
-    // Upper edge, customer's and business's part of Mgao, in units.
-    const MGAO: [(i64, i64, i64); 17] = [
-        (100, 0, 0),
-        (500, 5, 0),
-        (1_000, 10, 0),
-        (1_500, 10, 5),
-        (2_500, 13, 7),
-        (3_500, 16, 9),
-        (5_000, 16, 18),
-        (7_500, 17, 25),
-        (10_000, 18, 30),
-        (15_000, 18, 39),
-        (20_000, 19, 43),
-        (25_000, 20, 47),
-        (30_000, 20, 52),
-        (35_000, 21, 62),
-        (40_000, 23, 76),
-        (45_000, 23, 80),
-        (250_000, 24, 84),
-    ];
-    let shares = |tariff, minor| {
+    let shares = |tariff: &str, minor| {
         let bands = catalogue.bands(tariff, TODAY).unwrap();
         band_of(bands, Amount::from_minor(minor)).map(|band| (band.customer.minor(), band.business.minor()))
     };
-    for (at, (edge, customer, business)) in MGAO.iter().enumerate() {
-        let here = (customer * 100, business * 100);
-        let total = here.0 + here.1;
-        for minor in [edge * 100 - 1, edge * 100] {
-            assert_eq!(shares("mgao", minor), Some(here), "{minor}");
-            assert_eq!(shares("business-bouquet", minor), Some((total, 0)), "{minor}");
-            assert_eq!(shares("customer-bouquet", minor), Some((0, total)), "{minor}");
+    type Borne = fn((i64, i64)) -> (i64, i64);
+    let tariffs: [(&str, golden::Bands, Borne); 7] = [
+        ("mgao", golden::MGAO, |parts| parts),
+        // A bouquet's total is the sum of the two.
+        ("business-bouquet", golden::MGAO, |(customer, business)| (customer + business, 0)),
+        ("customer-bouquet", golden::MGAO, |(customer, business)| (0, customer + business)),
+        ("business-to-customer", golden::FEE, |parts| parts),
+        ("send-money", golden::SEND_MONEY, |parts| parts),
+        ("withdrawal", golden::WITHDRAWAL, |parts| parts),
+        ("withdrawal-paid", golden::WITHDRAWAL_PAID, |parts| parts),
+    ];
+    for (name, bands, borne) in tariffs {
+        for minor in bands.iter().flat_map(|(edge, ..)| [-1, 0, 1].map(|cent| edge * 100 + cent)) {
+            let within = minor <= 25_000_000;
+            assert_eq!(shares(name, minor), within.then(|| borne(golden::charge(bands, minor))), "{name} at {minor}");
         }
-        let next = MGAO.get(at + 1).map(|(_, customer, business)| (customer * 100, business * 100));
-        assert_eq!(shares("mgao", edge * 100 + 1), next, "{edge}");
     }
-    const B2C: [(i64, i64, i64); 5] = [(100, 0, 5), (1_500, 5, 9), (5_000, 9, 11), (20_000, 11, 13), (249_999, 13, 13)];
-    for (edge, fee, next) in B2C {
-        let fees = [-1, 0, 1].map(|cent| shares("business-to-customer", edge * 100 + cent).unwrap().1);
-        assert_eq!(fees, [fee * 100, fee * 100, next * 100], "{edge}");
-    }
+    let tested: Vec<&str> = tariffs.iter().map(|(name, ..)| *name).chain(["buy-goods"]).collect();
+    let listed: BTreeSet<String> = tested.into_iter().map(str::to_owned).collect();
+    let shipped: toml::Table = SHIPPED.iter().find(|(name, _)| *name == "tariffs.toml").unwrap().1.parse().unwrap();
+    let shipped = shipped["tariff"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap().to_owned());
+    assert_eq!(listed, shipped.collect(), "a tariff without golden bands");
+    assert_eq!([1, 25_000_000].map(|minor| shares("buy-goods", minor)), [Some((0, 0)); 2]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::attempt::{Halt, Refusal};
+use super::attempt::{Halt, Refusal, refuse};
 use super::gates::Acting;
 use super::{Case, Order, attempt_of, decided, orderable};
 use crate::clock::Timestamp;
@@ -24,7 +24,7 @@ use crate::core::money::Amount;
 use crate::core::order::Credential;
 use crate::core::receipt::Receipt;
 use crate::core::report::Report;
-use crate::core::transaction::Transaction;
+use crate::core::transaction::{Alias, Transaction};
 use crate::store::{Key, Read, ReadError, Stored, decode, encode};
 
 /// A request that waits for the provider's approval.
@@ -52,6 +52,16 @@ impl PendingApproval {
     /// Where it is kept.
     pub fn key(conversation: &ConversationId) -> Key {
         Key::of("approval").text(conversation.as_str())
+    }
+
+    /// Everything that is kept about this order only while it waits. Whoever commits its end deletes it.
+    pub fn keys(order: &Order) -> [Key; 2] {
+        [Self::key(&order.conversation), Self::name_key(&order.third_party, &order.originator_conversation)]
+    }
+
+    /// The way from the third party's name for the conversation to ours, while it waits.
+    pub(super) fn name_key(third_party: &str, originator_conversation: &str) -> Key {
+        Key::of("approval-name").text(third_party).text(originator_conversation)
     }
 }
 
@@ -96,7 +106,12 @@ pub(super) fn wait(
     rules: &ApprovalRules,
     original: &Transaction,
     amount: Amount,
-) -> Decision {
+) -> Result<Decision, Halt> {
+    let Order { conversation, third_party, originator_conversation, .. } = case.order;
+    let name = PendingApproval::name_key(third_party, originator_conversation);
+    if let Some(other) = case.evidence.load::<Alias>(name.clone())? {
+        return refuse(ResultCode::Duplicate, format!("{} waits under the same name", other.conversation));
+    }
     let pending = PendingApproval {
         order: case.order.clone(),
         initiator: acting.operator.id,
@@ -105,17 +120,18 @@ pub(super) fn wait(
         requested: case.now,
         expires: case.now.plus(Duration::from_secs(rules.seconds.into())),
     };
-    let key = PendingApproval::key(&case.order.conversation);
+    let key = PendingApproval::key(conversation);
     let mut write_set = case.evidence.write_set();
     write_set.expect_absent(key.clone());
     write_set.put(key, encode(&pending));
+    write_set.put(name, encode(&Alias { conversation: conversation.clone() }));
     let report = Report::new(ResultCode::AwaitingApproval, case.core.no_receipt(case.now));
     let private = format!("{} of {} waits for approval", amount, original.receipt);
-    Decision { report, write_set, captures: Vec::new(), private, transaction: None }
+    Ok(Decision { report, write_set, captures: Vec::new(), private, transaction: None })
 }
 
-/// Decides what an operator of the provider has approved. Who commits it removes the pending record
-/// in the same write set.
+/// Decides what an operator of the provider has approved. Who commits it removes what
+/// [`PendingApproval::keys`] names in the same write set.
 pub(in crate::core) fn approve(
     core: &Core,
     facts: &dyn Read,
@@ -141,7 +157,7 @@ pub(in crate::core) fn approve(
 }
 
 /// Decides that an operator of the provider refuses it.
-pub(in crate::core) fn refuse(
+pub(in crate::core) fn refuse_approval(
     core: &Core,
     facts: &dyn Read,
     conversation: &ConversationId,

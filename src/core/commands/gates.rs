@@ -1,5 +1,6 @@
 //! Who acts, what it may do, and for whom (invariants S1, S2, S3).
 
+use super::Case;
 use super::attempt::{Halt, refuse};
 use crate::clock::Timestamp;
 use crate::core::HIERARCHY_LEVELS_MAX;
@@ -170,6 +171,20 @@ fn lineage(evidence: &mut Evidence<'_>, organization: &Organization) -> Result<V
         lineage.push(parent);
     }
     Ok(lineage)
+}
+
+/// A `HeadOffice`, where the service has that parameter and the request names one by its shortcode, is
+/// the organization itself or above it: whoever believes in another hierarchy means somebody else.
+pub(super) fn must_be_under_head_office(case: &mut Case<'_>, organization: &Organization) -> Result<(), Halt> {
+    const KEY: &str = "HeadOffice";
+    if !case.service.parameters.iter().any(|parameter| parameter.key == KEY) {
+        return Ok(());
+    }
+    let Some(Ok(named)) = case.order.parameter(KEY).map(Shortcode::parse) else { return Ok(()) };
+    if lineage(&mut case.evidence, organization)?.contains(&named) {
+        return Ok(());
+    }
+    refuse(ResultCode::PrimaryParty, format!("{named} is not above {}", organization.shortcode))
 }
 
 /// The organization's products let it start this service.

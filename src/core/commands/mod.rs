@@ -21,7 +21,7 @@ mod tests;
 mod transfer;
 
 pub use approval::{ApprovalError, PendingApproval};
-pub(super) use approval::{approvals, approve, expire, refuse as refuse_approval};
+pub(super) use approval::{approvals, approve, expire, refuse_approval};
 pub(super) use authorization::authorize;
 pub use customer_payment::SettleError;
 pub(super) use customer_payment::{cancel, complete, overdue, payment_of_session};
@@ -125,8 +125,12 @@ impl Case<'_> {
         }
     }
 
-    /// The message itself: not too old, and not decided before.
+    /// The message itself: not decided before, and not too old. In this order, for the refusal of what is
+    /// too old is kept on record, where that of a repeat has its place already.
     fn message(&mut self) -> Result<(), Halt> {
+        if self.service.flow.moves_money() {
+            self.attempt.must_be_new(&mut self.evidence)?;
+        }
         // What waited for the provider's approval was in time when it came.
         if let Some(seconds) = self.service.request_seconds_max.filter(|_| !self.approved) {
             let age = self.now.since(self.order.received);
@@ -134,9 +138,6 @@ impl Case<'_> {
                 let reason = format!("the request waited {} s, and {seconds} s are allowed", age.as_secs());
                 return refuse(ResultCode::Expired, reason);
             }
-        }
-        if self.service.flow.moves_money() {
-            self.attempt.must_be_new(&mut self.evidence)?;
         }
         Ok(())
     }

@@ -34,7 +34,7 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting, rules: &ReversalRules
     taker(case, &original)?.must_be_payable()?;
     let amount = amount(case, &original)?;
     if let Some(approval) = rules.approval.as_ref().filter(|_| !case.approved) {
-        return Ok(approval::wait(case, acting, approval, &original, amount));
+        return approval::wait(case, acting, approval, &original, amount);
     }
 
     let draft = Draft {

@@ -30,6 +30,7 @@ struct Movement {
 pub(super) fn decide(case: &mut Case<'_>, acting: &Acting, rules: &SettlementRules) -> Result<Decision, Halt> {
     let organization = party(case, acting)?;
     parameters::check(case.service, case.order)?;
+    gates::must_be_under_head_office(case, &organization)?;
     let income = income(case, &organization, rules)?;
     let Some(first) = income.first() else {
         let reason = format!("{} has none of {:?}", organization.shortcode, rules.from);
@@ -64,7 +65,8 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting, rules: &SettlementRul
     });
     transaction.entries.push(entry);
     let mut captures = Captures::default();
-    let parameters = shown(case, &organization, &movements, &income, rules.to, &mut captures);
+    let mut parameters = shown(case, &organization, &movements, &income, rules.to, &mut captures);
+    parameters.extend(rules.plan.iter().map(|plan| ("SettlementPlanID".to_owned(), ReportValue::text(plan))));
     Ok(results::completed(case, transaction, write_set, parameters, captures))
 }
 
@@ -131,7 +133,7 @@ fn legs(movements: &[Movement]) -> Vec<Leg> {
     both.flatten().collect()
 }
 
-/// The result parameters (protocol.md 3.5). There are no settlement plans, so none is named.
+/// The result parameters (protocol.md 3.5), but for the plan.
 fn shown(
     case: &Case<'_>,
     organization: &Organization,

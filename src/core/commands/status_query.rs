@@ -3,22 +3,26 @@
 
 use std::time::Duration;
 
+use super::approval::PendingApproval;
 use super::attempt::{Halt, Refusal, refuse};
 use super::gates::{self, Acting};
 use super::results::debit_party_charges;
 use super::{Case, parameters};
 use crate::core::codes::{ResultCode, parameter_format, parameter_missing};
 use crate::core::decision::Decision;
+use crate::core::directory::load_operator;
 use crate::core::ids::ConversationId;
 use crate::core::receipt::Receipt;
 use crate::core::report::{Report, ReportValue};
 use crate::core::transaction::{Alias, Origin, Outcome, Transaction};
 use crate::store::WriteSet;
 
-/// What was found: a transaction, or how a conversation ended that came to none.
+/// What was found: a transaction, how a conversation ended that came to none, or what one still waits
+/// for.
 enum Found {
     Transaction(Box<Transaction>),
     Nothing(Box<Outcome>),
+    Waiting(Box<PendingApproval>),
 }
 
 /// Decides a status query.
@@ -30,6 +34,7 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting, conversation_days: u3
     let parameters = match find(case, acting, conversation_days)? {
         Found::Transaction(transaction) => of_transaction(case, acting, &transaction),
         Found::Nothing(outcome) => of_nothing(case, &outcome),
+        Found::Waiting(pending) => of_waiting(case, &pending),
     };
     let report = Report {
         parameters,
@@ -46,10 +51,8 @@ fn find(case: &mut Case<'_>, acting: &Acting, conversation_days: u32) -> Result<
     match given {
         [Some(receipt), None, None] => by_receipt(case, acting, receipt),
         [None, Some(originator), None] => {
-            let name = case.order.third_party.clone();
-            let origin = Origin::ThirdParty { name, originator_conversation: originator.to_owned() };
-            let alias: Option<Alias> = origin.alias_key().map_or(Ok(None), |key| case.evidence.load(key))?;
-            by_conversation(case, acting, alias.map(|alias| alias.conversation), conversation_days)
+            let conversation = named(case, originator)?;
+            by_conversation(case, acting, conversation, conversation_days)
         }
         [None, None, Some(conversation)] => {
             by_conversation(case, acting, ConversationId::parse(conversation).ok(), conversation_days)
@@ -81,6 +84,19 @@ fn by_receipt(case: &mut Case<'_>, acting: &Acting, text: &str) -> Result<Found,
     }
 }
 
+/// The conversation that the asking third party calls so: one that ended, or one that waits.
+fn named(case: &mut Case<'_>, originator: &str) -> Result<Option<ConversationId>, Halt> {
+    let name = case.order.third_party.clone();
+    let waiting = PendingApproval::name_key(&name, originator);
+    let origin = Origin::ThirdParty { name, originator_conversation: originator.to_owned() };
+    for key in origin.alias_key().into_iter().chain([waiting]) {
+        if let Some(alias) = case.evidence.load::<Alias>(key)? {
+            return Ok(Some(alias.conversation));
+        }
+    }
+    Ok(None)
+}
+
 fn by_conversation(
     case: &mut Case<'_>,
     acting: &Acting,
@@ -88,12 +104,13 @@ fn by_conversation(
     days: u32,
 ) -> Result<Found, Halt> {
     const DAY_SECONDS: u64 = 86_400;
-    let outcome: Option<Outcome> = match conversation {
-        Some(conversation) => case.evidence.load(Outcome::key(&conversation))?,
-        None => None,
-    };
-    let Some(outcome) = outcome else {
-        return refuse(ResultCode::ConversationUnknown, "there is no such conversation");
+    let unknown = || refuse(ResultCode::ConversationUnknown, "there is no such conversation");
+    let Some(conversation) = conversation else { return unknown() };
+    let Some(outcome) = case.evidence.load::<Outcome>(Outcome::key(&conversation))? else {
+        return match case.evidence.load::<PendingApproval>(PendingApproval::key(&conversation))? {
+            Some(pending) => waiting(case, acting, pending),
+            None => unknown(),
+        };
     };
     let age = case.now.since(outcome.decided);
     if age > Duration::from_secs(DAY_SECONDS.saturating_mul(days.into())) {
@@ -112,6 +129,15 @@ fn by_conversation(
         Some(transaction) => Ok(Found::Transaction(Box::new(transaction))),
         None => Ok(Found::Nothing(Box::new(outcome))),
     }
+}
+
+/// A request that waits for approval, if it is one of the initiator's organization (S1).
+fn waiting(case: &mut Case<'_>, acting: &Acting, pending: PendingApproval) -> Result<Found, Halt> {
+    let asker = load_operator(&mut case.evidence, pending.initiator)?.and_then(|operator| operator.shortcode);
+    if acting.home.as_ref().is_none_or(|home| asker.as_ref() == Some(&home.shortcode)) {
+        return Ok(Found::Waiting(Box::new(pending)));
+    }
+    refuse(ResultCode::ConversationUnknown, "it is no conversation of the initiator's")
 }
 
 fn of_transaction(case: &Case<'_>, acting: &Acting, transaction: &Transaction) -> Vec<(String, ReportValue)> {
@@ -162,6 +188,22 @@ fn of_nothing(case: &Case<'_>, outcome: &Outcome) -> Vec<(String, ReportValue)> 
         ("TransactionReason", outcome.description.clone()),
         ("InitiatedTime", decided.clone()),
         ("Originator Conversation ID", originator.to_owned()),
+    ])
+}
+
+/// What waits has neither receipt nor end yet. `Initiated` is what domain.md 5 calls it.
+fn of_waiting(case: &Case<'_>, pending: &PendingApproval) -> Vec<(String, ReportValue)> {
+    let service = case.core.catalogue().command(&pending.order.command);
+    texts([
+        ("ReceiptNo", case.core.no_receipt(pending.requested).to_string()),
+        ("Conversation ID", pending.order.conversation.to_string()),
+        ("FinalizedTime", String::new()),
+        ("Amount", pending.amount.to_string()),
+        ("TransactionStatus", "Initiated".to_owned()),
+        ("ReasonType", service.map(|service| service.reason_type.clone()).unwrap_or_default()),
+        ("TransactionReason", ResultCode::AwaitingApproval.text().to_owned()),
+        ("InitiatedTime", case.core.zone().compact(pending.requested)),
+        ("Originator Conversation ID", pending.order.originator_conversation.clone()),
     ])
 }
 

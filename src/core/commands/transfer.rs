@@ -28,6 +28,7 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting, rules: &TransferRules
     gates::must_start(catalogue, &payer, case.service)?;
     permitted(case, rules, &payer, &payee)?;
     let amount = parameters(case)?;
+    gates::must_be_under_head_office(case, &payer)?;
     if rules.bill_reference {
         bring_back_reference(case);
     }

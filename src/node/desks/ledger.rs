@@ -12,6 +12,7 @@ use super::{PAGE_MAX, PROVIDER};
 use crate::core::books::{self, Books};
 use crate::core::directory::{self, AdminError};
 use crate::core::ledger::{self, NumberedLine};
+use crate::core::roll_up::{RollUp, roll_up};
 use crate::core::{Account, AccountKind, Amount, Holder, Shortcode, accounts};
 use crate::store::Store as _;
 
@@ -53,6 +54,7 @@ impl NodeAdmin {
     pub(super) async fn ledger_command(&self, by: &str, verb: &str, arguments: Value) -> Option<Result<Value, String>> {
         Some(match verb {
             "balance" => self.balance(arguments),
+            "roll-up" => self.roll_up(arguments).await,
             "statement" => self.statement(arguments),
             "verify" => self.verify().await,
             "fund" => self.fund(by, arguments).await,
@@ -81,6 +83,43 @@ impl NodeAdmin {
             }));
         }
         Ok(json!({ "holder": holder.to_string(), "currency": self.core().currency(), "accounts": shown }))
+    }
+
+    /// The balances of an organization and all below it, as they were at one moment.
+    async fn roll_up(&self, arguments: Value) -> Result<Value, String> {
+        let OfHolder { holder } = read(arguments)?;
+        let Holder::Organization(head) = self.holder(&holder)? else {
+            return Err(format!("{holder} is no organization, and has nobody below it"));
+        };
+        let store = Arc::clone(&self.store);
+        let summed = tokio::task::spawn_blocking(move || {
+            for _ in 0..SUMS_MAX {
+                let before = store.health().sequence;
+                let sum = roll_up(&*store, &head)?;
+                if store.health().sequence == before {
+                    return Ok(Some(sum));
+                }
+            }
+            Ok::<_, crate::store::ReadError>(None)
+        });
+        let summed = summed.await.map_err(in_words)?.map_err(in_words)?;
+        let RollUp { organizations, balances } =
+            summed.ok_or("payments come in faster than they can be summed; ask again")?;
+        let shown = balances.iter().map(|(kind, balance)| {
+            json!({
+                "account": kind,
+                "name": kind.alias(),
+                "current": money(balance.current()),
+                "available": money(balance.available),
+                "reserved": money(balance.reserved),
+            })
+        });
+        Ok(json!({
+            "holder": holder,
+            "organizations": organizations,
+            "currency": self.core().currency(),
+            "accounts": shown.collect::<Vec<_>>(),
+        }))
     }
 
     fn statement(&self, arguments: Value) -> Result<Value, String> {

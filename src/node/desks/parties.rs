@@ -58,6 +58,7 @@ struct Change {
     time_stamp_seconds: Option<String>,
     time_stamp_ahead_minutes: Option<i16>,
     time_stamp_once: Option<bool>,
+    refuse_repeats: Option<bool>,
     strict: Option<bool>,
     tolerances_on: Option<Vec<String>>,
     tolerances_off: Option<Vec<String>>,
@@ -335,6 +336,7 @@ impl NodeAdmin {
         }
         rule.ahead_of_utc_minutes = change.time_stamp_ahead_minutes.unwrap_or(rule.ahead_of_utc_minutes);
         rule.once = change.time_stamp_once.unwrap_or(rule.once);
+        party.refuses_repeats = change.refuse_repeats.unwrap_or(party.refuses_repeats);
         let tolerances = &mut party.tolerances;
         tolerances.strict = change.strict.unwrap_or(tolerances.strict);
         if let Some(on) = change.tolerances_on {
@@ -383,6 +385,7 @@ fn shown(party: &ThirdParty) -> Value {
         "time_stamp_seconds": party.time_stamps.window_seconds,
         "time_stamp_ahead_minutes": party.time_stamps.ahead_of_utc_minutes,
         "time_stamp_once": party.time_stamps.once,
+        "refuses_repeats": party.refuses_repeats,
         "strict": party.tolerances.strict,
         "tolerances_on": party.tolerances.on,
         "tolerances_off": party.tolerances.off,

@@ -44,7 +44,7 @@ fn waiting(world: &mut World, original: &Receipt) -> Order {
 fn approve(world: &mut World, order: &Order, checker: OperatorId) -> Result<&'static str, ApprovalError> {
     let draw = world.draw();
     let mut decision = world.core.approve(&world.facts, &order.conversation, checker, world.now, draw)?;
-    decision.write_set.delete(PendingApproval::key(&order.conversation));
+    PendingApproval::keys(order).into_iter().for_each(|key| decision.write_set.delete(key));
     Ok(world.settle(decision).code())
 }
 
@@ -129,4 +129,49 @@ fn an_approval_rests_on_what_is_there_when_it_is_given() {
     assert_eq!(world.run(&spent).code(), "0");
     assert_eq!(approve(&mut world, &order, checker), Ok("1"));
     world.assert_books();
+}
+
+/// What a status query by this name says of the status, or its code.
+fn status(world: &mut World, home: &str, key: &str, value: &str) -> String {
+    let mut query = world.order("TransactionStatusQuery", home);
+    query.parameters = vec![(key.into(), value.into())];
+    let seen = world.run(&query);
+    if seen.code() == "0" { seen.value("TransactionStatus").to_owned() } else { seen.code().to_owned() }
+}
+
+#[test]
+fn what_waits_is_found_by_both_its_names_by_who_asked_for_it_alone() {
+    let mut world = world();
+    let checker = of_provider(&mut world, "asha", &["SP Reversal Approver"]);
+    let original = paid(&mut world);
+    let order = waiting(&mut world, &original);
+    let names = [
+        ("ConversationID", order.conversation.to_string()),
+        ("OriginatorConversationID", order.originator_conversation.clone()),
+    ];
+    for (key, value) in &names {
+        assert_eq!(status(&mut world, PAYBILL, key, value), "Initiated", "{key}");
+        assert_eq!(status(&mut world, crate::core::testing::STRANGER, key, value), "2033", "s1: {key}");
+    }
+    let mut query = world.order("TransactionStatusQuery", PAYBILL);
+    query.parameters = vec![("ConversationID".into(), order.conversation.to_string())];
+    let seen = world.run(&query);
+    assert_eq!((seen.value("Amount"), seen.value("ReceiptNo")), ("1500.00", "RKL0000000"));
+    assert_eq!(seen.value("TransactionReason"), "The request waits for the approval of the service provider.");
+
+    assert_eq!(approve(&mut world, &order, checker), Ok("0"));
+    for (key, value) in &names {
+        assert_eq!(status(&mut world, PAYBILL, key, value), "Completed", "{key}");
+    }
+}
+
+#[test]
+fn l6_a_name_under_which_something_waits_is_used() {
+    let mut world = world();
+    let original = paid(&mut world);
+    let order = waiting(&mut world, &original);
+    let mut again = world.reversal(PAYBILL, &original);
+    again.originator_conversation.clone_from(&order.originator_conversation);
+    assert_eq!(world.run(&again).code(), "15");
+    assert_eq!(world.core.approvals(&world.facts, None, 9).unwrap().len(), 1);
 }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::core::catalogue::SHIPPED;
+use super::street::names;
 use crate::core::testing::{AMINA, World, account, party};
 use crate::core::{AccountKind, Channel, Order, Receipt};
 
@@ -137,13 +137,6 @@ fn expected(command: &str, roles: &[&str], channel: Channel, relation: Relation)
         Subject::Status if relation == Relation::Own => "0",
         Subject::Status => "2032",
     }
-}
-
-/// The names of all tables of a kind in the shipped catalogue, read past the code under test.
-fn names(kind: &str, key: &str) -> BTreeSet<String> {
-    let files = SHIPPED.iter().map(|(_, text)| text.parse::<toml::Table>().unwrap());
-    let tables = files.filter_map(|file| file.get(kind).and_then(toml::Value::as_array).cloned()).flatten();
-    tables.map(|table| table[key].as_str().unwrap().to_owned()).collect()
 }
 
 /// A hierarchy whose organizations have every product, so that nothing but role and relation

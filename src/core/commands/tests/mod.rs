@@ -2,7 +2,9 @@
 
 mod approvals;
 mod customer_payments;
+mod everything;
 mod handsets;
+mod ideal;
 mod limits;
 mod matrix;
 mod model;
@@ -10,4 +12,6 @@ mod queries;
 mod refusals;
 mod reversals;
 mod settlements;
+mod street;
+mod table;
 mod transfers;

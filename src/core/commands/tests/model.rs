@@ -13,13 +13,14 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 
+use crate::core::tariff::golden::{FEE, MGAO, charge as charges};
 use crate::core::testing::{AMINA, BULK, Books, PAYBILL, STRANGER, TILL, World, account};
 use crate::core::{AccountKind, CancelReason, Catalogue, Order, Receipt};
 use crate::store::CommitError;
 
-/// Sequences that each of the two tests plays, and the steps of each: 100,000 and more in all, most
-/// of which are commands.
-const SEQUENCES: u32 = 150;
+/// Sequences that each of the two tests plays, and the steps of each. [`super::everything`] has the
+/// wider street and most of the commands; here the steps come faster after each other.
+const SEQUENCES: u32 = 50;
 const STEPS: usize = 500;
 /// After how many steps the statements are added up; the balances are compared after each.
 const STEPS_BETWEEN_BOOKS: usize = 10;
@@ -133,32 +134,6 @@ fn text(amount: i64) -> String {
     format!("{}.{:02}", amount / 100, amount % 100)
 }
 
-/// The charges as domain.md 6 tells them, in minor units: customer's and business's part.
-fn charges(bands: &[(i64, i64, i64)], amount: i64) -> (i64, i64) {
-    bands.iter().find(|(up_to, ..)| amount <= up_to * UNIT).map_or((0, 0), |band| (band.1 * UNIT, band.2 * UNIT))
-}
-
-const FEE: [(i64, i64, i64); 5] = [(100, 0, 0), (1_500, 0, 5), (5_000, 0, 9), (20_000, 0, 11), (250_000, 0, 13)];
-const MGAO: [(i64, i64, i64); 17] = [
-    (100, 0, 0),
-    (500, 5, 0),
-    (1_000, 10, 0),
-    (1_500, 10, 5),
-    (2_500, 13, 7),
-    (3_500, 16, 9),
-    (5_000, 16, 18),
-    (7_500, 17, 25),
-    (10_000, 18, 30),
-    (15_000, 18, 39),
-    (20_000, 19, 43),
-    (25_000, 20, 47),
-    (30_000, 20, 52),
-    (35_000, 21, 62),
-    (40_000, 23, 76),
-    (45_000, 23, 80),
-    (250_000, 24, 84),
-];
-
 impl Model {
     fn new() -> Self {
         let mut funds = BTreeMap::new();
@@ -223,7 +198,7 @@ impl Model {
     fn pay_customer(&mut self, amount: i64, now: i64) {
         self.received.retain(|(_, at)| now - at < 120);
         self.received.push((amount, now));
-        let (_, fee) = charges(&FEE, amount);
+        let (_, fee) = charges(FEE, amount);
         self.add(BULK, AccountKind::Utility, -amount);
         self.add(AMINA, AccountKind::Working, amount);
         self.charge(BULK, fee);
@@ -318,7 +293,7 @@ fn pay_customer(world: &mut World, model: &mut Model, amount: i64, wait: u64) {
 fn authorize(world: &mut World, model: &mut Model, till: bool, amount: i64) {
     let (to, command) = if till { (TILL, "CustomerBuyGoodsOnline") } else { (PAYBILL, "CustomerPayBillOnline") };
     let payment = world.handset(command, to, &text(amount));
-    let (customer, business) = if till { (0, 0) } else { charges(&MGAO, amount) };
+    let (customer, business) = if till { (0, 0) } else { charges(MGAO, amount) };
     let day = day(world);
     let allowed = model.may_authorize(amount, customer, day);
     let seen = world.authorize(&payment);
@@ -396,25 +371,31 @@ fn play(catalogue: &Arc<Catalogue>, steps: &[Step]) {
     books.assert_continue(&world);
 }
 
-/// Plays the sequences of a seed; what fails is named with the seed.
-fn play_seed(seed: u64) {
+/// Plays so many sequences of a seed, or as many as somebody asks for by hand; what fails is named with
+/// the seed. How many they were.
+pub(super) fn play_seed_of<S: Strategy>(seed: u64, sequences: u32, steps: S, play: impl Fn(S::Value)) -> u32 {
     let asked = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
     let seed = asked("LANGO_MODEL_SEED").unwrap_or(seed);
-    let cases = asked("LANGO_MODEL_SEQUENCES").and_then(|cases| u32::try_from(cases).ok()).unwrap_or(SEQUENCES);
+    let cases = asked("LANGO_MODEL_SEQUENCES").and_then(|cases| u32::try_from(cases).ok()).unwrap_or(sequences);
     let config = ProptestConfig {
         cases,
         rng_seed: RngSeed::Fixed(seed),
         failure_persistence: None,
         ..ProptestConfig::default()
     };
-    let catalogue = Arc::new(Catalogue::shipped().unwrap());
-    let played = TestRunner::new(config).run(&steps(), |steps| {
-        play(&catalogue, &steps);
+    let played = TestRunner::new(config).run(&steps, |steps| {
+        play(steps);
         Ok(())
     });
     if let Err(failure) = played {
         panic!("LANGO_MODEL_SEED={seed}: {failure}");
     }
+    cases
+}
+
+fn play_seed(seed: u64) {
+    let catalogue = Arc::new(Catalogue::shipped().unwrap());
+    play_seed_of(seed, SEQUENCES, steps(), |steps| play(&catalogue, &steps));
 }
 
 #[test]

@@ -28,8 +28,12 @@ fn a_settlement_pays_the_debt_and_sweeps_the_rest() {
                  Organization Settlement Account|Working Account|KES|1495.00";
     let after = "Utility Account|KES|0.00|0.00|0.00|0.00&Charges Paid Account|KES|0.00|0.00|0.00|0.00&\
                  Working Account|KES|51495.00|51495.00|0.00|0.00";
-    let expected =
-        [("FundsMovement", funds), ("AccountBalanceAfterSettlement", after), ("BOCompletedTime", "20231121230000")];
+    let expected = [
+        ("FundsMovement", funds),
+        ("AccountBalanceAfterSettlement", after),
+        ("BOCompletedTime", "20231121230000"),
+        ("SettlementPlanID", "1"),
+    ];
     assert_eq!(seen.parameters, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
     assert_eq!(world.available(PAYBILL, AccountKind::OrganizationSettlement), "0.00");
     world.assert_books();
@@ -119,4 +123,18 @@ fn an_identity_is_told_as_a_payment_would_tell_it() {
     let mut not_granted = world.order("CheckIdentity", PAYBILL);
     not_granted.receiver = party(1, AMINA);
     assert_eq!(world.run(&not_granted).code(), "2028");
+}
+
+#[test]
+fn a_head_office_that_is_named_is_above_the_organization() {
+    let mut world = World::new();
+    world.fund(account(STORE, AccountKind::Working), "500");
+    for (named, code) in [(STORE, "0"), (PAYBILL, "0"), (STRANGER, "6"), ("99999", "6"), ("Y", "0")] {
+        for command in ["OrgRevenueSettlement", "OrgBankAccountWithdrawal"] {
+            let mut order = world.order(command, STORE);
+            order.parameters = vec![("Amount".into(), "10".into()), ("HeadOffice".into(), named.into())];
+            assert_eq!(world.run(&order).code(), code, "{command} {named}");
+        }
+    }
+    world.assert_books();
 }

@@ -1,0 +1,359 @@
+//! The model of [`super::everything`]: what is in every account, what is reserved, what was made, and
+//! the code with which each command must end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::street::{Does, FUNDS, ORGANIZATIONS, SUBSCRIBERS, Stand, UNREGISTERED, charge, reversible, text};
+use crate::core::AccountKind::{self, ChargesPaid, Float, Merchant, OrganizationSettlement, Utility, Working};
+use crate::core::testing::{World, account};
+use crate::core::{Account, Decision, Receipt};
+
+/// One of somebody's accounts.
+type Purse = (&'static str, AccountKind);
+
+/// Where money goes that leaves for the bank.
+const BANK: Purse = ("bank", AccountKind::Trust);
+
+const SUBSCRIBER_MAX: i64 = 50_000_000;
+const ORGANIZATION_DAY_MAX: i64 = 10_000_000_000;
+const SAME_AMOUNT_SECONDS: i64 = 120;
+const RESERVATION_SECONDS: i64 = 60;
+
+/// A payment that was made.
+#[derive(Clone, Copy)]
+pub struct Made {
+    pub receipt: Receipt,
+    pub from: Purse,
+    pub to: Purse,
+    pub amount: i64,
+    /// Who may see it beside those two.
+    asker: &'static str,
+    reversible: bool,
+    reversed: bool,
+}
+
+/// A reservation.
+pub struct Open {
+    pub receipt: Receipt,
+    made: Made,
+    customer: i64,
+    business: i64,
+    since: i64,
+    day: i64,
+}
+
+/// What should be where.
+pub struct Ideal {
+    funds: BTreeMap<Purse, i64>,
+    reserved: BTreeMap<&'static str, i64>,
+    income: i64,
+    sent: BTreeMap<(&'static str, i64), i64>,
+    recent: Vec<(&'static str, &'static str, i64, i64)>,
+    pub made: Vec<Made>,
+    pub open: Vec<Open>,
+    /// What was just allowed and has no receipt yet.
+    pending: Option<Pending>,
+    receipts: BTreeSet<Receipt>,
+}
+
+enum Pending {
+    Made(Made),
+    Open(Open),
+}
+
+/// The number of the day in Nairobi, which is three hours ahead all year.
+fn day(now: i64) -> i64 {
+    (now + 3 * 3_600) / 86_400
+}
+
+fn nobodys() -> Receipt {
+    Receipt::parse("AA10000000").unwrap()
+}
+
+/// A payment to be judged by the accounting rules.
+struct Judged {
+    from: Purse,
+    to: Purse,
+    amount: i64,
+    /// What the payer's own account bears beside the amount.
+    own_charge: i64,
+    limits: Option<(i64, i64)>,
+    same_amount: bool,
+}
+
+impl Ideal {
+    /// The model of the street as it is at first.
+    pub fn of(world: &World) -> Self {
+        let mut funds = BTreeMap::new();
+        for code in ORGANIZATIONS {
+            for kind in [Working, Float, Utility, Merchant] {
+                funds.insert((code, kind), FUNDS);
+            }
+            funds.extend([((code, ChargesPaid), 0), ((code, OrganizationSettlement), 0)]);
+        }
+        funds.extend(SUBSCRIBERS.map(|msisdn| ((msisdn, Working), FUNDS)));
+        // Of the bank, what the rest of the cast was funded with counts, too.
+        let trust = Account::of_provider(AccountKind::Trust).balance(&world.facts).unwrap().available;
+        funds.insert(BANK, trust);
+        Self {
+            funds,
+            reserved: BTreeMap::new(),
+            income: 0,
+            sent: BTreeMap::new(),
+            recent: Vec::new(),
+            made: Vec::new(),
+            open: Vec::new(),
+            pending: None,
+            receipts: BTreeSet::new(),
+        }
+    }
+
+    fn add(&mut self, purse: Purse, amount: i64) {
+        *self.funds.get_mut(&purse).unwrap() += amount;
+    }
+
+    fn business_pays(&mut self, organization: &'static str, amount: i64) {
+        self.add((organization, ChargesPaid), -amount);
+        self.income += amount;
+    }
+
+    fn held(&self, purse: Purse) -> i64 {
+        let reserved = if purse.1 == Working { self.reserved.get(purse.0).copied().unwrap_or(0) } else { 0 };
+        self.funds[&purse] + reserved
+    }
+
+    /// The accounting rules in the order of domain.md 5.
+    fn judge(&self, it: &Judged, now: i64) -> &'static str {
+        let Judged { from, to, amount, own_charge, limits, same_amount } = *it;
+        if let Some((least, most)) = limits {
+            if amount < least {
+                return "2";
+            }
+            if amount > most {
+                return "3";
+            }
+        }
+        let same = |&(payer, payee, paid, at): &(&str, &str, i64, i64)| {
+            (payer, payee, paid) == (from.0, to.0, amount) && now - at < SAME_AMOUNT_SECONDS
+        };
+        if same_amount && self.recent.iter().any(same) {
+            return "L000001";
+        }
+        let subscriber = |holder: &str| holder.len() == 12;
+        let day_max = if subscriber(from.0) { SUBSCRIBER_MAX } else { ORGANIZATION_DAY_MAX };
+        if limits.is_some() && self.sent.get(&(from.0, day(now))).unwrap_or(&0) + amount > day_max {
+            return "4";
+        }
+        if amount + own_charge > self.funds[&from] {
+            return "1";
+        }
+        if subscriber(to.0) && self.held(to) + amount > SUBSCRIBER_MAX {
+            return "8";
+        }
+        "0"
+    }
+
+    fn made(&self, from: Purse, to: Purse, amount: i64, does: Does) -> Made {
+        Made { receipt: nobodys(), from, to, amount, asker: from.0, reversible: reversible(does), reversed: false }
+    }
+
+    /// What becomes of an order of a third party's, right in everything but perhaps its amount and its
+    /// parties.
+    pub fn order(&mut self, does: Does, home: &'static str, to: &'static str, amount: i64, now: i64) -> &'static str {
+        let (from, to, limits) = match does {
+            Does::PayCustomer { registered, .. } => {
+                if registered && to == UNREGISTERED {
+                    return "2040";
+                }
+                ((home, Utility), (to, Working), (1_000, 25_000_000))
+            }
+            Does::Move { from, to: kind, stand } => {
+                if !stand.holds(home, to) {
+                    return "7";
+                }
+                ((home, from), (to, kind), (100, 5_000_000_000))
+            }
+            Does::Withdraw => ((home, Working), BANK, (100, 5_000_000_000)),
+            Does::Settle => return self.settle(home),
+            // It names no payment.
+            Does::Reverse => return "24",
+            Does::AskStatus => return "24",
+            Does::AskBalance | Does::AskIdentity => return "0",
+            Does::Register | Does::Handset { .. } => return "1002",
+        };
+        if amount == 0 {
+            return "2020";
+        }
+        let same_amount = matches!(does, Does::PayCustomer { .. });
+        let it = Judged { from, to, amount, own_charge: 0, limits: Some(limits), same_amount };
+        let code = self.judge(&it, now);
+        if code == "0" {
+            self.add(from, -amount);
+            self.add(to, amount);
+            *self.sent.entry((home, day(now))).or_default() += amount;
+            if let Does::PayCustomer { charges, .. } = does {
+                self.recent.push((home, to.0, amount, now));
+                let due = charges.iter().map(|(_, bands)| charge(bands, amount).1).sum();
+                self.business_pays(home, due);
+            }
+            self.pending = Some(Pending::Made(self.made(from, to, amount, does)));
+        }
+        code
+    }
+
+    fn settle(&mut self, home: &'static str) -> &'static str {
+        let income = self.funds[&(home, Utility)] + self.funds[&(home, Merchant)];
+        let paid = income.min(-self.funds[&(home, ChargesPaid)]);
+        self.add((home, Utility), -self.funds[&(home, Utility)]);
+        self.add((home, Merchant), -self.funds[&(home, Merchant)]);
+        self.add((home, ChargesPaid), paid);
+        self.add((home, Working), income - paid);
+        self.pending = Some(Pending::Made(self.made((home, Utility), (home, Working), income, Does::Settle)));
+        "0"
+    }
+
+    /// What becomes of a payment that begins on a handset.
+    pub fn pay(&mut self, does: Does, from: &'static str, to: &'static str, amount: i64, now: i64) -> &'static str {
+        let Does::Handset { from: debit, to: credit, charge: bands, least, reserves, .. } = does else {
+            return "1002";
+        };
+        if from == to {
+            return "7";
+        }
+        if amount == 0 {
+            return "2020";
+        }
+        let (customer, business) = charge(bands, amount);
+        let (from, to) = ((from, debit), (to, credit));
+        let limits = Some((least * 100, 25_000_000));
+        let code = self.judge(&Judged { from, to, amount, own_charge: customer, limits, same_amount: false }, now);
+        if code != "0" {
+            return code;
+        }
+        self.add(from, -amount - customer);
+        *self.sent.entry((from.0, day(now))).or_default() += amount;
+        let made = self.made(from, to, amount, does);
+        self.pending = Some(if reserves {
+            *self.reserved.entry(from.0).or_default() += amount + customer;
+            let (receipt, since) = (made.receipt, now);
+            Pending::Open(Open { receipt, made, customer, business, since, day: day(now) })
+        } else {
+            self.add(to, amount);
+            self.income += customer;
+            Pending::Made(made)
+        });
+        "0"
+    }
+
+    /// What becomes of the whole of a payment when this organization wants to give it back.
+    pub fn reverse(&mut self, at: Option<usize>, home: &'static str) -> &'static str {
+        let Some(at) = at else { return "R000002" };
+        let Made { from, to, amount, reversible, reversed, .. } = self.made[at];
+        let over = ORGANIZATIONS.contains(&to.0) && (to.0 == home || Stand::Inside.holds(home, to.0) && home < to.0);
+        if !over {
+            return "R000002";
+        }
+        if reversed {
+            return "R000001";
+        }
+        if !reversible {
+            return "R000002";
+        }
+        let it = Judged { from: to, to: from, amount, own_charge: 0, limits: None, same_amount: false };
+        let code = self.judge(&it, 0);
+        if code == "0" {
+            self.add(to, -amount);
+            self.add(from, amount);
+            self.made[at].reversed = true;
+            self.pending = Some(Pending::Made(self.made(to, from, amount, Does::Reverse)));
+        }
+        code
+    }
+
+    /// Takes the receipt of what was just decided, which nothing had before (L5).
+    pub fn issued(&mut self, decision: &Decision, asker: &'static str) {
+        if let Some(transaction) = &decision.transaction {
+            assert!(self.receipts.insert(transaction.receipt), "l5: {} was issued twice", transaction.receipt);
+        }
+        let receipt = decision.report.receipt;
+        match self.pending.take() {
+            Some(Pending::Made(made)) => self.made.push(Made { receipt, asker, ..made }),
+            Some(Pending::Open(open)) => {
+                let made = Made { receipt, asker, ..open.made };
+                self.open.push(Open { receipt, made, ..open });
+            }
+            None => {}
+        }
+    }
+
+    pub fn choose_open(&self, which: usize) -> Option<usize> {
+        which.checked_rem(self.open.len())
+    }
+
+    pub fn is_overdue(&self, open: usize, now: i64) -> bool {
+        now - self.open[open].since >= RESERVATION_SECONDS
+    }
+
+    pub fn complete(&mut self, open: usize) {
+        let Open { made, customer, business, .. } = self.open.remove(open);
+        *self.reserved.get_mut(made.from.0).unwrap() -= made.amount + customer;
+        self.add(made.to, made.amount);
+        self.business_pays(made.to.0, business);
+        self.income += customer;
+        self.made.push(made);
+    }
+
+    pub fn give_back(&mut self, open: usize) {
+        let Open { made, customer, day, .. } = self.open.remove(open);
+        *self.reserved.get_mut(made.from.0).unwrap() -= made.amount + customer;
+        *self.sent.get_mut(&(made.from.0, day)).unwrap() -= made.amount;
+        self.add(made.from, made.amount + customer);
+    }
+
+    /// One of the transactions, and how it stands for this organization: none if it is not its affair.
+    pub fn known(&self, which: usize, home: &str) -> Option<(Receipt, Option<&'static str>, i64)> {
+        let all: Vec<(&Made, &str)> = self
+            .made
+            .iter()
+            .map(|made| (made, "Completed"))
+            .chain(self.open.iter().map(|open| (&open.made, "Authorized")))
+            .collect();
+        let at = all.len().checked_sub(which % 12 + 1)?;
+        let (made, status) = all[at];
+        let own = [made.from.0, made.to.0, made.asker].contains(&home);
+        Some((made.receipt, own.then_some(status), made.amount))
+    }
+
+    /// The balance string of an organization (protocol.md 3.5).
+    pub fn balances(&self, home: &'static str) -> String {
+        const ALIASES: [(AccountKind, &str); 6] = [
+            (Working, "Working Account"),
+            (Float, "Float Account"),
+            (Utility, "Utility Account"),
+            (Merchant, "Merchant Account"),
+            (ChargesPaid, "Charges Paid Account"),
+            (OrganizationSettlement, "Organization Settlement Account"),
+        ];
+        let each = ALIASES.map(|(kind, alias)| {
+            let funds = text(self.funds[&(home, kind)]);
+            format!("{alias}|KES|{funds}|{funds}|0.00|0.00")
+        });
+        each.join("&")
+    }
+
+    /// Every account holds what it should.
+    pub fn assert_agrees(&self, world: &World) {
+        for (&(holder, kind), &funds) in &self.funds {
+            let balance = match kind {
+                AccountKind::Trust => Account::of_provider(kind),
+                _ => account(holder, kind),
+            }
+            .balance(&world.facts)
+            .unwrap();
+            let reserved = if kind == Working { self.reserved.get(holder).copied().unwrap_or(0) } else { 0 };
+            assert_eq!((balance.available, balance.reserved), (funds, reserved), "{kind:?} of {holder}");
+        }
+        let income = Account::of_provider(AccountKind::ChargesIncome).balance(&world.facts).unwrap();
+        assert_eq!(income.available, self.income, "the provider's income");
+    }
+}

@@ -1,0 +1,95 @@
+//! The roll-up of a head office: what it and everybody below it hold, by the kind of account. It is
+//! added up when somebody asks, so that it cannot differ from the sum of its parts.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::HIERARCHY_LEVELS_MAX;
+use super::accounts::{self, AccountKind, Balance, Holder};
+use super::directory::organizations;
+use super::ids::Shortcode;
+use crate::store::{Read, ReadError};
+
+/// Organizations read at a time.
+const PAGE: usize = 1_000;
+
+/// What a hierarchy holds from one of its organizations downwards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RollUp {
+    /// Whose balances are in it: the head first, then those below it in the order of their shortcodes.
+    pub organizations: Vec<Shortcode>,
+    /// The sum of each kind of account that any of them has, in the order in which balances are reported.
+    pub balances: Vec<(AccountKind, Balance)>,
+}
+
+/// The roll-up of an organization; of one without anybody below it, its own balances.
+pub fn roll_up(facts: &dyn Read, head: &Shortcode) -> Result<RollUp, ReadError> {
+    let parents = parents(facts)?;
+    let mut below: Vec<Shortcode> =
+        parents.keys().filter(|code| *code != head && is_below(&parents, code, head)).cloned().collect();
+    below.sort();
+    let organizations: Vec<Shortcode> = std::iter::once(head.clone()).chain(below).collect();
+    let mut sums: BTreeMap<AccountKind, Balance> = BTreeMap::new();
+    for organization in &organizations {
+        for (kind, balance) in accounts::balances(facts, &Holder::Organization(organization.clone()))? {
+            let sum = sums.entry(kind).or_default();
+            sum.available = sum.available.saturating_add(balance.available);
+            sum.reserved = sum.reserved.saturating_add(balance.reserved);
+        }
+    }
+    let balances = AccountKind::ORGANIZATION.into_iter().filter_map(|kind| Some((kind, *sums.get(&kind)?))).collect();
+    Ok(RollUp { organizations, balances })
+}
+
+/// Every organization with the one above it.
+fn parents(facts: &dyn Read) -> Result<HashMap<Shortcode, Option<Shortcode>>, ReadError> {
+    let mut parents = HashMap::new();
+    let mut last: Option<Shortcode> = None;
+    loop {
+        let page = organizations(facts, last.as_ref(), PAGE)?;
+        let Some(end) = page.last() else { return Ok(parents) };
+        last = Some(end.shortcode.clone());
+        parents.extend(page.into_iter().map(|organization| (organization.shortcode, organization.parent)));
+    }
+}
+
+fn is_below(parents: &HashMap<Shortcode, Option<Shortcode>>, code: &Shortcode, head: &Shortcode) -> bool {
+    let above = |code: &Shortcode| parents.get(code).cloned().flatten();
+    let lineage = std::iter::successors(above(code), above);
+    lineage.take(HIERARCHY_LEVELS_MAX).any(|parent| parent == *head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::testing::{PAYBILL, STORE, World, account, shortcode};
+
+    const KIOSK: &str = "600009";
+
+    #[test]
+    fn the_roll_up_of_a_head_office_is_the_sum_of_its_children() {
+        let mut world = World::new();
+        world.organization(KIOSK, "Maji Kiosk", &["Paybill Store"], Some(STORE));
+        for (payee, amount) in [(PAYBILL, "100"), (STORE, "250"), (KIOSK, "1500.50")] {
+            let payment = world.handset("CustomerPayBillOnline", payee, amount);
+            let receipt = world.authorize(&payment).decision.report.receipt;
+            let completed = world.core.complete(&world.facts, &receipt, None, world.now).unwrap();
+            world.settle(completed);
+        }
+        let all = [PAYBILL, STORE, KIOSK];
+        let rolled = roll_up(&world.facts, &shortcode(PAYBILL)).unwrap();
+        assert_eq!(rolled.organizations, all.map(shortcode));
+        for (kind, balance) in rolled.balances {
+            let each = all.map(|code| account(code, kind).balance(&world.facts).unwrap().current());
+            assert_eq!(balance.current(), each.into_iter().sum::<i64>(), "{kind:?}");
+        }
+        let of = |head: &str, kind| {
+            let balances = roll_up(&world.facts, &shortcode(head)).unwrap().balances;
+            balances.into_iter().find(|(other, _)| *other == kind).map(|(_, balance)| balance.current())
+        };
+        assert_eq!(of(PAYBILL, AccountKind::Utility), Some(185_050));
+        assert_eq!(of(STORE, AccountKind::Utility), Some(175_050));
+        assert_eq!(of(KIOSK, AccountKind::Utility), Some(150_050));
+        assert_eq!(of(KIOSK, AccountKind::ChargesPaid), Some(-700));
+        assert_eq!(of(PAYBILL, AccountKind::Float), None);
+    }
+}
