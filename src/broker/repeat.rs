@@ -42,7 +42,10 @@ impl Broker {
                 return None;
             }
         };
-        self.parts.callbacks.hold(&id);
+        if !self.parts.callbacks.hold(&id) {
+            // Another repeat is about to send it.
+            return None;
+        }
         match self.parts.callbacks.replay(&id).await {
             Ok(()) => Some(id),
             Err(error) => {

@@ -31,15 +31,18 @@ struct Held {
 }
 
 impl Holds {
-    /// Holds a delivery from now on.
-    pub(super) fn hold(&self, id: &DeliveryId) {
+    /// Holds a delivery from now on; false if it is held already, and somebody else's to release.
+    pub(super) fn hold(&self, id: &DeliveryId) -> bool {
         let mut held = self.held();
-        if held.parked.insert(id.clone(), None).is_none() {
-            held.ends.push_back((Instant::now() + HOLD_MAX, id.clone()));
-            if held.ends.len() == 1 {
-                self.first.notify_one();
-            }
+        if held.parked.contains_key(id) {
+            return false;
         }
+        held.parked.insert(id.clone(), None);
+        held.ends.push_back((Instant::now() + HOLD_MAX, id.clone()));
+        if held.ends.len() == 1 {
+            self.first.notify_one();
+        }
+        true
     }
 
     /// Keeps a delivery back if it is held; it is given out again by [`Holds::release`] or
@@ -111,15 +114,24 @@ mod tests {
         Queued { due: Timestamp::default(), id: id(name), endpoint: Endpoint::of("https://duka.example/") }
     }
 
+    #[test]
+    fn d1_a_second_hold_does_not_forget_what_the_first_one_keeps_back() {
+        let holds = Holds::default();
+        assert!(holds.hold(&id("a")) && holds.park(&queued("a")));
+        assert!(!holds.hold(&id("a")));
+        assert_eq!(holds.release(&id("a")), Some(queued("a")));
+        assert!(holds.hold(&id("a")));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn d3_a_hold_ends_by_itself_in_its_own_time_and_not_in_that_of_one_released_before() {
         let holds = Holds::default();
         let names = |prefix: &str| -> Vec<String> { (0..100).map(|number| format!("{prefix}{number}")).collect() };
         let (early, late) = (names("early"), names("late"));
-        early.iter().for_each(|name| holds.hold(&id(name)));
+        early.iter().for_each(|name| assert!(holds.hold(&id(name))));
         let later = async {
             tokio::time::sleep(4 * SECOND).await;
-            late.iter().for_each(|name| holds.hold(&id(name)));
+            late.iter().for_each(|name| assert!(holds.hold(&id(name))));
             assert!(late.iter().all(|name| holds.park(&queued(name))));
             // So many are released that the queue of ends forgets them all at once.
             early.iter().for_each(|name| assert_eq!(holds.release(&id(name)), None));

@@ -155,9 +155,9 @@ impl Callbacks {
     }
 
     /// Holds a delivery back until [`Callbacks::release`], or for [`HOLD_MAX`] (D3). Call it before
-    /// the commit that enqueues it.
-    pub fn hold(&self, id: &DeliveryId) {
-        self.0.holds.hold(id);
+    /// the commit that enqueues it. False if it is held already, and somebody else's to release.
+    pub fn hold(&self, id: &DeliveryId) -> bool {
+        self.0.holds.hold(id)
     }
 
     /// Ends a hold: the answer that the delivery must not overtake was written.
