@@ -210,7 +210,7 @@ impl Wire for Message {
         Ok([payload, payload].concat())
     }
 
-    fn acknowledgement(&self, kind: Kind, body: &[u8]) -> Acknowledgement {
+    fn acknowledgement(&self, _third_party: &str, kind: Kind, body: &[u8]) -> Acknowledgement {
         lango::mminterface::read_acknowledgement(kind.into(), body)
     }
 

@@ -21,6 +21,8 @@ fn main() {
     let response = ResponseDocument::accepted("AG_20261123_7f3a1c0d9e8b4a6f2c51", "600000_Duka_1");
     let answer = || write_response(black_box(&response), Version::Soap11);
 
+    // The first message of a process builds the tables of tolerances: no request pays for them again.
+    drop(typed(&interfaces));
     println!("{} bytes of message, the document inside counted twice as it is read twice", MESSAGE.len());
     for (what, counted) in [
         ("typed and validated", allocation_counter::measure(|| drop(black_box(typed(&interfaces))))),

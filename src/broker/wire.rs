@@ -11,10 +11,10 @@ use super::mask::masked;
 use super::style;
 use super::trace;
 use crate::access::{Access, Sealed, Vault};
-use crate::callbacks::{Exchange, Kind, Wire};
+use crate::callbacks::{Acknowledgement, Exchange, Kind, Wire};
 use crate::core::{Order, Report};
 use crate::mminterface::{
-    C2bPayment, Interfaces, ReceiverStyle, ResultDocument, Tolerances, ValidationResult, write_confirmation,
+    C2bPayment, Interfaces, Read, ReceiverStyle, ResultDocument, Tolerances, ValidationResult, write_confirmation,
     write_queue_timeout, write_result,
 };
 use crate::store::{self, Record, Store, Stored, WriteSet, encode};
@@ -130,6 +130,16 @@ impl SoapWire {
     fn style<'o>(&self, owners: impl IntoIterator<Item = &'o str>) -> Result<ReceiverStyle, String> {
         style::of_first(&*self.store, owners).map_err(|error| error.to_string())
     }
+
+    fn tolerances(&self, third_party: &str) -> Tolerances {
+        let party = self.access.third_party(third_party);
+        party.map_or_else(Tolerances::default, |party| switched(&party.tolerances))
+    }
+
+    fn counted<T>(&self, read: Read<T>) -> T {
+        read.tolerances.iter().for_each(|name| self.metrics.tolerance_used(name));
+        read.value
+    }
 }
 
 impl Wire for SoapWire {
@@ -175,12 +185,12 @@ impl Wire for SoapWire {
         masked(&String::from_utf8_lossy(body))
     }
 
+    fn acknowledgement(&self, third_party: &str, kind: Kind, body: &[u8]) -> Acknowledgement {
+        self.counted(self.interfaces.read_acknowledgement(kind.into(), body, self.tolerances(third_party)))
+    }
+
     fn validation_result(&self, third_party: &str, body: &[u8]) -> Option<ValidationResult> {
-        let party = self.access.third_party(third_party);
-        let tolerances = party.map_or_else(Tolerances::default, |party| switched(&party.tolerances));
-        let read = self.interfaces.read_verdict(body, tolerances)?;
-        read.tolerances.iter().for_each(|name| self.metrics.tolerance_used(name));
-        Some(read.value)
+        self.interfaces.read_verdict(body, self.tolerances(third_party)).map(|read| self.counted(read))
     }
 
     fn soap_action(&self, kind: Kind) -> Option<&'static str> {

@@ -210,7 +210,7 @@ impl Courier {
             Ok(answer) => answer,
             Err(_) => Err(SendError::new(Outcome::TimedOut, "no answer in time")),
         };
-        let verdict = judge(&answer, delivery.kind, &*self.wire);
+        let verdict = judge(&answer, &delivery.third_party, delivery.kind, &*self.wire);
         let exchange = Exchange {
             kind: delivery.kind,
             payload: &loaded.entry.callback.payload,

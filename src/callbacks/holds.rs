@@ -84,6 +84,12 @@ impl Holds {
         }
     }
 
+    /// Whether a delivery is held and kept back.
+    #[cfg(test)]
+    pub(super) fn has_parked(&self, id: &DeliveryId) -> bool {
+        self.held().parked.get(id).is_some_and(Option::is_some)
+    }
+
     fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }

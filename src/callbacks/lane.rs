@@ -21,6 +21,7 @@ use super::breaker::Permit;
 use super::delivery::DeliveryId;
 use super::dispatcher::Dispatcher;
 use super::endpoint::{Endpoint, Health, Limit};
+use super::holds::Holds;
 use super::outbox::{self, Queued};
 use super::pace::Pace;
 use super::verdict::Condition;
@@ -103,19 +104,43 @@ struct Work {
     by_flight: HashMap<Id, Queued>,
     /// The same by their ids, for who asks whether a delivery is under way.
     ids: HashSet<DeliveryId>,
+    /// What came up of a delivery while it was under way: it may be on its way anew, and its flight is
+    /// done but has not landed.
+    passed_over: HashMap<DeliveryId, Queued>,
     pace: Pace,
 }
 
 impl Work {
+    fn new(per_second_max: u32) -> Self {
+        Self {
+            flights: JoinSet::new(),
+            by_flight: HashMap::new(),
+            ids: HashSet::new(),
+            passed_over: HashMap::new(),
+            pace: Pace::new(per_second_max),
+        }
+    }
+
     fn took_off(&mut self, flight: Id, queued: Queued) {
         self.ids.insert(queued.id.clone());
         self.by_flight.insert(flight, queued);
     }
 
-    fn landed(&mut self, flight: &Id) -> Option<Queued> {
+    /// Whether a delivery is under way. What came up of it is kept until it lands.
+    fn passes_over(&mut self, queued: &Queued) -> bool {
+        let is_under_way = self.ids.contains(&queued.id);
+        if is_under_way {
+            self.passed_over.insert(queued.id.clone(), queued.clone());
+        }
+        is_under_way
+    }
+
+    /// What landed, and what came up of the same delivery meanwhile.
+    fn landed(&mut self, flight: &Id) -> Option<(Queued, Option<Queued>)> {
         let queued = self.by_flight.remove(flight)?;
         self.ids.remove(&queued.id);
-        Some(queued)
+        let again = self.passed_over.remove(&queued.id).filter(|again| *again != queued);
+        Some((queued, again))
     }
 }
 
@@ -168,12 +193,7 @@ impl Lane {
 
     /// The queue's task: until the node stops, or there has been nothing to do for a while.
     pub(super) async fn run(self: Arc<Self>, dispatcher: Arc<Dispatcher>, mut stop: watch::Receiver<bool>) {
-        let mut work = Work {
-            flights: JoinSet::new(),
-            by_flight: HashMap::new(),
-            ids: HashSet::new(),
-            pace: Pace::new(self.per_second_max),
-        };
+        let mut work = Work::new(self.per_second_max);
         while !*stop.borrow() {
             let until = self.take_up(&dispatcher, &mut work);
             let lingered = tokio::select! {
@@ -211,8 +231,7 @@ impl Lane {
             if first.due > clock {
                 return (now + first.due.since(clock)).min(nap_max);
             }
-            if work.ids.contains(&first.id) || dispatcher.holds.park(&first) {
-                self.window().due.remove(&first);
+            if self.set_aside(&first, &dispatcher.holds, work) {
                 continue;
             }
             if let Some(until) = work.pace.wait(now) {
@@ -234,8 +253,21 @@ impl Lane {
         nap_max
     }
 
+    /// Whether a delivery cannot be taken up now, since it is under way or held. It has left the window
+    /// then, and comes again when its flight lands or its hold ends.
+    fn set_aside(&self, first: &Queued, holds: &Holds, work: &mut Work) -> bool {
+        // Under one lock: a hold that ends as soon as it is parked here offers it at once, and that must
+        // not be taken out.
+        let mut window = self.window();
+        let aside = work.passes_over(first) || holds.park(first);
+        if aside {
+            window.due.remove(first);
+        }
+        aside
+    }
+
     /// Fills the window from the store if it is empty, or if something may be missing in it.
-    fn refill(&self, dispatcher: &Dispatcher, work: &Work) -> Result<(), crate::store::ReadError> {
+    fn refill(&self, dispatcher: &Dispatcher, work: &mut Work) -> Result<(), crate::store::ReadError> {
         let read_to = {
             let mut window = self.window();
             if !window.stale && (!window.due.is_empty() || !window.more) {
@@ -254,7 +286,7 @@ impl Lane {
         window.stale |= window.more;
         window.more |= page.len() == limit;
         window.read_to = page.last().cloned().or(read_to);
-        window.due.extend(page.into_iter().filter(|queued| !work.ids.contains(&queued.id)));
+        window.due.extend(page.into_iter().filter(|queued| !work.passes_over(queued)));
         window.trim();
         Ok(())
     }
@@ -266,14 +298,16 @@ impl Lane {
         drop(window);
         match landed {
             Ok((id, landing)) => {
-                work.landed(&id);
-                if let Landing::Waits(queued) = landing {
-                    dispatcher.offer(queued);
-                }
+                let again = work.landed(&id).and_then(|(_, again)| again);
+                let waits = match landing {
+                    Landing::Waits(queued) => Some(queued),
+                    Landing::Ended | Landing::Unsettled => None,
+                };
+                waits.into_iter().chain(again).for_each(|queued| dispatcher.offer(queued));
             }
             Err(error) => {
                 error!(endpoint = %self.endpoint, %error, "an attempt broke off");
-                if let Some(queued) = work.landed(&error.id()) {
+                if let Some((queued, _)) = work.landed(&error.id()) {
                     self.offer(Queued { due: dispatcher.courier.clock.now().plus(TROUBLE_PAUSE), ..queued });
                 }
             }
@@ -314,5 +348,67 @@ impl Window {
         {
             read_to.clone_from(last);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::callbacks::endpoint::Endpoints;
+    use crate::clock::Timestamp;
+
+    fn lane() -> Lane {
+        let endpoint = Endpoint::of("https://duka.example/");
+        let health = Endpoints::new(5, Duration::from_secs(30)).health(&endpoint);
+        let lane = Lane::new(endpoint, health, Limit { concurrency_max: 8, per_second_max: 1000 });
+        // It knows that the store has nothing.
+        lane.window().more = false;
+        lane
+    }
+
+    fn queued(due_seconds: i64) -> Queued {
+        let (due, id) = (Timestamp::from_seconds(due_seconds), DeliveryId::from_text("msg"));
+        Queued { due, id, endpoint: Endpoint::of("https://duka.example/") }
+    }
+
+    /// A hold that ends right after it was parked offers it again. Were the window free between the two
+    /// steps, that would be taken out by the second one, and nobody would know of it any more.
+    #[test]
+    fn d1_a_held_delivery_is_parked_and_leaves_the_window_in_one_step() {
+        let (lane, holds, first) = (lane(), Holds::default(), queued(1));
+        holds.hold(&first.id);
+        lane.offer(first.clone());
+        let somebody_offers = lane.window();
+        std::thread::scope(|threads| {
+            let queue = threads.spawn(|| lane.set_aside(&first, &holds, &mut Work::new(1000)));
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_millis(100) {
+                assert!(!holds.has_parked(&first.id), "it was parked while another had the window");
+                std::thread::yield_now();
+            }
+            drop(somebody_offers);
+            assert!(queue.join().unwrap());
+        });
+        assert!(holds.has_parked(&first.id) && lane.window().due.is_empty());
+        holds.release(&first.id).into_iter().for_each(|queued| lane.offer(queued));
+        assert!(lane.window().due.contains(&first));
+    }
+
+    /// It was delivered, and is sent once more before its flight is known to have ended.
+    #[tokio::test]
+    async fn d1_what_is_replayed_as_its_flight_lands_is_not_lost() {
+        let (lane, holds, mut work) = (lane(), Holds::default(), Work::new(1000));
+        let flight = work.flights.spawn(async { Landing::Ended }).id();
+        work.took_off(flight, queued(1));
+        // The same again is nothing new.
+        assert!(lane.set_aside(&queued(1), &holds, &mut work));
+        assert_eq!(work.landed(&flight), Some((queued(1), None)));
+
+        work.took_off(flight, queued(1));
+        lane.offer(queued(2));
+        assert!(lane.set_aside(&queued(2), &holds, &mut work) && lane.window().due.is_empty());
+        assert_eq!(work.landed(&flight), Some((queued(1), Some(queued(2)))));
+        lane.offer(queued(2));
+        assert!(!lane.set_aside(&queued(2), &holds, &mut work));
     }
 }

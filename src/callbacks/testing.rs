@@ -32,7 +32,7 @@ impl Wire for LineWire {
         }
     }
 
-    fn acknowledgement(&self, _kind: Kind, body: &[u8]) -> Acknowledgement {
+    fn acknowledgement(&self, _third_party: &str, _kind: Kind, body: &[u8]) -> Acknowledgement {
         match String::from_utf8_lossy(body).strip_prefix("code ") {
             Some(code) if code.bytes().all(|digit| digit == b'0') => Acknowledgement::Positive,
             Some(code) => Acknowledgement::Negative { code: code.into(), description: "no".into() },

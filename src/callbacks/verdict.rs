@@ -34,17 +34,17 @@ pub(super) enum Condition {
     Unknown,
 }
 
-/// Judges the answer to a callback.
-pub(super) fn judge(answer: &Result<Answer, SendError>, kind: Kind, wire: &dyn Wire) -> Verdict {
+/// Judges a third party's answer to a callback.
+pub(super) fn judge(answer: &Result<Answer, SendError>, third_party: &str, kind: Kind, wire: &dyn Wire) -> Verdict {
     match answer {
-        Ok(answer) => judge_answer(answer, kind, wire),
+        Ok(answer) => judge_answer(answer, third_party, kind, wire),
         Err(error) => Verdict { outcome: error.outcome, detail: error.detail.clone() },
     }
 }
 
-fn judge_answer(answer: &Answer, kind: Kind, wire: &dyn Wire) -> Verdict {
+fn judge_answer(answer: &Answer, third_party: &str, kind: Kind, wire: &dyn Wire) -> Verdict {
     let outcome = match answer.status {
-        200..=299 => return judge_acknowledgement(answer, kind, wire),
+        200..=299 => return judge_acknowledgement(answer, third_party, kind, wire),
         300..=399 => Outcome::Redirected,
         410 => Outcome::Gone,
         429 | 503 => Outcome::Throttled,
@@ -54,7 +54,7 @@ fn judge_answer(answer: &Answer, kind: Kind, wire: &dyn Wire) -> Verdict {
     Verdict { outcome, detail: format!("HTTP status {}", answer.status) }
 }
 
-fn judge_acknowledgement(answer: &Answer, kind: Kind, wire: &dyn Wire) -> Verdict {
+fn judge_acknowledgement(answer: &Answer, third_party: &str, kind: Kind, wire: &dyn Wire) -> Verdict {
     let verdict = |outcome, detail: &str| Verdict { outcome, detail: detail.to_owned() };
     if answer.cut {
         return verdict(Outcome::Unread, "the answer is longer than the cap");
@@ -62,7 +62,7 @@ fn judge_acknowledgement(answer: &Answer, kind: Kind, wire: &dyn Wire) -> Verdic
     if answer.body.iter().all(u8::is_ascii_whitespace) {
         return verdict(Outcome::Acknowledged, "an empty body");
     }
-    match wire.acknowledgement(kind, &answer.body) {
+    match wire.acknowledgement(third_party, kind, &answer.body) {
         Acknowledgement::Positive => verdict(Outcome::Acknowledged, ""),
         Acknowledgement::Unreadable => verdict(Outcome::Unread, "the answer is no acknowledgement"),
         Acknowledgement::Negative { code, description } => {

@@ -45,8 +45,8 @@ pub trait Wire: Send + Sync + fmt::Debug {
     /// Writes down what went over the wire, into the commit that ends the attempt.
     fn trace(&self, _write_set: &mut WriteSet, _exchange: &Exchange<'_>) {}
 
-    /// What a receiver's answer to a callback says. It is never asked about an empty body.
-    fn acknowledgement(&self, kind: Kind, body: &[u8]) -> Acknowledgement {
+    /// What a third party's answer to a callback says. It is never asked about an empty body.
+    fn acknowledgement(&self, _third_party: &str, kind: Kind, body: &[u8]) -> Acknowledgement {
         read_acknowledgement(kind.into(), body)
     }
 

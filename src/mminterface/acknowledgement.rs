@@ -1,5 +1,6 @@
 //! What third parties' servers answer to our calls: acknowledgements (protocol.md 3.2, 3.3) and the
-//! verdict on a payment (4.3). Only local names count.
+//! verdict on a payment (4.3), by local names alone: for what does not fit the schemas, which
+//! [`Interfaces`](super::Interfaces) reads first.
 
 use super::lenient::Elements;
 
@@ -56,7 +57,7 @@ pub fn is_success(code: &str) -> bool {
     !code.is_empty() && code.bytes().all(|byte| byte == b'0')
 }
 
-/// Reads the answer to a callback.
+/// Reads the answer to a callback by local names, whatever its form.
 pub fn read_acknowledgement(kind: CallbackKind, body: &[u8]) -> Acknowledgement {
     let elements = Elements::read(&String::from_utf8_lossy(body));
     match kind {
@@ -86,14 +87,23 @@ pub fn read_validation_result(body: &[u8]) -> Option<ValidationResult> {
 }
 
 fn verdict(elements: &Elements) -> Acknowledgement {
-    match elements.text_of(&["ResponseCode", "ResultCode"]) {
-        Some(code) if is_success(code) => Acknowledgement::Positive,
-        Some(code) if is_number(code) => Acknowledgement::Negative {
-            code: code.to_owned(),
-            description: elements.text_of(&["ResponseDesc", "ResultDesc"]).unwrap_or_default().to_owned(),
-        },
-        _ => fault(elements).unwrap_or(Acknowledgement::Unreadable),
+    let description = elements.text_of(&["ResponseDesc", "ResultDesc"]).unwrap_or_default();
+    let code = elements.text_of(&["ResponseCode", "ResultCode"]);
+    code.and_then(|code| judged(code, description)).or_else(|| fault(elements)).unwrap_or(Acknowledgement::Unreadable)
+}
+
+/// What a code means; nothing if it is none.
+pub(super) fn judged(code: &str, description: &str) -> Option<Acknowledgement> {
+    if is_success(code) {
+        return Some(Acknowledgement::Positive);
     }
+    let negative = || Acknowledgement::Negative { code: code.to_owned(), description: description.to_owned() };
+    is_number(code).then(negative)
+}
+
+/// Reads a SOAP fault; none if there is none.
+pub(super) fn read_fault_of_receiver(body: &[u8]) -> Option<Acknowledgement> {
+    fault(&Elements::read(&String::from_utf8_lossy(body)))
 }
 
 /// A SOAP fault, of either version: the receiver's program failed, whatever its HTTP status says.

@@ -2,6 +2,7 @@
 //! `wsdl/`; an operator may replace or add to them.
 
 mod check;
+mod receipts;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use crate::soap::{
 
 pub use self::check::Enforced;
 use self::check::Findings;
+use self::receipts::Receipts;
 use super::acknowledgement::ValidationResult;
 use super::document::{GenericRequest, RequestDocument};
 use super::failure::{DocumentFailure, ReadFailure};
@@ -70,6 +72,8 @@ pub struct Interfaces {
     handset: Description,
     /// What third parties' servers answer to ValidateC2BPayment.
     validation: Description,
+    /// What they answer to callbacks.
+    receipts: Receipts,
     document: Schema,
     document_root: ElementId,
 }
@@ -94,14 +98,16 @@ impl Interfaces {
         let management = findings.note(Description::compile(MANAGEMENT_WSDL, "changePassword", &all));
         let validation = findings.note(Description::of_answers(C2B_WSDL, "ValidateC2BPayment", &all));
         let handset = findings.note(Description::compile(HANDSET_WSDL, "SubmitPayment", &all));
+        let receipts = Receipts::compile(&all, &mut findings);
         let document = findings.note(document_schema(&all));
-        match (request, query, feed, management, validation, handset, document) {
+        match (request, query, feed, management, validation, receipts, handset, document) {
             (
                 Some(request),
                 Some(query),
                 Some(feed),
                 Some(management),
                 Some(validation),
+                Some(receipts),
                 Some(handset),
                 Some((document, document_root)),
             ) if findings.is_empty() => Ok(Self {
@@ -113,6 +119,7 @@ impl Interfaces {
                 management,
                 handset,
                 validation,
+                receipts,
                 document,
                 document_root,
             }),
@@ -123,14 +130,11 @@ impl Interfaces {
     /// What third parties' messages are validated with.
     pub fn enforced_on_third_parties(&self) -> Vec<Enforced> {
         let document = Enforced { what: "the document inside".to_owned(), files: self.document.files().clone() };
-        vec![
-            self.request.enforced(),
-            document,
-            self.query.enforced(),
-            self.feed.enforced(),
-            self.management.enforced(),
-            self.validation.enforced(),
-        ]
+        let served = [&self.request, &self.query, &self.feed, &self.management, &self.validation];
+        let mut enforced: Vec<Enforced> = served.map(Description::enforced).into();
+        enforced.insert(1, document);
+        enforced.extend(self.receipts.descriptions().map(Description::enforced));
+        enforced
     }
 
     /// What the handset side's messages are validated with.

@@ -29,7 +29,7 @@ enum Part {
     Envelope,
     Document,
     Both,
-    /// A server's answer to a validation.
+    /// What a third party's server answers.
     Answer,
 }
 
@@ -48,6 +48,8 @@ pub(super) const REGISTER_URL_FREE_FORM: &str = "register-url-free-form";
 pub(super) const RESPONSE_TYPE_WORDS: &str = "response-type-words";
 /// A validation's answer that fits no schema; applied by this module.
 pub(super) const ANSWER_FREE_FORM: &str = "answer-free-form";
+/// An acknowledgement that fits no schema; applied by this module.
+pub(super) const ACKNOWLEDGEMENT_FREE_FORM: &str = "acknowledgement-free-form";
 /// White space around the values of an envelope; applied by this module, because the text of
 /// `RequestMsg` must stay as it is.
 pub(super) const ENVELOPE_WHITESPACE: &str = "envelope-whitespace";
@@ -294,6 +296,14 @@ pub static TABLE: &[Tolerance] = &[
         part: Part::Answer,
         mechanisms: &[Mechanism::Named],
     },
+    Tolerance {
+        name: ACKNOWLEDGEMENT_FREE_FORM,
+        accepts: "an acknowledgement that does not fit its schema; it is read by local names",
+        seen: "most receivers: ResponseMsg in no namespace, the document as child elements or without an envelope",
+        on: true,
+        part: Part::Answer,
+        mechanisms: &[Mechanism::Named],
+    },
 ];
 
 /// The tolerances that are on for one third party.
@@ -354,7 +364,7 @@ impl Tolerances {
         Normalization::new(&RULES.document, self.document)
     }
 
-    /// For reading one answer to a validation.
+    /// For reading one answer of a third party's server.
     pub(super) fn answer(self) -> Normalization<'static> {
         Normalization::new(&RULES.answer, self.answer)
     }

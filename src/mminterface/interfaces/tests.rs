@@ -147,6 +147,7 @@ fn every_tolerance_of_the_table_is_needed_by_some_sample() {
         "response-type-words",
         "answer-misspelled-id",
         "answer-free-form",
+        "acknowledgement-free-form",
     ];
     for row in TABLE {
         let is_needed = SAMPLES
