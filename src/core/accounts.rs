@@ -37,8 +37,8 @@ impl Holder {
         let key = Key::of(kind);
         match self {
             Self::Provider => key.text("provider").text(""),
-            Self::Organization(shortcode) => key.text("organization").text(shortcode.as_str()),
-            Self::Subscriber(msisdn) => key.text("subscriber").text(msisdn.as_str()),
+            Self::Organization(shortcode) => key.text("organization").text_of(shortcode.as_bytes()),
+            Self::Subscriber(msisdn) => key.text("subscriber").text_of(msisdn.as_bytes()),
         }
     }
 }

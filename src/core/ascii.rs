@@ -33,8 +33,14 @@ impl<const N: usize> Ascii<N> {
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        // Only ASCII comes in, and the length is never above `N`.
-        self.bytes.get(..self.length).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+        // Only ASCII comes in.
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    /// Its bytes, for whoever does not need them to be looked at once more.
+    pub fn as_bytes(&self) -> &[u8] {
+        // The length is never above `N`.
+        self.bytes.get(..self.length).unwrap_or_default()
     }
 }
 

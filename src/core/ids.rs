@@ -44,6 +44,11 @@ impl Shortcode {
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
+
+    /// The bytes of the digits.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
 }
 
 /// How the country's phone numbers are written. Part of the catalogue.
@@ -93,6 +98,11 @@ impl Msisdn {
     /// The digits, country code first.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
+    }
+
+    /// The bytes of the digits.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 }
 

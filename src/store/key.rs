@@ -59,6 +59,30 @@ impl Bytes {
     }
 }
 
+impl Bytes {
+    /// Adds a text part, if it is a usual one: it fits in place, and has no byte to be escaped. Keys are
+    /// made dozens of times in a decision, so this looks at each byte once.
+    fn push_usual_text(&mut self, part: &[u8]) -> bool {
+        let Self::Short { length, bytes } = self else { return false };
+        let from = usize::from(*length);
+        let to = from.saturating_add(part.len()).saturating_add(2);
+        let (Some([first, between @ .., last]), Ok(after)) = (bytes.get_mut(from..to), u8::try_from(to)) else {
+            return false;
+        };
+        let mut ends = false;
+        for (place, &byte) in between.iter_mut().zip(part) {
+            ends |= byte == END;
+            *place = byte;
+        }
+        if ends {
+            // What was written lies beyond the length, and so is not there.
+            return false;
+        }
+        (*first, *last, *length) = (TEXT, END, after);
+        true
+    }
+}
+
 impl Key {
     /// The key whose first part is `kind`, or the prefix of all keys of that kind.
     pub fn of(kind: &str) -> Self {
@@ -67,17 +91,29 @@ impl Key {
 
     /// This key with one more text part.
     #[must_use]
-    pub fn text(mut self, part: &str) -> Self {
+    #[inline]
+    pub fn text(self, part: &str) -> Self {
+        self.text_of(part.as_bytes())
+    }
+
+    /// The same with the bytes of a text, for whoever has no more than that.
+    #[must_use]
+    #[inline]
+    pub fn text_of(mut self, part: &[u8]) -> Self {
+        if self.0.push_usual_text(part) { self } else { self.unusual_text(part) }
+    }
+
+    fn unusual_text(mut self, part: &[u8]) -> Self {
         self.0.push(&[TEXT]);
-        if part.as_bytes().contains(&END) {
-            for piece in part.as_bytes().split_inclusive(|&byte| byte == END) {
+        if part.contains(&END) {
+            for piece in part.split_inclusive(|&byte| byte == END) {
                 self.0.push(piece);
                 if piece.ends_with(&[END]) {
                     self.0.push(&[ESCAPED]);
                 }
             }
         } else {
-            self.0.push(part.as_bytes());
+            self.0.push(part);
         }
         self.0.push(&[END]);
         self

@@ -37,7 +37,8 @@ fn encoded_with<T: Stored>(scratch: &mut Vec<u8>, value: &T) -> Vec<u8> {
     scratch.push(T::FORMAT);
     // Writing to memory fails only for maps of unknown length, which no record has; an empty body
     // would be refused by `decode`, so it could not be taken for a value.
-    if rmp_serde::encode::write_named(scratch, value).is_err() {
+    let mut serializer = rmp_serde::Serializer::new(&mut *scratch).with_struct_map();
+    if value.serialize(&mut serializer).is_err() {
         scratch.truncate(1);
     }
     let bytes = scratch.as_slice().to_vec();

@@ -234,7 +234,7 @@ fn read<T: Stored>(facts: &dyn Read, key: Key) -> Result<Option<T>, ReadError> {
 }
 
 fn organization_key(shortcode: &Shortcode) -> Key {
-    Key::of("organization").text(shortcode.as_str())
+    Key::of("organization").text_of(shortcode.as_bytes())
 }
 
 fn operator_key(id: OperatorId) -> Key {
@@ -242,7 +242,7 @@ fn operator_key(id: OperatorId) -> Key {
 }
 
 fn subscriber_key(msisdn: &Msisdn) -> Key {
-    Key::of("subscriber").text(msisdn.as_str())
+    Key::of("subscriber").text_of(msisdn.as_bytes())
 }
 
 /// User names are told apart without regard to case, as people type them.
