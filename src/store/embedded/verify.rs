@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::Progress;
 use super::disk::RealDisk;
-use super::open::OpenError;
-use super::segment::Flaw;
-use super::walk::{Until, walk};
+use super::open::{OpenError, journal_dir};
+use super::segment::{Flaw, Position};
+use super::walk::{Until, beginning, in_hex, walk};
 use crate::clock::Timestamp;
 
 /// What a check saw.
@@ -76,6 +76,9 @@ pub enum Standing {
 /// an older copy that was put back is whole in itself, and only somebody who knows better can tell.
 pub fn compare(dir: &Path, backup: &Path) -> Result<Standing, OpenError> {
     let known = verify(backup)?;
+    if let Some(beginning) = beginning(&RealDisk, dir)?.filter(|place| place.sequence >= known.last.max(1)) {
+        return compare_beginning(dir, &beginning, &known);
+    }
     let ours = walk(&RealDisk, dir, Until::Record(known.last), &mut |_, _| Ok(()))?;
     if ours.last == known.last {
         let all = verify(dir)?;
@@ -85,4 +88,16 @@ pub fn compare(dir: &Path, backup: &Path) -> Result<Standing, OpenError> {
     let theirs = walk(&RealDisk, backup, Until::Record(ours.last), &mut |_, _| Ok(()))?;
     let behind = known.last.saturating_sub(ours.last);
     Ok(if ours.hash == theirs.hash { Standing::Behind(behind) } else { Standing::Parted })
+}
+
+/// The same for a store whose older files were moved away, so that nothing is left of what the backup
+/// holds: only the joint between the two can be compared.
+fn compare_beginning(dir: &Path, beginning: &Position, known: &Verified) -> Result<Standing, OpenError> {
+    if beginning.sequence > known.last {
+        return Err(OpenError::Missing { dir: journal_dir(dir), first: known.last.saturating_add(1) });
+    }
+    if in_hex(&beginning.hash) != known.hash {
+        return Ok(Standing::Parted);
+    }
+    Ok(Standing::Ahead(verify(dir)?.last.saturating_sub(known.last)))
 }

@@ -71,8 +71,28 @@ pub(super) fn walk(
         }
     }
     let hash = walk.before.map(|(position, _)| position.hash).unwrap_or_default();
-    walk.verified.hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    walk.verified.hash = in_hex(&hash);
     Ok(walk.verified)
+}
+
+/// The place behind which the journal of the store in `dir` begins: behind nothing, unless older files
+/// were moved away. None without files.
+pub(super) fn beginning(disk: &dyn Disk, dir: &Path) -> Result<Option<Position>, OpenError> {
+    let journal = journal_dir(dir);
+    let found = segments(disk, &journal).map_err(at(&journal))?;
+    let Some((_, path)) = found.first() else { return Ok(None) };
+    let bytes = disk.read(path).map_err(at(path))?;
+    match Header::decode(&bytes) {
+        Ok(header) => Ok(Some(header.after)),
+        // The first file of a new store, whose header is being written.
+        Err(_) if found.len() == 1 && bytes.len() <= HEADER_BYTES => Ok(None),
+        Err(flaw) => Err(OpenError::Damaged { file: path.clone(), offset: 0, flaw }),
+    }
+}
+
+/// A hash of the chain as it is shown.
+pub(super) fn in_hex(hash: &[u8]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 struct Walk {

@@ -160,3 +160,31 @@ fn an_index_that_knows_more_than_the_journal_is_not_thrown_away() {
     assert!(matches!(behind, OpenError::Behind { journal: 10, index: COMMITS, .. }), "{behind}");
     assert!(older.path().join("index").exists());
 }
+
+/// Old files are moved away once a backup covers them, which most likely ends where a file does.
+#[test]
+fn a_store_whose_files_up_to_the_end_of_the_backup_were_moved_away_is_ahead_of_it() {
+    let (dir, other) = (filled(), filled());
+    let mut files: Vec<_> =
+        fs::read_dir(dir.path().join("journal")).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    let first_of = |file: &std::path::Path| file.file_stem().unwrap().to_str().unwrap().parse::<u64>().unwrap();
+    assert!(files.len() > 3, "too few files for this test: {files:?}");
+    for pair in files.windows(2) {
+        let end = first_of(&pair[1]) - 1;
+        let (of_this, of_other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+        copy(other.path(), of_other.path(), Until::Record(end), &mut |_| {}).unwrap();
+        let backup = TempDir::new().unwrap();
+        if first_of(&pair[0]) == 1 {
+            copy(dir.path(), of_this.path(), Until::Record(end), &mut |_| {}).unwrap();
+            copy(dir.path(), backup.path(), Until::Record(end - 1), &mut |_| {}).unwrap();
+            fs::remove_file(&pair[0]).unwrap();
+            assert_eq!(compare(dir.path(), of_this.path()).unwrap(), Standing::Ahead(COMMITS - end));
+            let lacks = compare(dir.path(), backup.path()).unwrap_err();
+            assert!(matches!(lacks, OpenError::Missing { first, .. } if first == end), "{lacks}");
+        } else {
+            fs::remove_file(&pair[0]).unwrap();
+        }
+        assert_eq!(compare(dir.path(), of_other.path()).unwrap(), Standing::Parted);
+    }
+}
