@@ -1,5 +1,6 @@
 //! Who calls: the gates between a request's header and a [`Permit`].
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -25,8 +26,8 @@ pub struct Claim<'a> {
     pub time_stamp: Option<&'a str>,
 }
 
-impl std::fmt::Debug for Claim<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Claim<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The spPassword is as good as the password for whoever can send the same timeStamp.
         f.debug_struct("Claim")
             .field("sp_id", &self.sp_id)
@@ -44,6 +45,16 @@ pub(super) enum PasswordUsed {
     Present,
     /// The one before it, which is still valid.
     Previous,
+}
+
+impl fmt::Display for PasswordUsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none is needed",
+            Self::Present => "the present one",
+            Self::Previous => "the one before, which is still valid",
+        })
+    }
 }
 
 /// The proof that a request was let in. Only [`Access::admit`] makes one, so what takes a permit cannot
@@ -135,12 +146,8 @@ impl Access {
         let network = network?;
 
         // What follows has codes of its own, so it comes after everything about who the caller is.
-        if !party.enabled {
-            return Err(Refusal::Disabled);
-        }
-        if claim.service_id.is_some_and(|id| !id.is_empty() && !party.service_ids.iter().any(|own| own == id)) {
-            return Err(Refusal::ServiceUnknown);
-        }
+        party.must_be_enabled()?;
+        party.must_have_service(claim.service_id)?;
         Ok(Known { third_party: party.clone(), network, password })
     }
 
@@ -154,7 +161,12 @@ impl Access {
         Ok(Permit { third_party, network, password, _place: Arc::new(place) })
     }
 
-    fn password_gate(&self, party: &ThirdParty, claim: &Claim<'_>, now: Timestamp) -> Result<PasswordUsed, Refusal> {
+    pub(super) fn password_gate(
+        &self,
+        party: &ThirdParty,
+        claim: &Claim<'_>,
+        now: Timestamp,
+    ) -> Result<PasswordUsed, Refusal> {
         if !party.mode.needs_password() {
             return Ok(PasswordUsed::None);
         }
@@ -179,7 +191,7 @@ impl Access {
         }
     }
 
-    fn network_gate(
+    pub(super) fn network_gate(
         &self,
         party: &ThirdParty,
         address: IpAddr,
@@ -194,7 +206,7 @@ impl Access {
     }
 }
 
-fn key_gate(
+pub(super) fn key_gate(
     party: &ThirdParty,
     presented: Option<KeyFingerprint>,
     directory: &Directory,

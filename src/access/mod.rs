@@ -16,6 +16,7 @@ pub mod whitelist;
 
 mod authenticate;
 mod change_password;
+mod examine;
 mod hex;
 mod identity;
 mod networks;
@@ -36,6 +37,7 @@ pub use credential::{
     CredentialKeys, CredentialRefusal, CredentialSettings, CredentialVerdict, HashCost, PasswordRule, SetPasswordError,
     security_credential,
 };
+pub use examine::GateVerdict;
 pub use identity::{IdentityError, KeyFingerprint, fingerprint, gateway, valid_until};
 pub use new_password::{ChangeKeyError, new_password};
 pub use refusal::Refusal;

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::KeyFingerprint;
 use super::new_password::{ChangeKeyError, check_change_key};
 use super::time_stamps::TimeStampRule;
 use super::vault::{Sealed, Secret, Vault, VaultError};
+use super::{KeyFingerprint, Refusal};
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
 use crate::store::{Key, Read, ReadError, Stored, WriteSet, decode, encode};
@@ -211,6 +211,17 @@ impl ThirdParty {
         self.password = Some(vault.seal(&self.password_place(), password, entropy)?);
         self.previous_password = None;
         Ok(())
+    }
+
+    /// It has not been switched off.
+    pub(super) fn must_be_enabled(&self) -> Result<(), Refusal> {
+        if self.enabled { Ok(()) } else { Err(Refusal::Disabled) }
+    }
+
+    /// The serviceId that a header names, if it names one, is one of its own.
+    pub(super) fn must_have_service(&self, named: Option<&str>) -> Result<(), Refusal> {
+        let foreign = |id: &&str| !id.is_empty() && !self.service_ids.iter().any(|own| own == id);
+        if named.filter(foreign).is_some() { Err(Refusal::ServiceUnknown) } else { Ok(()) }
     }
 
     /// Its password in clear; none if it has none.

@@ -10,6 +10,7 @@ mod call;
 mod describe;
 mod dispatch;
 mod exchange;
+mod explain;
 mod feed;
 mod fingerprint;
 mod handset;
@@ -36,6 +37,7 @@ mod wire;
 
 pub use approval::NotDecided;
 pub use exchange::{Answer, Door, Peer, Request, Service};
+pub use explain::{Inquiry, Stands, Step};
 pub use handset::HandsetService;
 pub use hosts::WhitelistedHosts;
 pub use maintenance::{Away, SwitchError};

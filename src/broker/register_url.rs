@@ -8,12 +8,12 @@ use super::request::unreadable_store;
 use super::retry::CONFLICTS_MAX;
 use super::third_party::soap_answer;
 use super::{Answer, Broker, Parts, Refusal, Request};
-use crate::access::{NetworkKind, Permit};
+use crate::access::{NetworkKind, ThirdParty};
 use crate::callbacks::urls::{self, DefaultAction, RegisterError, Registration};
 use crate::core::{Shortcode, directory};
 use crate::mminterface::{
-    DocumentKind, GenericRequest, Interfaces, RequestDocument, ResponseDocument, ResponseType, UrlRegistration,
-    write_response,
+    DocumentKind, GenericRequest, Interfaces, Read, RequestDocument, ResponseDocument, ResponseType, Tolerances,
+    UrlRegistration, write_response,
 };
 use crate::store::{CommitError, WriteSet};
 
@@ -37,7 +37,9 @@ impl Broker {
 
     async fn register(&self, call: &Call<GenericRequest>) -> Result<(), Refusal> {
         let document = self.document(DocumentKind::RegisterUrl, call)?;
-        let registration = self.registration_of(call, &document)?;
+        let wanted = wanted(&document, call.tolerances)?;
+        self.count_tolerances(&wanted.tolerances);
+        let registration = self.registration_of(call.permit.third_party(), wanted.value)?;
         for _ in 0..CONFLICTS_MAX {
             match self.commit(self.registering(&registration)?).await {
                 Ok(_) => {
@@ -54,7 +56,8 @@ impl Broker {
         Err(Refusal::Internal(format!("in conflict {CONFLICTS_MAX} times in a row")))
     }
 
-    fn registering(&self, registration: &Registration) -> Result<WriteSet, Refusal> {
+    /// What is to be committed, if the third party acts for the shortcode and its servers may be called.
+    pub(super) fn registering(&self, registration: &Registration) -> Result<WriteSet, Refusal> {
         let Parts { store, hosts, special_networks, .. } = &self.parts;
         urls::register(&**store, &**hosts, special_networks, registration).map_err(|error| match error {
             RegisterError::Url { .. } => Refusal::Value { name: "URL", reason: error.to_string() },
@@ -63,18 +66,13 @@ impl Broker {
         })
     }
 
-    fn registration_of(
+    /// What is registered if the third party gets what it wants.
+    pub(super) fn registration_of(
         &self,
-        call: &Call<GenericRequest>,
-        document: &RequestDocument,
+        third_party: &ThirdParty,
+        wanted: UrlRegistration,
     ) -> Result<Registration, Refusal> {
-        if document.command_id != "RegisterURL" {
-            return Err(Refusal::Command(document.command_id.clone()));
-        }
-        let read = UrlRegistration::from_document(document, call.tolerances).map_err(Refusal::Document)?;
-        self.count_tolerances(&read.tolerances);
-        let (wanted, permit) = (read.value, &call.permit);
-        let shortcode = self.own_shortcode(permit, &wanted.short_code)?;
+        let shortcode = self.own_shortcode(third_party, &wanted.short_code)?;
         Ok(Registration {
             shortcode: shortcode.as_str().to_owned(),
             validation_url: wanted.validation_url,
@@ -83,17 +81,17 @@ impl Broker {
                 ResponseType::Completed => DefaultAction::Completed,
                 ResponseType::Cancelled => DefaultAction::Cancelled,
             },
-            third_party: permit.third_party().name.clone(),
+            third_party: third_party.name.clone(),
             registered_at: self.parts.clock.now(),
             removed_at: None,
         })
     }
 
     /// The shortcode of the primary party, if the third party acts for it (S1).
-    fn own_shortcode(&self, permit: &Permit, given: &str) -> Result<Shortcode, Refusal> {
+    fn own_shortcode(&self, third_party: &ThirdParty, given: &str) -> Result<Shortcode, Refusal> {
         let shortcode =
             Shortcode::parse(given).map_err(|error| Refusal::Value { name: "ShortCode", reason: error.to_string() })?;
-        if !permit.third_party().shortcodes.iter().any(|own| own == shortcode.as_str()) {
+        if !third_party.shortcodes.iter().any(|own| own == shortcode.as_str()) {
             return Err(Refusal::Shortcode(shortcode.as_str().to_owned()));
         }
         match directory::organization(&*self.parts.store, &shortcode).map_err(unreadable_store)? {
@@ -102,6 +100,14 @@ impl Broker {
             None => Err(Refusal::Organization(format!("there is no organization {shortcode}"))),
         }
     }
+}
+
+/// What a document of RegisterURL asks for.
+pub(super) fn wanted(document: &RequestDocument, tolerances: Tolerances) -> Result<Read<UrlRegistration>, Refusal> {
+    if document.command_id != "RegisterURL" {
+        return Err(Refusal::Command(document.command_id.clone()));
+    }
+    UrlRegistration::from_document(document, tolerances).map_err(Refusal::Document)
 }
 
 fn tell_of(registration: &Registration) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::accepted::{Accepted, Used, accepted_key, used_key};
 use super::request::unreadable_store;
 use super::{Broker, Refusal};
-use crate::access::Permit;
+use crate::access::ThirdParty;
 use crate::callbacks::{DeliveryId, ReplayError, outbox};
 use crate::core::{ConversationId, Order};
 use crate::store::{ReadError, decode};
@@ -18,7 +18,12 @@ const RESULT_RESTS: Duration = Duration::from_secs(60);
 
 impl Broker {
     /// What was answered to this request before, if it came before. Another payload under its id is 15.
-    pub(super) fn repeated(&self, permit: &Permit, order: &Order, fingerprint: &[u8]) -> Result<Option<Used>, Refusal> {
+    pub(super) fn repeated(
+        &self,
+        party: &ThirdParty,
+        order: &Order,
+        fingerprint: &[u8],
+    ) -> Result<Option<Used>, Refusal> {
         let key = used_key(&order.third_party, &order.originator_conversation);
         let Some(record) = self.parts.store.record(&key).map_err(unreadable_store)? else { return Ok(None) };
         let used: Used = decode(&record).map_err(unreadable_store)?;
@@ -26,7 +31,7 @@ impl Broker {
         if used.fingerprint != fingerprint {
             return Err(Refusal::Duplicate(format!("\"{id}\" was used before with another payload")));
         }
-        if permit.third_party().refuses_repeats {
+        if party.refuses_repeats {
             return Err(Refusal::Duplicate(format!("\"{id}\" was used before, and repeats are refused")));
         }
         Ok(Some(used))

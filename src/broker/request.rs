@@ -9,8 +9,11 @@ use super::call::Call;
 use super::third_party::soap_answer;
 use super::trace::{self, LegKind};
 use super::{Answer, Broker, Refusal, Request, fingerprint};
-use crate::access::{self, CredentialRefusal, CredentialVerdict, NetworkKind, NoShare, Permit, Sealed, Secret, Share};
+use crate::access::{
+    self, CredentialRefusal, CredentialVerdict, NetworkKind, NoShare, Permit, Sealed, Secret, Share, ThirdParty,
+};
 use crate::callbacks::DeliveryId;
+use crate::clock::Timestamp;
 use crate::core::directory::Operator;
 use crate::core::{self, Channel, ConversationId, Order, Shortcode};
 use crate::mminterface::{
@@ -67,20 +70,25 @@ impl Broker {
         Ok(read.value)
     }
 
+    /// The command is one that can be ordered, with parameters as it needs them.
+    pub(super) fn must_be_order(&self, document: &RequestDocument) -> Result<(), Refusal> {
+        let core = self.core();
+        if !core.command_known(&document.command_id) {
+            return Err(Refusal::Command(document.command_id.clone()));
+        }
+        core.flaw(&document.command_id, &document.parameters).map_or(Ok(()), |flaw| Err(Refusal::Parameter(flaw)))
+    }
+
     async fn accept(self: &Arc<Self>, request: &Request, call: &Call<GenericRequest>) -> Result<Acknowledged, Refusal> {
         let document = self.document(DocumentKind::Request, call)?;
-        if !self.core().command_known(&document.command_id) {
-            return Err(Refusal::Command(document.command_id));
-        }
-        if let Some(flaw) = self.core().flaw(&document.command_id, &document.parameters) {
-            return Err(Refusal::Parameter(flaw));
-        }
+        self.must_be_order(&document)?;
         if let Some(shortcode) = starter(&document) {
             self.parts.access.start(&call.permit, shortcode).map_err(Refusal::Access)?;
         }
-        let order = self.order(request, &call.permit, &document);
+        let third_party = call.permit.third_party();
+        let order = self.order(request.received, &third_party.name, &document);
         let fingerprint = fingerprint::of_order(&order, document.caller.result_url.as_deref());
-        if let Some(before) = self.repeated(&call.permit, &order, &fingerprint)? {
+        if let Some(before) = self.repeated(third_party, &order, &fingerprint)? {
             let again = self.result_again(&before.conversation).await;
             return Ok(Acknowledged::new(&before, &order.originator_conversation, call.message.version, again));
         }
@@ -97,20 +105,20 @@ impl Broker {
         Ok(acknowledged)
     }
 
-    fn order(&self, request: &Request, permit: &Permit, document: &RequestDocument) -> Order {
+    pub(super) fn order(&self, received: Timestamp, third_party: &str, document: &RequestDocument) -> Order {
         Order {
             channel: Channel::Api,
             command: document.command_id.clone(),
-            conversation: ConversationId::issue(&self.parts.zone, request.received, self.draw()),
+            conversation: ConversationId::issue(&self.parts.zone, received, self.draw()),
             originator_conversation: document.originator_conversation_id.clone(),
-            third_party: permit.third_party().name.clone(),
+            third_party: third_party.to_owned(),
             initiator: document.initiator.as_ref().map(initiator),
             primary: document.primary_party.as_ref().map(party),
             receiver: document.receiver_party.as_ref().map(party),
             parameters: document.parameters.clone(),
             reference: document.reference_data.clone(),
             remark: document.remark.clone(),
-            received: request.received,
+            received,
         }
     }
 
@@ -151,7 +159,7 @@ impl Broker {
         order: &Order,
     ) -> Result<Result<Option<Shortcode>, String>, Refusal> {
         let operator = self.core().initiator(&*self.parts.store, order).map_err(unreadable_store)?;
-        let own = operator.as_ref().filter(|operator| acts_for(permit, operator));
+        let own = operator.as_ref().filter(|operator| speaks_for(permit.third_party(), operator));
         let credential = document.initiator.as_ref().map_or("", |initiator| &initiator.security_credential);
         let own_id = own.map(|operator| operator.id.value());
         match self.parts.access.verify_credential(&permit.third_party().name, own_id, credential).await {
@@ -229,7 +237,7 @@ impl Broker {
         error: CommitError,
     ) -> Result<Acknowledged, Refusal> {
         match error {
-            CommitError::Expectation(_) => match self.repeated(&call.permit, order, fingerprint)? {
+            CommitError::Expectation(_) => match self.repeated(call.permit.third_party(), order, fingerprint)? {
                 Some(before) => {
                     Ok(Acknowledged::new(&before, &order.originator_conversation, call.message.version, None))
                 }
@@ -267,8 +275,9 @@ fn starter(document: &RequestDocument) -> Option<&str> {
     party.or(document.initiator.as_ref().and_then(|initiator| initiator.short_code.as_deref()))
 }
 
-fn acts_for(permit: &Permit, operator: &Operator) -> bool {
-    let shortcodes = &permit.third_party().shortcodes;
+/// A third party speaks for the operators of its own organizations only.
+pub(super) fn speaks_for(third_party: &ThirdParty, operator: &Operator) -> bool {
+    let shortcodes = &third_party.shortcodes;
     operator.shortcode.as_ref().is_some_and(|shortcode| shortcodes.iter().any(|own| own == shortcode.as_str()))
 }
 

@@ -12,6 +12,7 @@ mod check;
 pub mod demo;
 pub mod deployment;
 mod desk;
+mod explain;
 mod files;
 mod ledger;
 mod maintenance;
@@ -69,6 +70,8 @@ enum Command {
     Status(status::Arguments),
     /// Have the running node read whitelist, catalogue, certificates, CAs and revocation lists again
     Reload(reload::Arguments),
+    /// Say of a third party's request how each gate stands to it; nothing comes of it
+    Explain(explain::Arguments),
     /// Show, test and edit who may come in
     Whitelist(whitelist::Arguments),
     /// What waits for the provider's approval: list, approve, refuse
@@ -143,6 +146,7 @@ impl Cli {
             Command::Receive(arguments) => receive::run(&arguments),
             Command::Status(arguments) => status::run(&arguments),
             Command::Reload(arguments) => reload::run(&arguments),
+            Command::Explain(arguments) => explain::run(&arguments),
             Command::Whitelist(arguments) => whitelist::run(arguments),
             Command::Approval(arguments) => approval::run(arguments),
             Command::Catalogue(arguments) => catalogue::run(&arguments),

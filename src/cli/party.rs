@@ -244,7 +244,8 @@ fn key(desk: &Desk, new: &NewKey) -> Result<Value> {
     Ok(json!({ "name": new.which.name, "fingerprint": fingerprint, "from": moment(&new.from)?, "until": until }))
 }
 
-fn of_certificate(path: &Path) -> Result<(KeyFingerprint, Timestamp)> {
+/// The key of a client certificate, and the last moment at which that is valid.
+pub(super) fn of_certificate(path: &Path) -> Result<(KeyFingerprint, Timestamp)> {
     let pem = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let certificate =
         CertificateDer::from_pem_slice(&pem).with_context(|| format!("{} is no certificate (PEM)", path.display()))?;

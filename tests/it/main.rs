@@ -23,6 +23,7 @@ mod door_slow;
 mod door_support;
 mod door_whitelist;
 mod doors;
+mod explain;
 mod fuzz;
 mod gates;
 mod house;

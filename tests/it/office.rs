@@ -187,6 +187,12 @@ impl Office {
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
     }
 
+    /// A command that answers by its exit code; whether that is yes, and what it printed.
+    pub fn asks(&self, arguments: &[&str]) -> (bool, String) {
+        let output = self.command(arguments, "");
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
     /// A command that must succeed, with --json.
     pub fn json(&self, arguments: &[&str]) -> Value {
         serde_json::from_str(&self.says(&[arguments, &["--json"]].concat())).unwrap()

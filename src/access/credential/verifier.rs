@@ -24,6 +24,9 @@ const WAITING_MAX: usize = 1024;
 /// Attempts to write an outcome while others change the same record.
 const SETTLE_ATTEMPTS_MAX: usize = 8;
 
+/// In whose turn hashes are computed that operators of the provider ask for; no third party is called so.
+const EXAMINER: &str = "";
+
 /// What checks credentials.
 pub(in crate::access) struct Verifier {
     pub store: Arc<dyn Store>,
@@ -106,6 +109,27 @@ impl Verifier {
             self.audit.record_often("credential-refused", &same, &[]);
         }
         verdict
+    }
+
+    /// What would become of the credential, if `verify` were asked. Nothing is counted, and nothing
+    /// remembered.
+    pub async fn examine(&self, operator: Option<u64>, security_credential: &str) -> CredentialVerdict {
+        const UNAVAILABLE: CredentialVerdict = CredentialVerdict::Refused(CredentialRefusal::Unavailable);
+        let Some(_turn) = self.turns.take(EXAMINER).await else { return UNAVAILABLE };
+        let Some(judged) = self.judge(operator, security_credential.trim().to_owned()).await else {
+            return UNAVAILABLE;
+        };
+        let Some(operator) = operator else { return CredentialVerdict::Refused(CredentialRefusal::OperatorUnknown) };
+        match read(&*self.store, operator) {
+            Ok(Some((credential, _))) => match self.decide(&judged, credential) {
+                Decision::Written(Ok(()), _) | Decision::Unchanged(Ok(())) => CredentialVerdict::Verified,
+                Decision::Written(Err(refusal), _) | Decision::Unchanged(Err(refusal)) => {
+                    CredentialVerdict::Refused(refusal)
+                }
+            },
+            Ok(None) => CredentialVerdict::Refused(CredentialRefusal::OperatorUnknown),
+            Err(_) => UNAVAILABLE,
+        }
     }
 
     fn was_verified(&self, operator: u64, security_credential: &str) -> bool {

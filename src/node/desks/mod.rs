@@ -6,6 +6,7 @@ mod approvals;
 mod callbacks;
 mod catalogue;
 mod doors;
+mod explain;
 mod ledger;
 mod maintenance;
 mod operators;
@@ -90,6 +91,7 @@ impl NodeAdmin {
             ("operator", _) => self.operator_command(&by, verb, arguments).await,
             ("role", _) => self.role_command(&by, verb, arguments).await,
             ("subscriber", _) => self.subscriber_command(&by, verb, arguments).await,
+            ("explain", "") => Some(self.explain(&by, arguments).await),
             ("ledger", _) => self.ledger_command(&by, verb, arguments).await,
             ("maintenance", _) => self.maintenance_command(&by, verb, arguments).await,
             ("record", "") => Some(self.record_of_command(&by, arguments)),
