@@ -128,8 +128,9 @@ impl Acting {
         // Roles that were granted before the catalogue made them exclude each other: neither counts,
         // for nothing says which of them was meant to stay (S3).
         let void = |grant: &Grant| in_force.iter().any(|other| catalogue.exclusion(&grant.role, &other.role).is_some());
-        let permits = |grant: &&&Grant| catalogue.role_permits(&grant.role, channel, permission);
-        match in_force.iter().find(permits) {
+        let permitting = in_force.iter().filter(|grant| catalogue.role_permits(&grant.role, channel, permission));
+        // One that counts is enough, whatever others that are held are worth.
+        match permitting.clone().find(|grant| !void(grant)).or(permitting.clone().next()) {
             Some(grant) if void(grant) => {
                 refuse(ResultCode::NotAllowed, format!("role \"{}\" is excluded by another that is held", grant.role))
             }

@@ -77,22 +77,33 @@ fn s2_a_web_role_never_passes_the_api_door_nor_an_api_role_the_web_door() {
     assert_eq!(world.run(&order).code(), "1002");
 }
 
-#[test]
-fn s3_roles_that_came_to_exclude_each_other_void_each_other() {
+/// The shipped catalogue with the role Cashier, and perhaps with both initiators of the API excluding each other.
+fn with_cashiers(excluding: bool) -> crate::core::Core {
+    const CASHIER: &str = "\n[[role]]\nname = \"Cashier\"\nchannel = \"api\"\npermissions = [\"pay customers\"]\n";
     let files: Vec<_> = SHIPPED
         .iter()
         .map(|(name, text)| {
             let pair = "roles = [\"Org B2C API Initiator\", \"Org B2B API Initiator\"]";
-            ((*name).to_owned(), text.replace("roles = [\"B2B Web Maker\", \"B2B Web Checker\"]", pair))
+            let shipped = "roles = [\"B2B Web Maker\", \"B2B Web Checker\"]";
+            let text = if excluding { text.replace(shipped, pair) } else { (*text).to_owned() };
+            ((*name).to_owned(), if *name == "roles.toml" { text + CASHIER } else { text })
         })
         .collect();
+    let settings = World::new().core.settings.clone();
+    crate::core::Core::new(std::sync::Arc::new(Catalogue::parse(&files).unwrap()), settings)
+}
+
+#[test]
+fn s3_roles_that_came_to_exclude_each_other_void_each_other_and_no_third() {
     let mut world = World::new();
-    world.core = crate::core::Core::new(
-        std::sync::Arc::new(Catalogue::parse(&files).unwrap()),
-        crate::core::CoreSettings { zone: world.core.zone().clone(), digit: 5, currency: "KES".into() },
-    );
-    let order = world.b2c("1500");
+    world.core = with_cashiers(false);
+    world.operator(BULK, "cashier", &["Org B2C API Initiator", "Org B2B API Initiator", "Cashier"]);
+    world.core = with_cashiers(true);
+    let mut order = world.b2c("1500");
     assert_eq!(world.run(&order).code(), "21");
+    order = world.b2c("1501");
+    order.initiator.as_mut().unwrap().identifier = "cashier".into();
+    assert_eq!(world.run(&order).code(), "0");
 }
 
 #[test]
