@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use lango::mminterface::{
-    CallbackKind, DocumentKind, Interfaces, RequestDocument, Tolerances, in_utf8, read_acknowledgement,
+    Acknowledgement, CallbackKind, DocumentKind, Interfaces, RequestDocument, Tolerances, in_utf8,
     write_request_document,
 };
 use lango::soap::{Limits, Normalization, Position, Reader, Root, Schema, Wsdl, validate};
@@ -16,14 +16,13 @@ use lango::soap::{Limits, Normalization, Position, Reader, Root, Schema, Wsdl, v
 static INTERFACES: LazyLock<Interfaces> =
     LazyLock::new(|| Interfaces::bundled().unwrap_or_else(|errors| panic!("{errors:?}")));
 
-/// A request as it comes to a door, whatever its encoding; and as an answer of a third party's server.
+/// A request as it comes to a door, whatever its encoding.
 pub fn envelope(data: &[u8]) {
     for tolerances in [Tolerances::strict(), Tolerances::default()] {
         let Ok(body) = in_utf8(None, data, tolerances) else { continue };
         let body: Cow<'_, [u8]> = body.value;
         let _ = INTERFACES.read_query(&body, tolerances);
         let _ = INTERFACES.read_feed(&body, tolerances);
-        let _ = INTERFACES.read_verdict(&body, tolerances);
         if let Ok(read) = INTERFACES.read_request(&body, tolerances) {
             let request = read.value;
             assert!(request.header_range.clone().is_none_or(|range| body.get(range).is_some()), "no part of the body");
@@ -31,7 +30,20 @@ pub fn envelope(data: &[u8]) {
         }
     }
     let _ = INTERFACES.read_handset(data);
-    let _ = read_acknowledgement(CallbackKind::Result, data);
+}
+
+/// What a third party's server answers to a callback or a validation. Patience never changes the meaning of
+/// what the schemas allow, and strictness never uses it.
+pub fn acknowledgement(data: &[u8]) {
+    for kind in [CallbackKind::Result, CallbackKind::Timeout, CallbackKind::Validation, CallbackKind::Confirmation] {
+        let strict = INTERFACES.read_acknowledgement(kind, data, Tolerances::strict());
+        let patient = INTERFACES.read_acknowledgement(kind, data, Tolerances::default());
+        assert!(strict.tolerances.is_empty(), "strict, and {:?}", strict.tolerances);
+        assert!(strict == patient || strict.value == Acknowledgement::Unreadable, "{strict:?}, {patient:?}");
+    }
+    let strict = INTERFACES.read_verdict(data, Tolerances::strict());
+    let patient = INTERFACES.read_verdict(data, Tolerances::default());
+    assert!(strict.is_none() || strict == patient, "{strict:?}, {patient:?}");
 }
 
 /// The document inside a request.

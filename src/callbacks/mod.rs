@@ -154,6 +154,11 @@ impl Callbacks {
         Ok(Arc::new(Self(dispatcher)))
     }
 
+    /// What bodies are made and answers read with.
+    pub fn wire(&self) -> &dyn Wire {
+        &*self.0.courier.wire
+    }
+
     /// Holds a delivery back until [`Callbacks::release`], or for [`HOLD_MAX`] (D3). Call it before
     /// the commit that enqueues it. False if it is held already, and somebody else's to release.
     pub fn hold(&self, id: &DeliveryId) -> bool {

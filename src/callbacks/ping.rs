@@ -19,10 +19,10 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
-use crate::mminterface::{Acknowledgement, CallbackKind, read_acknowledgement, read_validation_result};
-
+use super::delivery::Kind;
 use super::guard::{check_address, check_url, host_and_port};
 use super::http::{HttpTransport, bare};
+use super::wire::{Acknowledgement, Wire};
 
 /// How long one step may take.
 const STEP_MAX: Duration = Duration::from_secs(10);
@@ -77,15 +77,18 @@ impl Walk {
 }
 
 impl HttpTransport {
-    /// Walks to a URL as a callback of this third party would, and tells each step.
-    pub async fn ping(&self, third_party: &str, url: &str) -> Vec<Step> {
+    /// Walks to a URL as a callback of this third party would, and tells each step; the answer is read
+    /// by `wire`, as answers to callbacks are.
+    pub async fn ping(&self, third_party: &str, url: &str, wire: &dyn Wire) -> Vec<Step> {
         let mut walk = Walk::begin();
         // Where it stopped is in the steps.
-        let _ = self.walk(&mut walk, third_party, url).await;
+        if let Ok((status, body)) = self.walk(&mut walk, third_party, url).await {
+            let _ = walk.note("soap", said(wire, third_party, status, &body), String::clone);
+        }
         walk.steps
     }
 
-    async fn walk(&self, walk: &mut Walk, third_party: &str, url: &str) -> Result<(), Stopped> {
+    async fn walk(&self, walk: &mut Walk, third_party: &str, url: &str) -> Result<(u16, Bytes), Stopped> {
         let gate = self.gate();
         let checked = check_url(&*gate.hosts, &gate.special_allowed, third_party, url);
         let url = walk.note("rules", checked, |url| format!("{url} is on the list of {third_party}"))?;
@@ -129,25 +132,31 @@ impl HttpTransport {
     }
 }
 
-/// HTTP and SOAP over a connection.
-async fn over<S>(walk: &mut Walk, stream: S, url: &Url) -> Result<(), Stopped>
+/// HTTP over a connection.
+async fn over<S>(walk: &mut Walk, stream: S, url: &Url) -> Result<(u16, Bytes), Stopped>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let answer = within(post(stream, url)).await;
-    let (status, body) = walk.note("http", answer, |(status, body)| format!("{status}, {} bytes", body.len()))?;
-    let said = match read_acknowledgement(CallbackKind::Confirmation, &body) {
+    walk.note("http", answer, |(status, body)| format!("{status}, {} bytes", body.len()))
+}
+
+/// What an answer says, to this third party's callbacks.
+fn said(wire: &dyn Wire, third_party: &str, status: u16, body: &[u8]) -> Result<String, &'static str> {
+    if body.is_empty() {
+        return match status {
+            200..300 => Ok("an empty answer, which counts as an acknowledgement".to_owned()),
+            _ => Err(NO_SOAP),
+        };
+    }
+    match wire.acknowledgement(third_party, Kind::Confirmation, body) {
         Acknowledgement::Positive => Ok("it acknowledges".to_owned()),
         Acknowledgement::Negative { code, description } => Ok(format!("it speaks SOAP, and says {code} {description}")),
-        Acknowledgement::Unreadable if body.is_empty() && (200..300).contains(&status) => {
-            Ok("an empty answer, which counts as an acknowledgement".to_owned())
-        }
-        Acknowledgement::Unreadable if read_validation_result(&body).is_some() => {
+        Acknowledgement::Unreadable if wire.validation_result(third_party, body).is_some() => {
             Ok("it answers a validation".to_owned())
         }
-        Acknowledgement::Unreadable => Err("its answer is no SOAP that we can read"),
-    };
-    walk.note("soap", said, String::clone).map(drop)
+        Acknowledgement::Unreadable => Err(NO_SOAP),
+    }
 }
 
 async fn post<S>(stream: S, url: &Url) -> Result<(u16, Bytes), String>
@@ -193,4 +202,45 @@ fn listed(addresses: &[IpAddr]) -> String {
     addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")
 }
 
+const NO_SOAP: &str = "its answer is no SOAP that we can read";
+
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads answers by local names, but those of one third party not at all.
+    #[derive(Debug)]
+    struct Patience;
+
+    impl Wire for Patience {
+        fn render(&self, _: Kind, _: &[u8], _: &[i64]) -> Result<Vec<u8>, String> {
+            Err("nothing is sent".to_owned())
+        }
+
+        fn acknowledgement(&self, third_party: &str, kind: Kind, body: &[u8]) -> Acknowledgement {
+            match third_party {
+                "strict" => Acknowledgement::Unreadable,
+                _ => crate::mminterface::read_acknowledgement(kind.into(), body),
+            }
+        }
+
+        fn validation_result(&self, _: &str, _: &[u8]) -> Option<super::super::ValidationResult> {
+            None
+        }
+    }
+
+    #[test]
+    fn an_answer_is_read_as_that_to_a_callback_of_the_same_third_party() {
+        let bare = b"<C2BPaymentConfirmationResult>received</C2BPaymentConfirmationResult>";
+        assert_eq!(said(&Patience, "duka", 200, bare), Ok("it acknowledges".to_owned()));
+        assert_eq!(said(&Patience, "strict", 200, bare), Err(NO_SOAP));
+    }
+
+    #[test]
+    fn an_empty_answer_counts_if_its_status_does() {
+        assert!(said(&Patience, "strict", 204, b"").is_ok());
+        assert_eq!(said(&Patience, "duka", 500, b""), Err(NO_SOAP));
+    }
+}

@@ -9,14 +9,19 @@ use super::document::{InitiatorFields, PartyFields, RequestDocument};
 #[derive(Default)]
 pub(super) struct Collector {
     document: RequestDocument,
-    /// The places of the open elements, the root first.
-    open: Vec<Place>,
+    /// The places of the open elements, the root first; what is open further in is not read.
+    open: [Place; DEPTH_MAX],
+    depth: usize,
     not_a_number: Option<&'static str>,
 }
 
+/// As many elements as are open around something that is read, and that itself.
+const DEPTH_MAX: usize = 6;
+
 /// Where an element stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Place {
+    #[default]
     Root,
     Transaction,
     Parameters,
@@ -58,7 +63,7 @@ impl Collector {
 
     /// An element begins.
     pub(super) fn open_local(&mut self, local: &str) {
-        let place = self.open.last().map_or(Place::Root, |parent| parent.child(local));
+        let place = if self.depth == 0 { Place::Root } else { self.innermost().child(local) };
         let document = &mut self.document;
         match place {
             Place::Parameter => document.parameters.push(Default::default()),
@@ -68,13 +73,21 @@ impl Collector {
             Place::ReceiverParty => document.receiver_party = Some(PartyFields::default()),
             _ => {}
         }
-        self.open.push(place);
+        if let Some(open) = self.open.get_mut(self.depth) {
+            *open = place;
+        }
+        self.depth = self.depth.saturating_add(1);
+    }
+
+    /// The place of the innermost open element.
+    fn innermost(&self) -> Place {
+        self.depth.checked_sub(1).and_then(|last| self.open.get(last)).copied().unwrap_or(Place::Other)
     }
 
     /// An element with this text of its own ends.
     pub(super) fn close_local(&mut self, local: &str, text: &str) {
-        self.open.pop();
-        let Some(&parent) = self.open.last() else { return };
+        self.depth = self.depth.saturating_sub(1);
+        let parent = self.innermost();
         if parent == Place::Other {
             return;
         }

@@ -76,8 +76,6 @@ pub(super) fn document_reader<'t>(
     normal: &Normalization<'_>,
 ) -> Result<Reader<'t>, DocumentFailure> {
     let (text, base) = without_padding(text, base, normal);
-    // Programs that keep their templates in files put the file's mark into the message.
-    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     Reader::of_text(text, limits, normal.reader_options(base))
         .map_err(|error| DocumentFailure::structure(error.to_string()))
 }

@@ -12,7 +12,7 @@ use super::characters::is_blank;
 use super::fault::{Fault, FaultCode, FaultDetail};
 use super::names::{Name, QName};
 use super::normalize::{Mechanism, Normalization};
-use super::reader::{Event, Reader, Start};
+use super::reader::{Blanks, Event, Kind, Reader, Run, Start};
 use super::schema::{Content, ElementId, Schema};
 use super::validate::{Problem, Validator, Violation, ViolationKind, Visitor, malformed};
 use super::{Limits, Place, Position, XmlReason};
@@ -139,12 +139,12 @@ impl EnvelopeReader<'_> {
         let mut reader = Reader::with(input, self.limits, options)
             .map_err(|error| pass.refuse(FaultCode::Client, malformed(None, error)))?;
         loop {
-            let step = match reader.next_placed() {
-                Ok((Event::Start(start), place)) => pass.start(&start, &place, &mut visitors),
-                Ok((Event::Text(run), place)) => pass.text(run, &place, &mut visitors),
-                Ok((Event::End(name), place)) => pass.end(name, &place, &mut visitors),
-                Ok((Event::Eof, _)) => break,
-                Err(error) => return Err(pass.refuse(FaultCode::Client, malformed(Some(&reader), error))),
+            let step = match reader.advance(pass.blanks()) {
+                Kind::Start => pass.start(&reader.start(), &reader.place(), &mut visitors),
+                Kind::Text => pass.text(reader.run(), &reader.place(), &mut visitors),
+                Kind::End => pass.end(reader.name(), &reader.place(), &mut visitors),
+                Kind::Eof => break,
+                Kind::Failed => return Err(pass.refuse(FaultCode::Client, malformed(Some(&reader), reader.error()))),
             };
             step.map_err(|(code, problem)| pass.refuse(code, problem.at(&reader)))?;
             pass.mark_header(&reader);
@@ -182,18 +182,20 @@ impl Visitors<'_> {
 }
 
 /// One pass over an envelope.
-struct Pass<'p> {
+struct Pass<'p, 'i> {
     reader: &'p EnvelopeReader<'p>,
     normal: &'p Normalization<'p>,
-    validator: Validator<'p, 'p>,
+    validator: Validator<'p, 'p, 'i>,
     stage: Stage,
     version: Version,
     /// The envelope's namespace as it was sent, if that is not the version's own: that of its
     /// attributes, too.
     sent_namespace: Option<String>,
     body: Option<ElementId>,
-    /// Header blocks that came: each may come once, lest two readers heed different ones.
-    blocks: Vec<ElementId>,
+    /// Header blocks that came: each may come once, lest two readers heed different ones. Most messages
+    /// have one, which needs no list.
+    first_block: Option<ElementId>,
+    more_blocks: Vec<ElementId>,
     header: Option<Range<usize>>,
     header_open: bool,
     /// Elements inside a body that is text, written as that text.
@@ -204,7 +206,7 @@ struct Pass<'p> {
 /// What goes wrong in a pass, and whose fault that is.
 type Step = Result<(), (FaultCode, Problem)>;
 
-impl<'p> Pass<'p> {
+impl<'p, 'i> Pass<'p, 'i> {
     fn new(reader: &'p EnvelopeReader<'p>, normal: &'p Normalization<'p>) -> Self {
         Self {
             reader,
@@ -214,7 +216,8 @@ impl<'p> Pass<'p> {
             version: Version::default(),
             sent_namespace: None,
             body: None,
-            blocks: Vec::new(),
+            first_block: None,
+            more_blocks: Vec::new(),
             header: None,
             header_open: false,
             spelled: Spelled::new(reader.limits.text_bytes_max),
@@ -230,6 +233,11 @@ impl<'p> Pass<'p> {
         };
         let not_understood = self.not_understood.clone();
         EnvelopeError { version: self.version, part, code, violation: Box::new(violation), not_understood }
+    }
+
+    /// Whether white space means anything where the pass is.
+    fn blanks(&self) -> Blanks {
+        if self.spelled.is_open() { Blanks::Given } else { self.validator.blanks() }
     }
 
     /// Notes which bytes are the Header, from the event that opened it to the one that closed it.
@@ -252,7 +260,7 @@ impl<'p> Pass<'p> {
             let visitor = visitors.of(self.stage);
             if self.stage == Stage::Body && self.body_is_text() && self.normal.use_switch(Mechanism::ElementsAsText) {
                 let markup = self.spelled.start(start).map_err(malformed_here)?;
-                return client(self.validator.text(markup, place, visitor));
+                return client(self.validator.text(Run::Made(markup), place, visitor));
             }
             return client(self.validator.start(start, visitor));
         }
@@ -314,10 +322,13 @@ impl<'p> Pass<'p> {
 
     fn block(&mut self, start: &Start<'_>, visitor: &mut dyn Visitor) -> Step {
         if let Some(element) = self.validator.identify(start.name, self.reader.headers.iter().copied()) {
-            if self.blocks.contains(&element) {
+            if self.first_block == Some(element) || self.more_blocks.contains(&element) {
                 return Err(unexpected(start.name, "each header block once"));
             }
-            self.blocks.push(element);
+            match self.first_block {
+                None => self.first_block = Some(element),
+                Some(_) => self.more_blocks.push(element),
+            }
             return client(self.validator.open_root(element, start, visitor));
         }
         if self.must_understand(start)? {
@@ -381,13 +392,16 @@ impl<'p> Pass<'p> {
         kind.is_some_and(|kind| matches!(kind.content, Content::Simple(_)))
     }
 
-    fn text(&mut self, run: &str, place: &Place<'_>, visitors: &mut Visitors<'_>) -> Step {
+    fn text(&mut self, run: Run<'i, '_>, place: &Place<'_>, visitors: &mut Visitors<'_>) -> Step {
         if self.validator.is_open() {
             let visitor = visitors.of(self.stage);
-            let run = if self.spelled.is_open() { self.spelled.text(run).map_err(malformed_here)? } else { run };
+            if self.spelled.is_open() {
+                let markup = self.spelled.text(run.as_str()).map_err(malformed_here)?;
+                return client(self.validator.text(Run::Made(markup), place, visitor));
+            }
             return client(self.validator.text(run, place, visitor));
         }
-        if is_blank(run) || self.normal.use_switch(Mechanism::IgnoreStrayText) {
+        if is_blank(run.as_str()) || self.normal.use_switch(Mechanism::IgnoreStrayText) {
             return Ok(());
         }
         let element = match self.stage {
@@ -404,7 +418,7 @@ impl<'p> Pass<'p> {
             let visitor = visitors.of(self.stage);
             if self.spelled.is_open() {
                 let markup = self.spelled.end(sent).map_err(malformed_here)?;
-                return client(self.validator.text(markup, place, visitor));
+                return client(self.validator.text(Run::Made(markup), place, visitor));
             }
             return client(self.validator.end(sent, visitor));
         }

@@ -13,6 +13,7 @@ mod encoding;
 mod envelope;
 mod escape;
 mod fault;
+mod kept;
 mod names;
 mod normalize;
 mod position;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::characters::{is_name, is_name_start};
+use super::characters::{in_name, is_name, is_name_start};
 
 /// A borrowed expanded name.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialOrd, Ord)]
@@ -71,22 +71,39 @@ impl fmt::Display for QName {
 
 /// Whether `text` is a name without a colon.
 pub(super) fn is_ncname(text: &str) -> bool {
-    let Some(&first) = text.as_bytes().first() else { return false };
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    if text.bytes().all(|byte| is_plain(&byte)) {
-        return first.is_ascii_alphabetic() || first == b'_';
-    }
-    let mut characters = text.chars();
-    characters.next().is_some_and(is_name_start) && characters.all(is_name)
+    matches!(split_qname(text), Some(("", _)))
 }
 
 /// The prefix (empty for none) and the local name of a qualified name; none if it is not one.
 pub(super) fn split_qname(text: &str) -> Option<(&str, &str)> {
-    let Some(colon) = text.bytes().position(|byte| byte == b':') else {
-        return is_ncname(text).then_some(("", text));
-    };
+    let bytes = text.as_bytes();
+    let (fours, rest) = bytes.as_chunks::<4>();
+    let holds = fours.iter().fold(0, |holds, [one, two, three, four]| {
+        holds | in_name::of(*one) | in_name::of(*two) | in_name::of(*three) | in_name::of(*four)
+    });
+    let holds = rest.iter().fold(holds, |holds, &byte| holds | in_name::of(byte));
+    if holds & (in_name::BEYOND | in_name::NEVER) != 0 {
+        return split_beyond_ascii(text);
+    }
+    let begins = |part: &str| part.bytes().next().is_some_and(|first| in_name::of(first) == in_name::START);
+    if holds & in_name::COLON == 0 {
+        return begins(text).then_some(("", text));
+    }
+    let colon = bytes.iter().position(|&byte| byte == b':')?;
     let (prefix, local) = (text.get(..colon)?, text.get(colon + 1..)?);
-    (is_ncname(prefix) && is_ncname(local)).then_some((prefix, local))
+    (begins(prefix) && begins(local) && !local.contains(':')).then_some((prefix, local))
+}
+
+/// The same of names with characters beyond ASCII.
+fn split_beyond_ascii(text: &str) -> Option<(&str, &str)> {
+    let is_part = |part: &str| {
+        let mut characters = part.chars();
+        characters.next().is_some_and(is_name_start) && characters.all(is_name)
+    };
+    match text.split_once(':') {
+        None => is_part(text).then_some(("", text)),
+        Some((prefix, local)) => (is_part(prefix) && is_part(local)).then_some((prefix, local)),
+    }
 }
 
 #[cfg(test)]
@@ -101,5 +118,28 @@ mod tests {
         for wrong in ["", ":", "a:", ":a", "a:b:c", "1a", "a:1", "-a", "a b", "a/", "::a"] {
             assert_eq!(split_qname(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn beyond_ascii_the_same_rules_hold() {
+        assert_eq!(split_qname("é:ü1"), Some(("é", "ü1")));
+        for wrong in ["é:", ":é", "é:b:c", "é:1", "\u{B7}é", "é b", "é/", "×"] {
+            assert_eq!(split_qname(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_table_of_bytes_knows_what_the_rules_say() {
+        for byte in 0..128_u8 {
+            let character = char::from(byte);
+            let expected = match (is_name_start(character), is_name(character)) {
+                (true, _) => in_name::START,
+                (false, true) => in_name::LATER,
+                (false, false) if character == ':' => in_name::COLON,
+                (false, false) => in_name::NEVER,
+            };
+            assert_eq!(in_name::of(byte), expected, "{byte}");
+        }
+        assert!((128..=255).all(|byte| in_name::of(byte) == in_name::BEYOND));
     }
 }

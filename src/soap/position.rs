@@ -40,19 +40,20 @@ impl fmt::Display for Position {
 /// A place in a text. Its position is counted out only when somebody asks for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
-    passed: &'a str,
+    text: &'a str,
+    offset: usize,
     base: Position,
 }
 
 impl<'a> Place<'a> {
-    /// The place after `passed`, in a text that begins at `base`.
-    pub(super) fn new(passed: &'a str, base: Position) -> Self {
-        Self { passed, base }
+    /// The place at `offset` of a text that begins at `base`.
+    pub(super) fn new(text: &'a str, offset: usize, base: Position) -> Self {
+        Self { text, offset, base }
     }
 
     /// Line and column. Takes time in proportion to all that stands before the place.
     pub fn position(&self) -> Position {
-        self.base.after(self.passed)
+        self.base.after(self.text.get(..self.offset).unwrap_or(self.text))
     }
 }
 

@@ -54,7 +54,7 @@ const SEED: u64 = 20_261_124;
 fn fuzz(name: &str, target: fn(&[u8]), folders: &[&str], inputs_max: usize) {
     let seeds: Vec<Vec<u8>> = folders.iter().flat_map(|folder| files(folder)).collect();
     let number = |name: &str| std::env::var(name).ok().map(|number| number.parse::<u64>().unwrap());
-    let time = number("LANGO_FUZZ_SECONDS").map(|seconds| Duration::from_secs(seconds) / 4);
+    let time = number("LANGO_FUZZ_SECONDS").map(|seconds| Duration::from_secs(seconds) / 5);
     let seed = number("LANGO_FUZZ_SEED").unwrap_or_else(|| if time.is_some() { SystemEntropy.u64() } else { SEED });
     println!("fuzz {name}: LANGO_FUZZ_SEED={seed}");
     let dice = Dice(SeededEntropy::new(seed));
@@ -141,6 +141,11 @@ fn no_envelope_makes_the_gateway_stumble() {
 #[test]
 fn no_document_makes_the_gateway_stumble() {
     fuzz("document", targets::document, &["fuzz/seeds/document"], 30_000);
+}
+
+#[test]
+fn no_acknowledgement_makes_the_gateway_stumble() {
+    fuzz("acknowledgement", targets::acknowledgement, &["fuzz/seeds/acknowledgement"], 10_000);
 }
 
 #[test]

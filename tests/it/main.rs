@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+mod allocations;
 mod approvals;
 mod callback_commands;
 mod callback_feed;

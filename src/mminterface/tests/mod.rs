@@ -1,4 +1,5 @@
 //! What holds for all messages together.
 
+mod deviations;
 mod outgoing;
 mod patience;

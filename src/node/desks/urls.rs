@@ -168,7 +168,7 @@ impl NodeAdmin {
 
     async fn ping(&self, arguments: Value) -> Result<Value, String> {
         let Ping { third_party, url } = read(arguments)?;
-        let steps = self.desks.transport.ping(&third_party, &url).await;
+        let steps = self.desks.transport.ping(&third_party, &url, self.callbacks.wire()).await;
         Ok(json!({ "url": url, "third_party": third_party, "steps": steps }))
     }
 

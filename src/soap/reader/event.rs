@@ -36,6 +36,49 @@ pub enum Event<'r> {
     Eof,
 }
 
+/// The kind of an event, or of its absence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::soap) enum Kind {
+    /// An element begins.
+    Start,
+    /// A run of text, never empty.
+    Text,
+    /// An element ends.
+    End,
+    /// The document ended, and was well formed.
+    Eof,
+    /// The document cannot be read on.
+    Failed,
+}
+
+/// Whether white space before markup is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::soap) enum Blanks {
+    /// As text, like any other.
+    Given,
+    /// Not where it is all that stands between two pieces of markup: whoever asks does not read it there.
+    PassedOver,
+}
+
+/// A run of text.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::soap) enum Run<'a, 'r> {
+    /// As it stands in the input.
+    Input(&'a str),
+    /// Made of what stands there; gone with the next event.
+    Made(&'r str),
+}
+
+impl<'r, 'a: 'r> Run<'a, 'r> {
+    /// The text itself.
+    pub(in crate::soap) fn as_str(self) -> &'r str {
+        match self {
+            Self::Input(text) => text,
+            Self::Made(text) => text,
+        }
+    }
+}
+
 /// The begin of an element.
 #[derive(Debug)]
 pub struct Start<'r> {
@@ -65,6 +108,11 @@ pub(super) struct RawExpanded<'a> {
 }
 
 impl<'r> Start<'r> {
+    /// Whether there is any attribute, namespace declarations not counted.
+    pub(in crate::soap) fn has_attributes(&self) -> bool {
+        !self.attributes.is_empty()
+    }
+
     /// The attributes, without namespace declarations.
     pub fn attributes(&self) -> impl Iterator<Item = Attribute<'r>> + use<'r> {
         let namespaces = self.namespaces;

@@ -12,6 +12,7 @@ mod error;
 mod event;
 mod namespaces;
 mod references;
+mod stacks;
 mod tags;
 #[cfg(test)]
 mod tests;
@@ -23,25 +24,29 @@ use quick_xml::events::Event as Markup;
 
 use self::event::RawExpanded;
 use self::namespaces::{Bound, Namespaces};
-use super::characters::{first_forbidden, is_blank};
+use self::stacks::Stacks;
+use super::characters::{Inventory, is_blank, is_space};
 use super::names::Name;
 use super::{Limits, Place, Position};
 
 pub use self::error::{XmlError, XmlReason};
 pub use self::event::{Attribute, Event, ReaderOptions, Start};
+pub(super) use self::event::{Blanks, Kind, Run};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// The reader.
 pub struct Reader<'a> {
     text: &'a str,
+    inventory: Inventory,
     markup: quick_xml::Reader<&'a [u8]>,
     options: ReaderOptions,
     limits: Limits,
     namespaces: Namespaces<'a>,
     open: Vec<Open<'a>>,
     attributes: Vec<RawExpanded<'a>>,
-    run: String,
+    run: Option<&'a str>,
+    made_run: String,
     elements: usize,
     event_offset: usize,
     content_offset: usize,
@@ -80,16 +85,6 @@ enum Closing {
     Given,
 }
 
-/// What became of one piece of markup: kept small so that nothing borrowed outlives the step.
-enum Step<'a> {
-    Passed,
-    Start,
-    Borrowed(&'a str),
-    Run,
-    End,
-    Eof,
-}
-
 impl<'a> Reader<'a> {
     /// A reader of a whole document.
     pub fn new(input: &'a [u8], limits: &Limits) -> Result<Self, XmlError> {
@@ -109,15 +104,15 @@ impl<'a> Reader<'a> {
     /// A reader of a whole document that is known to be text, and has no byte order mark any more.
     pub fn of_text(text: &'a str, limits: &Limits, options: ReaderOptions) -> Result<Self, XmlError> {
         let refuse = |passed: &str, reason| XmlError { position: options.base.after(passed), reason };
-        if let Some(offset) = first_forbidden(text) {
+        let inventory = Inventory::of(text).map_err(|offset| {
             let (passed, rest) = text.split_at(offset);
             let reason = match declaration::guess(text.as_bytes()) {
                 // UTF-16 of plain ASCII is valid UTF-8, full of zeros.
                 XmlReason::Encoding(label) if label.starts_with("UTF-") => XmlReason::Encoding(label),
                 _ => XmlReason::Character(rest.chars().next().map_or(0, u32::from)),
             };
-            return Err(refuse(passed, reason));
-        }
+            refuse(passed, reason)
+        })?;
         if text.starts_with('\u{FEFF}') {
             // A second byte order mark is text; quick-xml would take it away unseen.
             return Err(refuse("", XmlReason::TextOutsideRoot));
@@ -128,15 +123,18 @@ impl<'a> Reader<'a> {
         // End tags are compared here, where the open elements are kept anyway.
         config.check_end_names = false;
         config.allow_unmatched_ends = true;
+        let Stacks { open, attributes, namespaces } = Stacks::kept();
         Ok(Self {
             text,
+            inventory,
             markup,
             options,
             limits: *limits,
-            namespaces: Namespaces::default(),
-            open: Vec::with_capacity(16),
-            attributes: Vec::new(),
-            run: String::new(),
+            namespaces,
+            open,
+            attributes,
+            run: None,
+            made_run: String::new(),
             elements: 0,
             event_offset: 0,
             content_offset: 0,
@@ -152,34 +150,59 @@ impl<'a> Reader<'a> {
     // Not an iterator: an event borrows from the reader.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Event<'_>, XmlError> {
-        self.next_placed().map(|(event, _)| event)
+        match self.advance(Blanks::Given) {
+            Kind::Start => Ok(Event::Start(self.start())),
+            Kind::Text => Ok(Event::Text(self.run().as_str())),
+            Kind::End => Ok(Event::End(self.name())),
+            Kind::Eof => Ok(Event::Eof),
+            Kind::Failed => Err(self.error()),
+        }
     }
 
-    /// The next event, and where it begins; of a CDATA section, where its text begins.
-    pub(super) fn next_placed(&mut self) -> Result<(Event<'_>, Place<'a>), XmlError> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
+    /// Goes on to the next event and gives its kind, which is all that every event has; the rest is
+    /// asked for.
+    pub(super) fn advance(&mut self, blanks: Blanks) -> Kind {
+        if self.failed.is_some() {
+            return Kind::Failed;
         }
-        let step = loop {
-            match self.step() {
-                Ok(Step::Passed) => {}
-                Ok(step) => break step,
+        loop {
+            match self.step(blanks) {
+                Ok(None) => {}
+                Ok(Some(kind)) => return kind,
                 Err(reason) => {
-                    let error = XmlError { position: self.position(), reason };
-                    self.failed = Some(error.clone());
-                    return Err(error);
+                    self.failed = Some(XmlError { position: self.position(), reason });
+                    return Kind::Failed;
                 }
             }
-        };
-        let place = self.place_of(self.content_offset);
-        let event = match step {
-            Step::Start => self.started(),
-            Step::Borrowed(text) => Event::Text(text),
-            Step::Run => Event::Text(&self.run),
-            Step::End => Event::End(self.open_name()),
-            Step::Eof | Step::Passed => Event::Eof,
-        };
-        Ok((event, place))
+        }
+    }
+
+    /// The element that begins, after [`Kind::Start`].
+    pub(super) fn start(&self) -> Start<'_> {
+        let mark = self.open.last().map_or(0, |open| open.namespaces_mark);
+        Start { name: self.name(), attributes: &self.attributes, namespaces: &self.namespaces, mark }
+    }
+
+    /// The text, after [`Kind::Text`].
+    pub(super) fn run(&self) -> Run<'a, '_> {
+        self.run.map_or(Run::Made(&self.made_run), Run::Input)
+    }
+
+    /// The name of the element that begins or ends, after [`Kind::Start`] and [`Kind::End`].
+    pub(super) fn name(&self) -> Name<'_> {
+        let Some(open) = self.open.last() else { return Name { namespace: "", local: "" } };
+        Name { namespace: self.namespaces.uri(open.namespace), local: open.local }
+    }
+
+    /// Why it cannot go on, after [`Kind::Failed`].
+    pub(super) fn error(&self) -> XmlError {
+        let none = || XmlError { position: self.position(), reason: XmlReason::Markup };
+        self.failed.clone().unwrap_or_else(none)
+    }
+
+    /// Where the last event began; of a CDATA section, where its text began.
+    pub(super) fn place(&self) -> Place<'a> {
+        self.place_of(self.content_offset)
     }
 
     /// Where the last event began.
@@ -188,7 +211,7 @@ impl<'a> Reader<'a> {
     }
 
     fn place_of(&self, offset: usize) -> Place<'a> {
-        Place::new(self.text.get(..offset).unwrap_or(self.text), self.options.base)
+        Place::new(self.text, offset, self.options.base)
     }
 
     /// The offset in the text (after a byte order mark) at which the last event began.
@@ -231,25 +254,32 @@ impl<'a> Reader<'a> {
         self.root_closed
     }
 
-    fn step(&mut self) -> Result<Step<'a>, XmlReason> {
+    fn step(&mut self, blanks: Blanks) -> Result<Option<Kind>, XmlReason> {
         match self.closing {
             Closing::Nothing => {}
             Closing::Empty => {
                 self.closing = Closing::Given;
-                return Ok(Step::End);
+                return Ok(Some(Kind::End));
             }
             Closing::Given => self.close_innermost(),
         }
         if self.stage == Stage::Ended {
-            return Ok(Step::Eof);
+            return Ok(Some(Kind::Eof));
         }
         self.event_offset = self.offset();
+        let skipped = if blanks == Blanks::PassedOver { self.blanks_before_markup() } else { 0 };
+        // quick-xml skips the same ones.
+        self.markup.config_mut().trim_text_start = skipped > 0;
+        if skipped > 0 {
+            self.count_text(skipped)?;
+            self.event_offset = self.event_offset.saturating_add(skipped);
+        }
         self.content_offset = self.event_offset;
         let markup = self.markup.read_event().map_err(|error| refusal(&error))?;
         match markup {
-            Markup::Start(start) => self.start(&start, false),
-            Markup::Empty(start) => self.start(&start, true),
-            Markup::End(end) => self.end(end.name().0),
+            Markup::Start(start) => self.open(&start, false),
+            Markup::Empty(start) => self.open(&start, true),
+            Markup::End(end) => self.close(end.name().0),
             Markup::Text(text) => match text.into_inner() {
                 Cow::Borrowed(text) => self.text(text),
                 Cow::Owned(text) => self.owned_text(&text),
@@ -264,7 +294,7 @@ impl<'a> Reader<'a> {
             Markup::GeneralRef(reference) => self.reference(&reference.into_inner()),
             Markup::Comment(comment) => {
                 // quick-xml looks for `--` inside, but not for a `-` just before `-->`.
-                if comment.into_inner().ends_with('-') { Err(XmlReason::Comment) } else { Ok(Step::Passed) }
+                if comment.into_inner().ends_with('-') { Err(XmlReason::Comment) } else { Ok(None) }
             }
             Markup::Decl(declaration) => self.declaration(&declaration),
             Markup::PI(_) => Err(XmlReason::ProcessingInstruction),
@@ -273,7 +303,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn declaration(&mut self, text: &str) -> Result<Step<'a>, XmlReason> {
+    /// The bytes of white space that stand next, inside the root, if markup comes after them.
+    fn blanks_before_markup(&self) -> usize {
+        let rest = self.text.as_bytes().get(self.event_offset..).unwrap_or_default();
+        let blanks = rest.iter().take_while(|&&byte| is_space(byte)).count();
+        if self.stage == Stage::Inside && rest.get(blanks) == Some(&b'<') { blanks } else { 0 }
+    }
+
+    fn declaration(&mut self, text: &str) -> Result<Option<Kind>, XmlReason> {
         if self.event_offset != 0 {
             return Err(XmlReason::MisplacedDeclaration);
         }
@@ -285,16 +322,16 @@ impl<'a> Reader<'a> {
             }
             self.label_ignored = true;
         }
-        Ok(Step::Passed)
+        Ok(None)
     }
 
-    fn end_of_input(&mut self) -> Result<Step<'a>, XmlReason> {
+    fn end_of_input(&mut self) -> Result<Option<Kind>, XmlReason> {
         match self.stage {
             Stage::Prolog => Err(XmlReason::NoRoot),
             Stage::Inside if self.options.root_left_open && self.open.len() == 1 => {
                 self.root_closed = true;
                 self.closing = Closing::Given;
-                Ok(Step::End)
+                Ok(Some(Kind::End))
             }
             Stage::Inside => {
                 let name = self.open.last().map_or("", |open| open.written);
@@ -302,60 +339,66 @@ impl<'a> Reader<'a> {
             }
             Stage::Epilog | Stage::Ended => {
                 self.stage = Stage::Ended;
-                Ok(Step::Eof)
+                Ok(Some(Kind::Eof))
             }
         }
     }
 
-    fn text(&mut self, text: &'a str) -> Result<Step<'a>, XmlReason> {
+    fn text(&mut self, text: &'a str) -> Result<Option<Kind>, XmlReason> {
         if text.is_empty() {
-            return Ok(Step::Passed);
+            return Ok(None);
         }
         if self.stage != Stage::Inside {
-            return if is_blank(text) { Ok(Step::Passed) } else { Err(XmlReason::TextOutsideRoot) };
+            return if is_blank(text) { Ok(None) } else { Err(XmlReason::TextOutsideRoot) };
         }
-        if text.as_bytes().contains(&b']') && text.contains("]]>") {
+        if self.inventory.has_bracket && text.contains("]]>") {
             return Err(XmlReason::SectionEnd);
         }
         self.section(text)
     }
 
-    fn section(&mut self, text: &'a str) -> Result<Step<'a>, XmlReason> {
+    fn section(&mut self, text: &'a str) -> Result<Option<Kind>, XmlReason> {
         if self.stage != Stage::Inside {
             return Err(XmlReason::TextOutsideRoot);
         }
         if text.is_empty() {
-            return Ok(Step::Passed);
+            return Ok(None);
         }
         self.count_text(text.len())?;
-        if !text.as_bytes().contains(&b'\r') {
-            return Ok(Step::Borrowed(text));
+        if !self.inventory.has_return {
+            self.run = Some(text);
+            return Ok(Some(Kind::Text));
         }
-        self.run.clear();
-        references::push_with_line_feeds(text, &mut self.run);
-        Ok(Step::Run)
+        self.make_run(text)
     }
 
     /// quick-xml borrows all text from a slice; this is here so that nothing hangs on it.
-    fn owned_text(&mut self, text: &str) -> Result<Step<'a>, XmlReason> {
+    fn owned_text(&mut self, text: &str) -> Result<Option<Kind>, XmlReason> {
         if self.stage != Stage::Inside {
             return Err(XmlReason::TextOutsideRoot);
         }
         self.count_text(text.len())?;
-        self.run.clear();
-        references::push_with_line_feeds(text, &mut self.run);
-        Ok(if self.run.is_empty() { Step::Passed } else { Step::Run })
+        self.make_run(text)
     }
 
-    fn reference(&mut self, name: &str) -> Result<Step<'a>, XmlReason> {
+    /// Gives a text with its line ends as line feeds.
+    fn make_run(&mut self, text: &str) -> Result<Option<Kind>, XmlReason> {
+        self.run = None;
+        self.made_run.clear();
+        references::push_with_line_feeds(text, &mut self.made_run);
+        Ok((!text.is_empty()).then_some(Kind::Text))
+    }
+
+    fn reference(&mut self, name: &str) -> Result<Option<Kind>, XmlReason> {
         if self.stage != Stage::Inside {
             return Err(XmlReason::TextOutsideRoot);
         }
         let character = references::resolve(name)?;
         self.count_text(character.len_utf8())?;
-        self.run.clear();
-        self.run.push(character);
-        Ok(Step::Run)
+        self.run = None;
+        self.made_run.clear();
+        self.made_run.push(character);
+        Ok(Some(Kind::Text))
     }
 
     fn count_text(&mut self, bytes: usize) -> Result<(), XmlReason> {
@@ -375,15 +418,12 @@ impl<'a> Reader<'a> {
             self.stage = if self.root_closed { Stage::Ended } else { Stage::Epilog };
         }
     }
+}
 
-    fn started(&self) -> Event<'_> {
-        let mark = self.open.last().map_or(0, |open| open.namespaces_mark);
-        Event::Start(Start { name: self.open_name(), attributes: &self.attributes, namespaces: &self.namespaces, mark })
-    }
-
-    fn open_name(&self) -> Name<'_> {
-        let Some(open) = self.open.last() else { return Name { namespace: "", local: "" } };
-        Name { namespace: self.namespaces.uri(open.namespace), local: open.local }
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        let (open, attributes) = (std::mem::take(&mut self.open), std::mem::take(&mut self.attributes));
+        Stacks { open, attributes, namespaces: std::mem::take(&mut self.namespaces) }.keep();
     }
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::XmlReason;
+use crate::soap::kept;
 use crate::soap::names::is_same;
 
 pub(super) const XML: &str = "http://www.w3.org/XML/1998/namespace";
@@ -34,6 +35,11 @@ impl<'a> Namespaces<'a> {
     /// Forgets what was declared after `mark`.
     pub(super) fn forget(&mut self, mark: usize) {
         self.bindings.truncate(mark);
+    }
+
+    /// No declarations, in the same memory.
+    pub(super) fn emptied(self) -> Namespaces<'static> {
+        Namespaces { bindings: kept::emptied(self.bindings) }
     }
 
     /// The declarations after `mark`.

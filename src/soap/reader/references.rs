@@ -43,7 +43,10 @@ pub(super) fn push_with_line_feeds(text: &str, out: &mut String) {
 
 /// An attribute's value: white space as blanks, references resolved.
 pub(super) fn attribute_value(raw: &str) -> Result<Cow<'_, str>, XmlReason> {
-    if !raw.bytes().any(|byte| matches!(byte, b'&' | b'<' | b'\t' | b'\r' | b'\n')) {
+    // Two comparisons for each byte settle most values: what stands up to `&` are white space, `!`, `"`,
+    // `#`, `$` and `%`.
+    let is_special = |byte: u8| matches!(byte, b'&' | b'<' | b'\t' | b'\r' | b'\n');
+    if !raw.bytes().any(|byte| (byte <= b'&' || byte == b'<') && is_special(byte)) {
         return Ok(Cow::Borrowed(raw));
     }
     let mut value = String::with_capacity(raw.len());

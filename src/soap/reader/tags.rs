@@ -5,11 +5,11 @@ use quick_xml::events::BytesStart;
 use super::attributes::RawAttributes;
 use super::event::RawExpanded;
 use super::namespaces::Bound;
-use super::{Closing, Open, Reader, Stage, Step, XmlReason, cap, references};
+use super::{Closing, Kind, Open, Reader, Stage, XmlReason, cap, references};
 use crate::soap::names::{is_same, split_qname};
 
 impl<'a> Reader<'a> {
-    pub(super) fn start(&mut self, start: &BytesStart<'a>, empty: bool) -> Result<Step<'a>, XmlReason> {
+    pub(super) fn open(&mut self, start: &BytesStart<'a>, empty: bool) -> Result<Option<Kind>, XmlReason> {
         if self.stage == Stage::Epilog {
             return Err(XmlReason::SecondRoot);
         }
@@ -17,27 +17,34 @@ impl<'a> Reader<'a> {
         self.elements = self.elements.saturating_add(1);
         cap(self.elements, self.limits.elements_max, "elements")?;
         cap(self.open.len().saturating_add(1), self.limits.depth_max, "elements inside each other")?;
-        let (written, rest) = self.tag(start.name().0.len(), start.attributes_raw().len());
+        let name_bytes = start.name().0.len();
+        let (written, rest) = self.tag(name_bytes, start.len().saturating_sub(name_bytes));
         let (prefix, local) = self.split(written)?;
         let namespaces_mark = self.namespaces.mark();
-        self.read_attributes(rest, namespaces_mark)?;
+        self.attributes.clear();
+        if !rest.is_empty() {
+            self.read_attributes(rest, namespaces_mark)?;
+        }
         let namespace = self.bound(prefix)?;
         self.bind_attributes()?;
         self.open.push(Open { written, namespace, local, namespaces_mark, text_bytes: 0 });
         self.closing = if empty { Closing::Empty } else { Closing::Nothing };
-        Ok(Step::Start)
+        Ok(Some(Kind::Start))
     }
 
     /// Name and attributes of the tag that begins at the event's offset, borrowed from the input:
     /// what quick-xml hands out lives no longer than its event.
     fn tag(&self, name_bytes: usize, attribute_bytes: usize) -> (&'a str, &'a str) {
-        let text = self.text.get(self.event_offset.saturating_add(1)..).unwrap_or("");
-        let (name, rest) = text.split_at_checked(name_bytes).unwrap_or(("", ""));
-        (name, rest.get(..attribute_bytes).unwrap_or(rest))
+        let begin = self.event_offset.saturating_add(1);
+        let middle = begin.saturating_add(name_bytes);
+        let name = self.text.get(begin..middle).unwrap_or("");
+        if attribute_bytes == 0 {
+            return (name, "");
+        }
+        (name, self.text.get(middle..middle.saturating_add(attribute_bytes)).unwrap_or(""))
     }
 
     fn read_attributes(&mut self, text: &'a str, mark: usize) -> Result<(), XmlReason> {
-        self.attributes.clear();
         let mut declared = 0_usize;
         for raw in RawAttributes::new(text) {
             let raw = raw?;
@@ -91,12 +98,12 @@ impl<'a> Reader<'a> {
         self.namespaces.resolve(prefix).ok_or_else(|| XmlReason::UnboundPrefix(prefix.to_owned()))
     }
 
-    pub(super) fn end(&mut self, found: &str) -> Result<Step<'a>, XmlReason> {
+    pub(super) fn close(&mut self, found: &str) -> Result<Option<Kind>, XmlReason> {
         match self.open.last() {
             None => Err(XmlReason::UnopenedEnd(self.shortened(found))),
             Some(open) if open.written == found => {
                 self.closing = Closing::Given;
-                Ok(Step::End)
+                Ok(Some(Kind::End))
             }
             Some(open) => {
                 Err(XmlReason::MismatchedEnd { expected: open.written.to_owned(), found: self.shortened(found) })

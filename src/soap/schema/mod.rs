@@ -24,7 +24,7 @@ mod wsdl;
 use std::collections::BTreeMap;
 
 pub use self::error::{SchemaError, SchemaReason};
-pub(super) use self::model::{Attribute, Content, Flat, Given, Item, Model, Slot, State, Type, TypeId};
+pub(super) use self::model::{Attribute, Content, Element, Flat, Given, Item, Model, Slot, State, Type, TypeId};
 pub use self::model::{ElementId, Schema};
 pub(super) use self::simple::SimpleType;
 pub(super) use self::wildcard::Process;

@@ -34,7 +34,7 @@ impl Cursor {
         &mut self,
         model: &'m Model,
         counts: &mut [u32],
-        fits: &dyn Fn(&Item) -> bool,
+        fits: &impl Fn(&Item) -> bool,
     ) -> Result<&'m Item, Stop<'m>> {
         match model {
             Model::Flat(flat) if flat.ordered && !self.unordered => self.step_in_order(flat, counts, fits),
@@ -53,7 +53,7 @@ impl Cursor {
         &mut self,
         model: &'m Model,
         counts: &mut [u32],
-        fits: &dyn Fn(&Item) -> bool,
+        fits: &impl Fn(&Item) -> bool,
     ) -> Option<&'m Item> {
         let Model::Flat(flat) = model else { return None };
         let item = step_in_any_order(flat, counts, fits)?;
@@ -65,7 +65,7 @@ impl Cursor {
         &mut self,
         flat: &'m Flat,
         counts: &mut [u32],
-        fits: &dyn Fn(&Item) -> bool,
+        fits: &impl Fn(&Item) -> bool,
     ) -> Result<&'m Item, Stop<'m>> {
         let mut missing = None;
         for (at, (slot, count)) in flat.slots.iter().zip(counts).enumerate().skip(self.at) {
@@ -131,7 +131,7 @@ impl Cursor {
 }
 
 /// Whether any child of the model fits, wherever it stands.
-pub(super) fn knows(model: &Model, fits: &dyn Fn(&Item) -> bool) -> bool {
+pub(super) fn knows(model: &Model, fits: &impl Fn(&Item) -> bool) -> bool {
     match model {
         Model::Flat(flat) => flat.slots.iter().any(|slot| fits(&slot.item)),
         Model::Automaton(states) => states.iter().any(|State { ways, .. }| ways.iter().any(|(item, _)| fits(item))),
@@ -142,7 +142,7 @@ fn room(slot: &Slot, count: u32) -> bool {
     slot.max.is_none_or(|max| count < max)
 }
 
-fn step_in_any_order<'m>(flat: &'m Flat, counts: &mut [u32], fits: &dyn Fn(&Item) -> bool) -> Option<&'m Item> {
+fn step_in_any_order<'m>(flat: &'m Flat, counts: &mut [u32], fits: &impl Fn(&Item) -> bool) -> Option<&'m Item> {
     // Declared elements come before wildcards, which would let in the same ones.
     [false, true].into_iter().find_map(|wildcards| {
         let mut open = flat.slots.iter().zip(counts.iter_mut());

@@ -16,7 +16,7 @@ pub use self::violation::{Violation, ViolationKind};
 use super::names::Name;
 use super::normalize::Normalization;
 use super::position::Place;
-use super::reader::{Event, Reader};
+use super::reader::{Kind, Reader};
 use super::schema::{ElementId, Schema};
 
 /// Sees a document while it is validated. What it saw counts only if the validation succeeds.
@@ -66,9 +66,10 @@ pub fn validate(
 ) -> Result<(), Violation> {
     let mut validator = Validator::new(schema, normal);
     loop {
-        let step = match reader.next_placed() {
-            Ok((Event::Start(start), _)) if validator.is_open() => validator.start(&start, visitor),
-            Ok((Event::Start(start), _)) => {
+        let step = match reader.advance(validator.blanks()) {
+            Kind::Start if validator.is_open() => validator.start(&reader.start(), visitor),
+            Kind::Start => {
+                let start = reader.start();
                 let element = match root {
                     Root::Element(element) => validator.identify(start.name, [element].into_iter()),
                     Root::AnyOf(elements) => validator.identify(start.name, elements.iter().copied()),
@@ -79,10 +80,10 @@ pub fn validate(
                     None => Err(unexpected_root(schema, root, start.name)),
                 }
             }
-            Ok((Event::Text(run), place)) => validator.text(run, &place, visitor),
-            Ok((Event::End(name), _)) => validator.end(name, visitor),
-            Ok((Event::Eof, _)) => break,
-            Err(error) => return Err(malformed(Some(reader), error)),
+            Kind::Text => validator.text(reader.run(), &reader.place(), visitor),
+            Kind::End => validator.end(reader.name(), visitor),
+            Kind::Eof => break,
+            Kind::Failed => return Err(malformed(Some(reader), reader.error())),
         };
         step.map_err(|problem| problem.at(reader))?;
     }

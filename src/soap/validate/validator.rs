@@ -1,29 +1,30 @@
 //! The validator itself: a stack of open elements that events are pushed onto.
 //!
-//! It copies an element's text into one buffer that all elements share, and allocates nothing per
-//! element once its stacks have grown.
+//! An element's text is taken from the input where it stands there in one piece; else it is copied
+//! into one buffer that all elements share. Nothing is allocated per element once the stacks have
+//! grown.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use super::attributes::{self, Hints};
 use super::content::{self, Cursor, Stop};
 use super::problem::{At, Problem};
 use super::{ViolationKind, Visitor};
 use crate::soap::characters::is_blank;
+use crate::soap::kept::emptied;
 use crate::soap::names::Name;
 use crate::soap::normalize::{Mechanism, Normalization, Wanted};
 use crate::soap::position::Place;
-use crate::soap::reader::Start;
-use crate::soap::schema::{Content, ElementId, Given, Item, Model, Process, Schema, SimpleType, TypeId};
+use crate::soap::reader::{Blanks, Run, Start};
+use crate::soap::schema::{Content, Element, ElementId, Given, Item, Model, Process, Schema, SimpleType, TypeId};
 
 /// An element that is open.
 #[derive(Clone, Copy, Debug)]
 struct Frame<'s> {
-    /// The declared name; none where nothing is declared.
-    name: Option<Name<'s>>,
+    /// Its declaration; none where nothing is declared.
+    declared: Option<&'s Element>,
     held: Held<'s>,
-    /// The default or fixed value of its declaration.
-    given: Option<&'s Given>,
     cursor: Cursor,
     counts_start: usize,
     text_start: usize,
@@ -43,8 +44,47 @@ enum Held<'s> {
     Free,
 }
 
+/// What grows while a document is validated.
+#[derive(Default)]
+pub(super) struct Stacks<'s> {
+    frames: Vec<Frame<'s>>,
+    counts: Vec<u32>,
+    text: String,
+}
+
+thread_local! {
+    /// The stacks of the thread's last validator, for its next one.
+    static KEPT: Cell<Option<Stacks<'static>>> = const { Cell::new(None) };
+}
+
+impl Stacks<'static> {
+    /// Those that were kept, else new ones; empty.
+    fn kept() -> Self {
+        KEPT.try_with(Cell::take).ok().flatten().unwrap_or_default()
+    }
+}
+
+impl Stacks<'_> {
+    /// Keeps them for the thread's next validator.
+    fn keep(self) {
+        let text = emptied(self.text.into_bytes());
+        // Of nothing, this copies nothing.
+        let text = String::from_utf8(text).unwrap_or_default();
+        let kept = Stacks { frames: emptied(self.frames), counts: emptied(self.counts), text };
+        // A thread that ends keeps nothing.
+        let _ = KEPT.try_with(|place| place.set(Some(kept)));
+    }
+}
+
+impl Drop for Validator<'_, '_, '_> {
+    fn drop(&mut self) {
+        let (frames, counts) = (std::mem::take(&mut self.frames), std::mem::take(&mut self.counts));
+        Stacks { frames, counts, text: std::mem::take(&mut self.text) }.keep();
+    }
+}
+
 /// Validates what is inside its roots.
-pub(in crate::soap) struct Validator<'s, 'n> {
+pub(in crate::soap) struct Validator<'s, 'n, 'i> {
     schema: &'s Schema,
     normal: &'n Normalization<'n>,
     /// The namespace whose attributes may stand on roots.
@@ -52,6 +92,8 @@ pub(in crate::soap) struct Validator<'s, 'n> {
     frames: Vec<Frame<'s>>,
     counts: Vec<u32>,
     text: String,
+    /// All of the innermost element's text, as long as that is one run of the input.
+    only_run: &'i str,
     /// The prefixes that are declared where the innermost open element is, if its value is a
     /// qualified name.
     prefixes: Vec<String>,
@@ -59,18 +101,10 @@ pub(in crate::soap) struct Validator<'s, 'n> {
     passing_over: usize,
 }
 
-impl<'s, 'n> Validator<'s, 'n> {
+impl<'s, 'n, 'i> Validator<'s, 'n, 'i> {
     pub(in crate::soap) fn new(schema: &'s Schema, normal: &'n Normalization<'n>) -> Self {
-        Self {
-            schema,
-            normal,
-            ambient: "",
-            frames: Vec::with_capacity(8),
-            counts: Vec::with_capacity(64),
-            text: String::with_capacity(128),
-            prefixes: Vec::new(),
-            passing_over: 0,
-        }
+        let Stacks { frames, counts, text } = Stacks::kept();
+        Self { schema, normal, ambient: "", frames, counts, text, only_run: "", prefixes: Vec::new(), passing_over: 0 }
     }
 
     /// Lets attributes of this namespace stand on roots.
@@ -81,6 +115,18 @@ impl<'s, 'n> Validator<'s, 'n> {
     /// Whether an element is open.
     pub(in crate::soap) fn is_open(&self) -> bool {
         !self.frames.is_empty()
+    }
+
+    /// Whether white space between markup means anything where the innermost open element is; outside
+    /// all elements it does not.
+    pub(in crate::soap) fn blanks(&self) -> Blanks {
+        match self.frames.last() {
+            None => Blanks::PassedOver,
+            _ if self.passing_over > 0 => Blanks::PassedOver,
+            // What is declared to be empty may not even hold white space.
+            Some(Frame { held: Held::Elements(model), nil: false, .. }) if !model.is_empty() => Blanks::PassedOver,
+            Some(_) => Blanks::Given,
+        }
     }
 
     /// Which of the candidates an element is, as sent or by a tolerance.
@@ -140,7 +186,7 @@ impl<'s, 'n> Validator<'s, 'n> {
     /// A run of text of the innermost open element.
     pub(in crate::soap) fn text(
         &mut self,
-        run: &str,
+        run: Run<'i, '_>,
         place: &Place<'_>,
         visitor: &mut dyn Visitor,
     ) -> Result<(), Problem> {
@@ -148,7 +194,7 @@ impl<'s, 'n> Validator<'s, 'n> {
             return Ok(());
         }
         let Some(frame) = self.frames.last() else { return Ok(()) };
-        let element = || frame.name.map_or_else(String::new, |name| name.local.to_owned());
+        let element = || frame.declared.map_or_else(String::new, |declared| declared.name.local.clone());
         if frame.nil {
             return Err(Problem::here(
                 ViolationKind::Value { element: element() },
@@ -158,16 +204,26 @@ impl<'s, 'n> Validator<'s, 'n> {
         }
         if let Held::Elements(model) = frame.held {
             // What is declared to be empty may not even hold white space (cvc-complex-type 2.1).
-            if (is_blank(run) && !model.is_empty()) || self.normal.use_switch(Mechanism::IgnoreStrayText) {
+            if (is_blank(run.as_str()) && !model.is_empty()) || self.normal.use_switch(Mechanism::IgnoreStrayText) {
                 return Ok(());
             }
             return Err(Problem::here(ViolationKind::StrayText { element: element() }, "elements only", "text"));
         }
-        if self.text.len() == frame.text_start {
+        if self.only_run.is_empty() && self.text.len() == frame.text_start {
             visitor.text_begins(place);
+            if let Run::Input(run) = run {
+                self.only_run = run;
+                return Ok(());
+            }
         }
-        self.text.push_str(run);
+        self.copy_only_run();
+        self.text.push_str(run.as_str());
         Ok(())
+    }
+
+    /// Makes room for what is not the only run of the innermost element's text.
+    fn copy_only_run(&mut self) {
+        self.text.push_str(std::mem::take(&mut self.only_run));
     }
 
     /// The innermost open element ends; `sent` is its name as sent.
@@ -177,14 +233,16 @@ impl<'s, 'n> Validator<'s, 'n> {
             return Ok(());
         }
         let Some(frame) = self.frames.pop() else { return Ok(()) };
-        let name = frame.name.unwrap_or(sent);
-        let text = self.text.get(frame.text_start..).unwrap_or("");
+        let name = frame.declared.map_or(sent, |declared| declared.name.as_name());
+        let given = frame.declared.and_then(|declared| declared.value.as_ref());
+        let only_run = std::mem::take(&mut self.only_run);
+        let text = if only_run.is_empty() { self.text.get(frame.text_start..).unwrap_or("") } else { only_run };
         match frame.held {
             _ if frame.nil => visitor.close(&name, ""),
             Held::Value(simple) => {
-                let text = if text.is_empty() { frame.given.map_or("", |given| given.value.as_str()) } else { text };
+                let text = if text.is_empty() { given.map_or("", |given| given.value.as_str()) } else { text };
                 let value = self.value(simple, text);
-                self.check_value(simple, frame.given, &value, name)?;
+                self.check_value(simple, given, &value, name)?;
                 visitor.close(&name, &value);
             }
             Held::Elements(model) | Held::Mixed(model) => {
@@ -227,6 +285,9 @@ impl<'s, 'n> Validator<'s, 'n> {
 
     fn value<'t>(&self, simple: &SimpleType, text: &'t str) -> Cow<'t, str> {
         let value = simple.normalize(text);
+        if let ([b'!'..=b'~', ..], [.., b'!'..=b'~']) | ([], []) = (value.as_bytes(), value.as_bytes()) {
+            return value;
+        }
         let outside = |character: char| character.is_whitespace() || character == '\u{FEFF}';
         let trimmed = value.trim_matches(outside);
         if trimmed.len() == value.len() || !self.normal.use_switch(Mechanism::TrimValues) {
@@ -346,13 +407,16 @@ impl<'s, 'n> Validator<'s, 'n> {
     ) -> Result<(), Problem> {
         let schema = self.schema;
         let Some(declared) = schema.declaration(element) else { return Ok(()) };
+        if !start.has_attributes() {
+            return self.open_typed(Some(declared), declared.kind, false, start, visitor);
+        }
         let hints = attributes::hints(start)?;
         let nil = self.nil(declared.nillable, &hints, start)?;
         if nil && declared.value.as_ref().is_some_and(|given| given.fixed) {
             return Err(self.nil_problem(start, "the fixed value", "xsi:nil"));
         }
         let kind = attributes::actual_type(schema, self.normal, start, &hints, declared.kind)?;
-        self.open_typed(Some(element), kind, nil, start, visitor)
+        self.open_typed(Some(declared), kind, nil, start, visitor)
     }
 
     /// Whether an element is nil. One that cannot be may not even say that it is not (XSD 1.0 part 1,
@@ -374,7 +438,7 @@ impl<'s, 'n> Validator<'s, 'n> {
 
     fn open_typed(
         &mut self,
-        element: Option<ElementId>,
+        declared: Option<&'s Element>,
         kind: TypeId,
         nil: bool,
         start: &Start<'_>,
@@ -393,13 +457,12 @@ impl<'s, 'n> Validator<'s, 'n> {
             self.prefixes.clear();
             self.prefixes.extend(start.prefixes().map(str::to_owned));
         }
-        let declared = element.and_then(|element| self.schema.declaration(element));
-        let name = declared.map(|declared| declared.name.as_name());
-        let given = declared.and_then(|declared| declared.value.as_ref());
-        visitor.open(&name.unwrap_or(start.name));
-        let ambient = if self.frames.is_empty() { self.ambient } else { "" };
-        attributes::check(self.schema, kind, self.normal, start, ambient, visitor)?;
-        self.push(name, held, given, nil);
+        visitor.open(&declared.map_or(start.name, |declared| declared.name.as_name()));
+        if start.has_attributes() || !kind.attributes.is_empty() {
+            let ambient = if self.frames.is_empty() { self.ambient } else { "" };
+            attributes::check(self.schema, kind, self.normal, start, ambient, visitor)?;
+        }
+        self.push(declared, held, nil);
         Ok(())
     }
 
@@ -407,15 +470,16 @@ impl<'s, 'n> Validator<'s, 'n> {
         visitor.open(&start.name);
         let ambient = if self.frames.is_empty() { self.ambient } else { "" };
         attributes::show(start, ambient, visitor);
-        self.push(None, held, None, false);
+        self.push(None, held, false);
     }
 
-    fn push(&mut self, name: Option<Name<'s>>, held: Held<'s>, given: Option<&'s Given>, nil: bool) {
+    fn push(&mut self, declared: Option<&'s Element>, held: Held<'s>, nil: bool) {
         let counts_start = self.counts.len();
         if let Held::Elements(model) | Held::Mixed(model) = held {
             self.counts.resize(counts_start + content::counts(model), 0);
         }
+        self.copy_only_run();
         let text_start = self.text.len();
-        self.frames.push(Frame { name, held, given, cursor: Cursor::default(), counts_start, text_start, nil });
+        self.frames.push(Frame { declared, held, cursor: Cursor::default(), counts_start, text_start, nil });
     }
 }
