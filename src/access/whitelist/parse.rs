@@ -65,8 +65,7 @@ struct Network {
 struct Host {
     host: Spanned<String>,
     ports: Spanned<Vec<u16>>,
-    #[serde(rename = "comment")]
-    _comment: Option<String>,
+    comment: Option<String>,
 }
 
 pub(super) fn parse(text: &str) -> Result<Whitelist, WhitelistError> {
@@ -170,15 +169,16 @@ fn end_of(date: &Datetime) -> Option<Timestamp> {
 
 fn callback_host(entry: Host, lines: &Lines<'_>) -> Result<CallbackHost, WhitelistError> {
     let host = read_host(entry.host.get_ref()).map_err(|message| lines.error(entry.host.span(), message))?;
+    let (line, _) = lines.place(entry.host.span().start);
     let span = entry.ports.span();
     let ports = entry.ports.into_inner();
     if ports.is_empty() || ports.contains(&0) {
         return Err(lines.error(span, "name the ports, for example ports = [443, 8443]"));
     }
-    Ok(CallbackHost { host, ports })
+    Ok(CallbackHost { host, ports, comment: entry.comment, line })
 }
 
-fn read_host(text: &str) -> Result<HostRule, String> {
+pub(super) fn read_host(text: &str) -> Result<HostRule, String> {
     // What begins like an address or has a prefix length is meant as a network.
     let numeric = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     if numeric || text.contains(':') && !text.contains("//") || text.contains('/') && !text.contains("//") {
