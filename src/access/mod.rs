@@ -46,7 +46,9 @@ pub use third_party::{
     ToleranceSwitches,
 };
 pub use time_stamps::TimeStampRule;
-pub use validity::{Validity, certificate_validity, may_sign, revocation_list_validity};
+pub use validity::{
+    Validity, certificate_subject, certificate_validity, may_sign, revocation_list_issuer, revocation_list_validity,
+};
 pub use vault::{Sealed, Secret, Vault, VaultError};
 pub use whitelist::{CallbackHost, HostRule, NamedNetwork, NetworkKind, Whitelist, WhitelistError};
 

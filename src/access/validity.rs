@@ -54,6 +54,18 @@ pub fn revocation_list_validity(list: &CertificateRevocationListDer<'_>) -> Resu
     })
 }
 
+/// Whose a certificate is, as the bytes of the name (DER), which issuers are compared by.
+pub fn certificate_subject(certificate: &CertificateDer<'_>) -> Result<Vec<u8>, IdentityError> {
+    let (_, parsed) = parse_x509_certificate(certificate).map_err(|_| IdentityError::NoCertificate)?;
+    Ok(parsed.subject().as_raw().to_vec())
+}
+
+/// Whose a revocation list is, in the same form.
+pub fn revocation_list_issuer(list: &CertificateRevocationListDer<'_>) -> Result<Vec<u8>, IdentityError> {
+    let (_, parsed) = parse_x509_crl(list).map_err(|_| IdentityError::NoRevocationList)?;
+    Ok(parsed.issuer().as_raw().to_vec())
+}
+
 /// Whether a certificate's key may sign a handshake: one that lists what its key is for must list
 /// digital signatures (RFC 5280, 4.2.1.3).
 pub fn may_sign(certificate: &CertificateDer<'_>) -> bool {

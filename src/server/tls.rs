@@ -21,7 +21,10 @@ use rustls::server::NoServerSessionStorage;
 use rustls::time_provider::TimeProvider;
 use rustls_pki_types::{CertificateDer, UnixTime};
 
-use crate::access::{IdentityError, KeyFingerprint, Validity, certificate_validity, revocation_list_validity};
+use crate::access::{
+    IdentityError, KeyFingerprint, Validity, certificate_subject, certificate_validity, revocation_list_issuer,
+    revocation_list_validity,
+};
 use crate::clock::{Clock, SystemClock, Timestamp};
 
 use choice::Choice;
@@ -76,7 +79,8 @@ pub(super) struct Proof {
     chain: Vec<CertificateDer<'static>>,
     /// The newest generation under which it was found good.
     good_under: AtomicU64,
-    /// The moment from which that is to be looked at again, in microseconds.
+    /// The time in which that need not be looked at again, in microseconds.
+    good_from: AtomicI64,
     good_until: AtomicI64,
 }
 
@@ -119,6 +123,7 @@ impl Tls {
             chain: chain.iter().map(|certificate| certificate.clone().into_owned()).collect(),
             good_under: AtomicU64::new(generation),
             // Looked at before the first request, which finds it remembered from the handshake.
+            good_from: AtomicI64::new(i64::MAX),
             good_until: AtomicI64::new(i64::MIN),
         };
         self.holds(&proof);
@@ -130,12 +135,14 @@ impl Tls {
     pub(super) fn holds(&self, proof: &Proof) -> bool {
         let (state, now) = (self.state.load(), self.time.now());
         let is_known = proof.good_under.load(Ordering::Relaxed) == state.generation;
-        if is_known && now.micros() < proof.good_until.load(Ordering::Relaxed) {
+        let from = proof.good_from.load(Ordering::Relaxed);
+        if is_known && from <= now.micros() && now.micros() < proof.good_until.load(Ordering::Relaxed) {
             return true;
         }
         let chain: Vec<&CertificateDer<'_>> = proof.chain.iter().collect();
-        let Ok(until) = state.verifier.verify(&chain, now) else { return false };
-        proof.good_until.store(until.micros(), Ordering::Relaxed);
+        let Ok(window) = state.verifier.verify(&chain, now) else { return false };
+        proof.good_from.store(window.from.micros(), Ordering::Relaxed);
+        proof.good_until.store(window.until.micros(), Ordering::Relaxed);
         proof.good_under.store(state.generation, Ordering::Relaxed);
         true
     }
@@ -162,6 +169,7 @@ impl State {
     fn new(material: TlsMaterial, generation: u64, time: Arc<Time>) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let endings = endings(&material)?;
+        ensure_lists(&material)?;
         let lists = endings.iter().filter(|ending| ending.what == EndingKind::RevocationList);
         let lists_until = lists.map(|list| list.validity.until).min().unwrap_or(Timestamp::from_micros(i64::MAX));
         let verifier = Arc::new(Verifier::new(material.client_cas, material.client_crls, lists_until, &provider)?);
@@ -216,10 +224,26 @@ fn endings(material: &TlsMaterial) -> Result<Vec<Ending>, TlsError> {
     Ok(endings)
 }
 
-fn read_all<T>(
+/// Where there are lists, there must be one of each CA: a certificate about which no list says anything is
+/// refused, and a whole CA shut out by a forgotten file is no rule that anybody wrote.
+fn ensure_lists(material: &TlsMaterial) -> Result<(), TlsError> {
+    if material.client_crls.is_empty() {
+        return Ok(());
+    }
+    let issuers = read_all(&material.client_crls, "CRL for client certificates", revocation_list_issuer)?;
+    for ca in &material.client_cas {
+        let unreadable = |source| TlsError::Unreadable { what: "CA for client certificates", source };
+        if !issuers.contains(&certificate_subject(ca).map_err(unreadable)?) {
+            return Err(TlsError::NoList(certificate_validity(ca).map_err(unreadable)?.name));
+        }
+    }
+    Ok(())
+}
+
+fn read_all<T, V>(
     all: &[T],
     what: &'static str,
-    read: impl Fn(&T) -> Result<Validity, IdentityError>,
-) -> Result<Vec<Validity>, TlsError> {
+    read: impl Fn(&T) -> Result<V, IdentityError>,
+) -> Result<Vec<V>, TlsError> {
     all.iter().map(|one| read(one).map_err(|source| TlsError::Unreadable { what, source })).collect()
 }
