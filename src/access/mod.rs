@@ -265,6 +265,14 @@ impl Access {
         self.audit.record_often("refused", &same, &[("reason", reason)]);
     }
 
+    /// Puts a connection that was refused before its first request on the audit log. The same reason
+    /// within a minute is counted, with the address that came first: strangers may have any number of
+    /// addresses, and must not make each a line.
+    pub fn record_refused_connection(&self, door: &str, address: IpAddr, reason: &str) {
+        let address = address.to_canonical().to_string();
+        self.audit.record_often("connection-refused", &[("door", door), ("reason", reason)], &[("address", &address)]);
+    }
+
     /// The third party with this name.
     pub fn third_party(&self, name: &str) -> Option<Arc<ThirdParty>> {
         self.directory.load().named(name).cloned()

@@ -26,6 +26,8 @@ mod door_whitelist;
 mod doors;
 mod fuzz;
 mod gates;
+mod gates_connection;
+mod gates_credentials;
 mod house;
 mod layers;
 mod linear;
