@@ -13,7 +13,7 @@ use lango::mminterface::RequestDocument;
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinHandle;
 
-use super::callers::{Caller, ask, source};
+use super::callers::{Caller, ask, post, source};
 use super::stand::{Stand, share_of, spread};
 
 const MEASURED: Duration = Duration::from_secs(20);
@@ -83,14 +83,6 @@ async fn feel(caller: &Caller, shop: &ReadDemonstration, name: &str, time: Durat
         tokio::time::sleep(PAUSE).await;
     }
     Ok(felt)
-}
-
-fn post(body: &str) -> Vec<u8> {
-    format!(
-        "POST /mminterface/request HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
 }
 
 /// The slow callers; they go when this is dropped.
