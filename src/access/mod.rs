@@ -47,7 +47,8 @@ pub use third_party::{
 };
 pub use time_stamps::TimeStampRule;
 pub use validity::{
-    Validity, certificate_subject, certificate_validity, may_sign, revocation_list_issuer, revocation_list_validity,
+    RevocationListPlace, Validity, certificate_subject, certificate_validity, may_sign, revocation_list_place,
+    revocation_list_validity,
 };
 pub use vault::{Sealed, Secret, Vault, VaultError};
 pub use whitelist::{CallbackHost, HostRule, NamedNetwork, NetworkKind, Whitelist, WhitelistError};

@@ -22,8 +22,8 @@ use rustls::time_provider::TimeProvider;
 use rustls_pki_types::{CertificateDer, UnixTime};
 
 use crate::access::{
-    IdentityError, KeyFingerprint, Validity, certificate_subject, certificate_validity, revocation_list_issuer,
-    revocation_list_validity,
+    IdentityError, KeyFingerprint, RevocationListPlace, Validity, certificate_subject, certificate_validity,
+    revocation_list_place, revocation_list_validity,
 };
 use crate::clock::{Clock, SystemClock, Timestamp};
 
@@ -65,8 +65,15 @@ struct State {
     config: Arc<ServerConfig>,
     verifier: Arc<Verifier>,
     endings: Vec<Ending>,
+    lists: Vec<List>,
     /// How often it was replaced.
     generation: u64,
+}
+
+/// A revocation list in force.
+struct List {
+    name: String,
+    place: RevocationListPlace,
 }
 
 /// The door's time, once the door is open and has a clock; the machine's before.
@@ -101,8 +108,9 @@ impl Tls {
     /// that are open have their certificate verified again before their next request, and on
     /// [`super::Doors::recheck`].
     pub fn replace(&self, material: TlsMaterial) -> Result<(), TlsError> {
-        let generation = self.state.load().generation.wrapping_add(1);
-        let state = State::new(material, generation, Arc::clone(&self.time))?;
+        let before = self.state.load();
+        let state = State::new(material, before.generation.wrapping_add(1), Arc::clone(&self.time))?;
+        ensure_no_older_list(&before.lists, &state.lists)?;
         self.state.store(Arc::new(state));
         Ok(())
     }
@@ -169,13 +177,13 @@ impl State {
     fn new(material: TlsMaterial, generation: u64, time: Arc<Time>) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let endings = endings(&material)?;
-        ensure_lists(&material)?;
-        let lists = endings.iter().filter(|ending| ending.what == EndingKind::RevocationList);
-        let lists_until = lists.map(|list| list.validity.until).min().unwrap_or(Timestamp::from_micros(i64::MAX));
+        let lists = lists(&material)?;
+        let dated = endings.iter().filter(|ending| ending.what == EndingKind::RevocationList);
+        let lists_until = dated.map(|list| list.validity.until).min().unwrap_or(Timestamp::from_micros(i64::MAX));
         let verifier = Arc::new(Verifier::new(material.client_cas, material.client_crls, lists_until, &provider)?);
         let choice = Choice::of(material.identities, &provider)?;
         let config = server_config(choice, Arc::clone(&verifier), provider, time)?;
-        Ok(Self { config: Arc::new(config), verifier, endings, generation })
+        Ok(Self { config: Arc::new(config), verifier, endings, lists, generation })
     }
 }
 
@@ -224,20 +232,26 @@ fn endings(material: &TlsMaterial) -> Result<Vec<Ending>, TlsError> {
     Ok(endings)
 }
 
-/// Where there are lists, there must be one of each CA: a certificate about which no list says anything is
-/// refused, and a whole CA shut out by a forgotten file is no rule that anybody wrote.
-fn ensure_lists(material: &TlsMaterial) -> Result<(), TlsError> {
-    if material.client_crls.is_empty() {
-        return Ok(());
-    }
-    let issuers = read_all(&material.client_crls, "CRL for client certificates", revocation_list_issuer)?;
-    for ca in &material.client_cas {
+/// A list from before the one in force, out of a backup perhaps, would take back what was revoked since.
+fn ensure_no_older_list(before: &[List], after: &[List]) -> Result<(), TlsError> {
+    let is_older = |list: &&List| before.iter().any(|other| list.place.is_before(&other.place));
+    after.iter().find(is_older).map_or(Ok(()), |list| Err(TlsError::OlderList(list.name.clone())))
+}
+
+/// The lists. Where there are any, there must be one of each CA: a certificate about which no list says
+/// anything is refused, and a whole CA shut out by a forgotten file is no rule that anybody wrote.
+fn lists(material: &TlsMaterial) -> Result<Vec<List>, TlsError> {
+    let lists = read_all(&material.client_crls, "CRL for client certificates", |list| {
+        Ok(List { name: revocation_list_validity(list)?.name, place: revocation_list_place(list)? })
+    })?;
+    for ca in material.client_cas.iter().filter(|_| !lists.is_empty()) {
         let unreadable = |source| TlsError::Unreadable { what: "CA for client certificates", source };
-        if !issuers.contains(&certificate_subject(ca).map_err(unreadable)?) {
+        let subject = certificate_subject(ca).map_err(unreadable)?;
+        if !lists.iter().any(|list| list.place.issuer == subject) {
             return Err(TlsError::NoList(certificate_validity(ca).map_err(unreadable)?.name));
         }
     }
-    Ok(())
+    Ok(lists)
 }
 
 fn read_all<T, V>(

@@ -221,6 +221,21 @@ async fn a_ca_without_a_list_beside_one_that_has_one_is_a_fault_that_changes_not
     tls.replace(of_both(&[])).unwrap();
 }
 
+#[tokio::test]
+async fn a_list_that_is_older_than_the_one_in_force_changes_nothing() {
+    let pki = Pki::new("third parties");
+    let revoked = pki.client(7);
+    let with = |list| TlsMaterial { client_crls: vec![list], ..pki.material() };
+    let tls = Tls::new(with(pki.list_number(2, &[7], 4000)), fingerprint).unwrap();
+    let house = House::with_tls(tls.clone(), limits());
+    house.know(&revoked);
+    assert!(matches!(tls.replace(with(pki.list_number(1, &[], 4000))), Err(TlsError::OlderList(_))));
+    assert!(house.tls(&pki, Some(&revoked)).await.rest().await.is_empty(), "it was taken back");
+    tls.replace(with(pki.list_number(2, &[7, 8], 4000))).unwrap();
+    tls.replace(with(pki.list_number(3, &[], 4000))).unwrap();
+    assert!(house.tls(&pki, Some(&revoked)).await.post("/", "").await.starts_with("HTTP/1.1 200"));
+}
+
 /// Who offers nothing that the door speaks is told what every program and scanner knows as "nothing in
 /// common" (handshake_failure), and not that it may not come in.
 #[tokio::test]

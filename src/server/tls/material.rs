@@ -84,6 +84,12 @@ pub enum TlsError {
          come in; add its list (`lango cert revoke` writes one) or remove the CA"
     )]
     NoList(String),
+    /// A list is older than the one of the same CA that is in force: what was revoked since would come in.
+    #[error(
+        "the CRL of the CA \"{0}\" is older than the one in force, so what was revoked since then would come in \
+         again; put the newest list in its place"
+    )]
+    OlderList(String),
     /// A client CA's certificate makes no sense.
     #[error("the CA for client certificates: {0}")]
     ClientCa(#[source] rustls::Error),
