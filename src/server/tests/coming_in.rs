@@ -240,24 +240,24 @@ async fn a_list_that_is_older_than_the_one_in_force_changes_nothing() {
 /// common" (handshake_failure), and not that it may not come in.
 #[tokio::test]
 async fn a_client_without_a_suite_in_common_is_told_so() {
-    const AES128_SHA: [u8; 2] = [0x00, 0x2f];
     const HANDSHAKE_FAILURE: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 40];
-    let mut hello = vec![3, 3];
-    hello.extend([7; 32]);
-    hello.extend([0, 0, 2]);
-    hello.extend(AES128_SHA);
-    hello.extend([1, 0]);
-    // Signature algorithms: ECDSA on P-256 with SHA-256; groups: P-256.
-    hello.extend([0, 16, 0, 13, 0, 4, 0, 2, 4, 3, 0, 10, 0, 4, 0, 2, 0, 23]);
-    let length = |bytes: &[u8]| u8::try_from(bytes.len()).unwrap();
-    let handshake = [&[1, 0, 0, length(&hello)], hello.as_slice()].concat();
-    let record = [&[0x16, 3, 1, 0, length(&handshake)], handshake.as_slice()].concat();
+    // One that the door does not speak, and one that it speaks with an RSA key, which it has not.
+    const AES128_SHA: [u8; 2] = [0x00, 0x2f];
+    const ECDHE_RSA_AES128_GCM_SHA256: [u8; 2] = [0xc0, 0x2f];
+    // Signature algorithms: ECDSA and RSA-PSS with SHA-256; groups: P-256.
+    const EXTENSIONS: [u8; 20] = [0, 18, 0, 13, 0, 6, 0, 4, 4, 3, 8, 4, 0, 10, 0, 4, 0, 2, 0, 23];
 
     let house = House::under(&Pki::new("third parties"));
-    let mut caller = house.tcp().await;
-    tokio::io::AsyncWriteExt::write_all(&mut caller.0, &record).await.unwrap();
-    assert_eq!(caller.rest().await[..], HANDSHAKE_FAILURE);
-    house.ended("handshake_failed", 1).await;
+    for (before, suite) in [AES128_SHA, ECDHE_RSA_AES128_GCM_SHA256].into_iter().enumerate() {
+        let hello = [&[3, 3][..], &[7; 32], &[0, 0, 2], &suite, &[1, 0], &EXTENSIONS].concat();
+        let length = |bytes: &[u8]| u8::try_from(bytes.len()).unwrap();
+        let handshake = [&[1, 0, 0, length(&hello)], hello.as_slice()].concat();
+        let record = [&[0x16, 3, 1, 0, length(&handshake)], handshake.as_slice()].concat();
+        let mut caller = house.tcp().await;
+        tokio::io::AsyncWriteExt::write_all(&mut caller.0, &record).await.unwrap();
+        assert_eq!(caller.rest().await[..], HANDSHAKE_FAILURE, "{suite:x?}");
+        house.ended("handshake_failed", before + 1).await;
+    }
 }
 
 #[tokio::test]

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use rustls::CipherSuite;
 use rustls::crypto::CryptoProvider;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::{CipherSuite, SupportedCipherSuite};
 
 use super::material::{ServerIdentity, TlsError};
 
@@ -14,7 +14,7 @@ use super::material::{ServerIdentity, TlsError};
 #[derive(Debug)]
 pub(super) struct Choice {
     keys: Vec<Arc<CertifiedKey>>,
-    /// What the door speaks.
+    /// What the door speaks with one of them.
     suites: Vec<CipherSuite>,
 }
 
@@ -32,7 +32,19 @@ impl Choice {
         if keys.is_empty() {
             return Err(TlsError::Server(rustls::Error::NoCertificatesPresented));
         }
-        Ok(Self { keys, suites: provider.cipher_suites.iter().map(|suite| suite.suite()).collect() })
+        let served = provider.cipher_suites.iter().filter(|suite| keys.iter().any(|key| serves(key, suite)));
+        let suites = served.map(SupportedCipherSuite::suite).collect();
+        Ok(Self { keys, suites })
+    }
+}
+
+/// Whether a suite works with this key: those of TLS 1.2 name the kind of signature.
+fn serves(key: &CertifiedKey, suite: &SupportedCipherSuite) -> bool {
+    match suite {
+        SupportedCipherSuite::Tls12(suite) => {
+            suite.sign.iter().any(|scheme| key.key.choose_scheme(&[*scheme]).is_some())
+        }
+        SupportedCipherSuite::Tls13(_) => true,
     }
 }
 
