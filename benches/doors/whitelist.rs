@@ -14,6 +14,8 @@ use super::stand::Stand;
 
 const LOOK_UP_MAX: Duration = Duration::from_micros(1);
 const RELOAD_MAX: Duration = Duration::from_secs(1);
+/// The node looks at its files four times a second, and at one that changed once more a little later.
+const SEEN_WITHIN: Duration = Duration::from_millis(350);
 const LOOK_UPS: u32 = 2_000_000;
 /// Third parties that share the networks.
 const PARTIES: u32 = 100;
@@ -64,9 +66,8 @@ async fn reload(count: u32) -> Result<()> {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let took = begun.elapsed();
-        println!("  from the saved file to the list in force: {took:.0?}");
-        // The node looks at its files four times a second.
-        ensure!(took < RELOAD_MAX + Duration::from_millis(250), "more than {RELOAD_MAX:?} after it was seen");
+        println!("  from the saved file to the list in force: {took:.2?}");
+        ensure!(took < RELOAD_MAX + SEEN_WITHIN, "more than {RELOAD_MAX:?} after it was seen whole");
     }
     println!("  the node has {:.0} MiB in use", stand.node.resident_mib()?);
     Ok(())

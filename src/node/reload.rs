@@ -132,6 +132,11 @@ impl Reloader {
         }
     }
 
+    /// Whether a file was found changed and waits to be found the same once more.
+    pub(super) fn is_something_coming(&self) -> bool {
+        lock(&self.seen).whitelist.coming.is_some()
+    }
+
     /// What is wrong with the files as they are: which, and why.
     pub(super) fn faults(&self) -> BTreeMap<String, String> {
         lock(&self.faults).clone()
