@@ -6,9 +6,12 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use lango::access::{CredentialRefusal, security_credential};
+use lango::access::{CredentialRefusal, Secret, security_credential};
+use lango::cli::demo::stage::{REQUEST_PATH, answer};
+use lango::cli::deployment::{Claimed, NEIGHBOUR};
 use lango::mminterface::InitiatorFields;
 
+use crate::house::House;
 use crate::office::{BULK, Office, PARTY, PAYBILL, operator, pay_out};
 
 /// Reasons that other tests show, since it takes another time, a broken store or many callers.
@@ -115,4 +118,35 @@ async fn lock(office: &mut Office, seal: &Seal<'_>) {
         office.sends(&document).await;
         office.result().await;
     }
+}
+
+/// An operator is locked by the guesses of those who act for its organization only: to everybody else it is
+/// like one that does not exist (S1), or anybody could keep anybody's programs out.
+#[tokio::test(flavor = "multi_thread")]
+async fn s1_nobody_locks_the_operators_of_others_by_guessing() {
+    let mut house = House::built().await;
+    let access = house.stage.access();
+    let list = std::fs::read_to_string(house.dir().join("whitelist.toml")).unwrap();
+    let neighbours =
+        format!("[third_party.{NEIGHBOUR}.networks]\nhere = {{ network = \"127.0.0.1/32\", kind = \"vpn\" }}\n");
+    access.reload_whitelist(&[list, neighbours].concat()).unwrap();
+    let mut party = (*access.third_party(NEIGHBOUR).unwrap()).clone();
+    access.seal_password(&mut party, &Secret::new("Jirani#2026x")).unwrap();
+    access.save_third_party(&party).await.unwrap();
+
+    let shop = house.shop().clone();
+    let certificate = shop.read(&shop.file.initiator.credential_cert).unwrap();
+    let claimed = Claimed { sp_id: &party.sp_id, service_id: None, password: "Jirani#2026x" };
+    let neighbour = house.stage.neighbour().unwrap();
+    for guess in 0..10 {
+        let mut document = shop.pay_out(&format!("guess-{guess}"), &shop.salary()).unwrap();
+        document.initiator.as_mut().unwrap().security_credential =
+            security_credential("Wrong0ne#", &certificate).unwrap();
+        let reply = neighbour.post(REQUEST_PATH, shop.envelope(claimed, &document)).await.unwrap();
+        assert_eq!(answer(&reply).unwrap().response_code, "0");
+    }
+    let document = shop.pay_out("not-locked", &shop.salary()).unwrap();
+    assert_eq!(house.stage.ask(&house.teller, REQUEST_PATH, &document).await.unwrap().response_code, "0");
+    assert_eq!(house.stage.result(&house.teller).await.unwrap().result_code, "0");
+    house.torn_down().await;
 }
