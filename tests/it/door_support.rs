@@ -73,7 +73,12 @@ impl Kept {
 
     /// Asks for a description, keeping the connection; whether it was answered.
     pub async fn asks(&mut self) -> bool {
-        let request = "GET /mminterface/request?wsdl HTTP/1.1\r\nHost: x\r\n\r\n";
+        self.asks_for("/mminterface/request?wsdl").await
+    }
+
+    /// The same of this description.
+    pub async fn asks_for(&mut self, path: &str) -> bool {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
         let mut start = [0; 15];
         let answered = self.0.write_all(request.as_bytes()).await.is_ok()
             && self.0.read_exact(&mut start).await.is_ok_and(|_| start.starts_with(b"HTTP/1.1 200"));

@@ -131,6 +131,36 @@ async fn each_gate_before_the_first_request_has_its_reason_and_changes_nothing()
     }
 }
 
+/// The handset side's door has a CA and a whitelist of its own: who may come in by the other one may not by
+/// this one.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_handset_door_lets_in_its_own_callers_and_nobody_else_s() {
+    let deployed = Deployed::with_demonstration().await;
+    deployed.set("networks = [\"127.0.0.0/8\", \"::1/128\"]", "networks = [\"127.0.0.2/32\"]");
+    let door = lango::config::load(&deployed.config()).unwrap().doors.handset.listen;
+    let served = deployed.served();
+    let certs = deployed.dir().join("certs");
+    let is_served = async |source: &str, certificate: Option<&str>| {
+        let own = certificate.map(|name| certs.join("clients").join(name));
+        match Kept::open_with(door, &certs.join("ca.pem"), own.as_deref(), source, "").await {
+            Ok(mut caller) => caller.asks_for("/handset/payment?wsdl").await,
+            Err(_) => false,
+        }
+    };
+    assert!(is_served("127.0.0.2", Some("handset")).await);
+    assert!(!is_served(GOOD, Some("handset")).await, "an address of the other door's whitelist");
+    assert!(!is_served("127.0.0.2", Some("duka")).await, "a certificate of the other door's CA");
+    assert!(!is_served("127.0.0.2", None).await, "no certificate");
+    let (code, log) = served.terminated();
+    assert_eq!(code, Some(0), "{log}");
+    let audit = fs::read_to_string(deployed.dir().join("data/audit.log")).unwrap();
+    for reason in ["address_refused", "certificate_refused", "certificate_missing"] {
+        let is_told =
+            |line: &str| line.contains("connection-refused") && line.contains("handset") && line.contains(reason);
+        assert!(audit.lines().any(is_told), "{reason}: {audit}");
+    }
+}
+
 /// A served deployment with a revocation list, a balancer, and certificates of every bad kind.
 struct Stand {
     deployed: Deployed,
