@@ -60,6 +60,15 @@ pub fn source(at: usize, of: usize) -> Ipv4Addr {
     Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 0, 1, 1)).saturating_add(at))
 }
 
+/// A third party's request around this envelope.
+pub fn post(body: &str) -> Vec<u8> {
+    format!(
+        "POST /mminterface/request HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
 /// Sends a request and reads its answer, headers and body; gives the status line's code.
 pub async fn ask(stream: &mut TlsStream<TcpStream>, request: &[u8]) -> Result<u16> {
     stream.write_all(request).await?;

@@ -14,6 +14,8 @@ use super::callers::{Caller, ask, source};
 use super::nginx::{self, Nginx};
 use super::stand::{Process, Stand};
 
+/// How many times as many as nginx a core must do.
+const TIMES_MIN: f64 = 2.0;
 const ROUNDS: usize = 3;
 const CALLERS: usize = 16;
 /// Whichever answer: both say 404 to this.
@@ -39,7 +41,9 @@ pub async fn measure(count: usize) -> Result<()> {
         let ours = tell("lango", version, &mut ours, count);
         if let (false, Some(name)) = (theirs.is_empty(), nginx::version()) {
             let theirs = tell(&name, version, &mut theirs, count);
-            println!("  lango does {:.2} times as many a core", theirs.as_secs_f64() / ours.as_secs_f64());
+            let times = theirs.as_secs_f64() / ours.as_secs_f64();
+            println!("  lango does {times:.2} times as many a core");
+            ensure!(times >= TIMES_MIN, "less than {TIMES_MIN} times as many");
         }
     }
     if nginx.is_none() {

@@ -6,10 +6,12 @@
 //!     cargo bench --bench doors -- slow [COUNT]          slow callers beside a good one
 //!     cargo bench --bench doors -- idle [COUNT]          kept connections
 //!     cargo bench --bench doors -- whitelist [COUNT]     networks
+//!     cargo bench --bench doors -- credentials [COUNT]   requests with a fresh credential each
 //!
 //! Without a name all of them are measured, one after the other.
 
 mod callers;
+mod credentials;
 mod handshakes;
 mod idle;
 mod nginx;
@@ -39,6 +41,9 @@ fn main() -> Result<()> {
     }
     if wished("handshakes") {
         runtime.block_on(handshakes::measure(count.unwrap_or(5000)))?;
+    }
+    if wished("credentials") {
+        runtime.block_on(credentials::measure(count.unwrap_or(1000)))?;
     }
     if wished("idle") {
         runtime.block_on(idle::measure(count.unwrap_or(10_000)))?;

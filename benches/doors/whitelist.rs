@@ -12,6 +12,10 @@ use lango::clock::{Clock, SystemClock};
 
 use super::stand::Stand;
 
+const LOOK_UP_MAX: Duration = Duration::from_micros(1);
+const RELOAD_MAX: Duration = Duration::from_secs(1);
+/// The node looks at its files four times a second, and at one that changed once more a little later.
+const SEEN_WITHIN: Duration = Duration::from_millis(350);
 const LOOK_UPS: u32 = 2_000_000;
 /// Third parties that share the networks.
 const PARTIES: u32 = 100;
@@ -38,6 +42,7 @@ pub async fn measure(count: usize) -> Result<()> {
     let admitted = addresses.iter().filter(|address| black_box(&list_before).admits(**address, now)).count();
     let each = begun.elapsed() / LOOK_UPS;
     println!("  a look-up at the door takes {each:?} ({admitted} of {LOOK_UPS} are let in)");
+    ensure!(each < LOOK_UP_MAX, "a look-up takes more than {LOOK_UP_MAX:?}");
     let begun = Instant::now();
     let own =
         addresses.iter().filter(|address| black_box(&list_before).network("p7", **address, now).is_some()).count();
@@ -60,7 +65,9 @@ async fn reload(count: u32) -> Result<()> {
             ensure!(begun.elapsed() < Duration::from_secs(60), "the list is not taken up");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        println!("  from the saved file to the list in force: {:.0?}", begun.elapsed());
+        let took = begun.elapsed();
+        println!("  from the saved file to the list in force: {took:.2?}");
+        ensure!(took < RELOAD_MAX + SEEN_WITHIN, "more than {RELOAD_MAX:?} after it was seen whole");
     }
     println!("  the node has {:.0} MiB in use", stand.node.resident_mib()?);
     Ok(())

@@ -48,7 +48,10 @@ pub use third_party::{
     ToleranceSwitches,
 };
 pub use time_stamps::TimeStampRule;
-pub use validity::{Validity, certificate_validity, may_sign, revocation_list_validity};
+pub use validity::{
+    RevocationListPlace, Validity, certificate_subject, certificate_validity, may_sign, revocation_list_place,
+    revocation_list_validity,
+};
 pub use vault::{Sealed, Secret, Vault, VaultError};
 pub use whitelist::{CallbackHost, HostRule, NamedNetwork, NetworkKind, Whitelist, WhitelistError};
 
@@ -263,6 +266,14 @@ impl Access {
         let address = address.to_canonical().to_string();
         let same = [("address", address.as_str()), ("who", who), ("code", code)];
         self.audit.record_often("refused", &same, &[("reason", reason)]);
+    }
+
+    /// Puts a connection that was refused before its first request on the audit log. The same reason
+    /// within a minute is counted, with the address that came first: strangers may have any number of
+    /// addresses, and must not make each a line.
+    pub fn record_refused_connection(&self, door: &str, address: IpAddr, reason: &str) {
+        let address = address.to_canonical().to_string();
+        self.audit.record_often("connection-refused", &[("door", door), ("reason", reason)], &[("address", &address)]);
     }
 
     /// The third party with this name.

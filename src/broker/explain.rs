@@ -150,7 +150,10 @@ impl Broker {
             service_id: header.service_id.as_deref(),
             time_stamp: header.time_stamp.as_deref(),
         };
-        let need = if kind == DocumentKind::Request { NetworkKind::Vpn } else { NetworkKind::Internet };
+        let need = match kind {
+            DocumentKind::Request => NetworkKind::Vpn,
+            DocumentKind::RegisterUrl => self.registration_need(),
+        };
         let (third_party, gates) = self.parts.access.examine(&claim, inquiry.address, inquiry.key, need);
         steps.extend(gates.into_iter().map(|one| match one.verdict {
             Some(verdict) => Step::of(one.gate, verdict.map_err(Refusal::Access)),

@@ -10,6 +10,7 @@ use super::third_party::soap_answer;
 use super::{Answer, Broker, Parts, Refusal, Request};
 use crate::access::{NetworkKind, ThirdParty};
 use crate::callbacks::urls::{self, DefaultAction, RegisterError, Registration};
+use crate::core::catalogue::NetworkNeed;
 use crate::core::{Shortcode, directory};
 use crate::mminterface::{
     DocumentKind, GenericRequest, Interfaces, Read, RequestDocument, ResponseDocument, ResponseType, Tolerances,
@@ -17,11 +18,12 @@ use crate::mminterface::{
 };
 use crate::store::{CommitError, WriteSet};
 
+const REGISTER_URL: &str = "RegisterURL";
+
 impl Broker {
     /// Answers a request to the path of RegisterURL.
     pub(super) async fn register_url(self: &Arc<Self>, mut request: Request) -> Answer {
-        // Registering an address moves no money: an internet address of the third party's is enough.
-        let call = match self.call(&mut request, NetworkKind::Internet, Interfaces::read_request) {
+        let call = match self.call(&mut request, self.registration_need(), Interfaces::read_request) {
             Ok(call) => call,
             Err(answer) => return *answer,
         };
@@ -32,6 +34,15 @@ impl Broker {
                 soap_answer(call.message.version, write_response(&response, call.message.version))
             }
             Err(refusal) => self.refuse(&request, &call.permit.third_party().name, &refusal),
+        }
+    }
+
+    /// From which network it must come, as the catalogue says: registering an address moves no money, so
+    /// one on the internet may do. Where the catalogue says nothing, it does not.
+    pub(super) fn registration_need(&self) -> NetworkKind {
+        match self.core().catalogue().command(REGISTER_URL).and_then(|service| service.network) {
+            Some(NetworkNeed::Internet) => NetworkKind::Internet,
+            Some(NetworkNeed::Vpn) | None => NetworkKind::Vpn,
         }
     }
 
@@ -104,7 +115,7 @@ impl Broker {
 
 /// What a document of RegisterURL asks for.
 pub(super) fn wanted(document: &RequestDocument, tolerances: Tolerances) -> Result<Read<UrlRegistration>, Refusal> {
-    if document.command_id != "RegisterURL" {
+    if document.command_id != REGISTER_URL {
         return Err(Refusal::Command(document.command_id.clone()));
     }
     UrlRegistration::from_document(document, tolerances).map_err(Refusal::Document)

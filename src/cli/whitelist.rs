@@ -44,6 +44,15 @@ enum Action {
         /// Its name in the file
         name: String,
     },
+    /// Let callbacks go to a host, after the third party's others
+    AddHost(HostAddition),
+    /// Let callbacks go to a host no longer
+    RemoveHost {
+        /// Whose
+        third_party: String,
+        /// The host, as the file has it
+        host: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -77,6 +86,20 @@ struct Addition {
     expires: Option<String>,
 }
 
+#[derive(Debug, Args)]
+struct HostAddition {
+    /// Whose
+    third_party: String,
+    /// A name, exactly as URLs have it; or a network, for URLs that name an address
+    host: String,
+    /// A port on it; may be said several times
+    #[arg(long = "port", required = true, value_name = "PORT")]
+    ports: Vec<u16>,
+    /// For people: what is there, which ticket
+    #[arg(long)]
+    comment: Option<String>,
+}
+
 /// Runs `lango whitelist`.
 pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     let settings = config::load(&arguments.config.config)?;
@@ -97,6 +120,13 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
             )
         }),
         Action::Remove { third_party, name } => change(&settings, |text| edit::remove(text, &third_party, &name)),
+        Action::AddHost(HostAddition { third_party, host, ports, comment }) => change(&settings, |text| {
+            let comment = comment.as_deref();
+            edit::add_host(text, &edit::NewHost { third_party: &third_party, host: &host, ports: &ports, comment })
+        }),
+        Action::RemoveHost { third_party, host } => {
+            change(&settings, |text| edit::remove_host(text, &third_party, &host))
+        }
     }
 }
 
@@ -116,7 +146,8 @@ fn show(list: &Whitelist, party: Option<&str>) -> Result<ExitCode> {
         println!("line {:<5} {name:<20} {:<20} {network}{past}", network.line, network.name);
     }
     for (name, host) in list.all_callback_hosts().filter(|(name, _)| wanted(name)) {
-        println!("           {name:<20} callbacks to {host}");
+        let comment = host.comment.as_ref().map(|comment| format!(" ({comment})")).unwrap_or_default();
+        println!("line {:<5} {name:<20} callbacks to {host}{comment}", host.line);
     }
     let overlaps = list.overlaps();
     if overlaps.count > 0 {

@@ -74,7 +74,8 @@ impl Behind<'_> {
         let third_party: Arc<dyn Service> = Arc::new(ThirdPartyService(Arc::clone(self.broker)));
         let handset: Arc<dyn Service> = Arc::new(HandsetService(Arc::clone(self.broker)));
         let whitelist: Arc<dyn Gate> = Arc::new(ThirdPartyGate(Arc::clone(self.access)));
-        let networks: Arc<dyn Gate> = Arc::new(HandsetGate(self.settings.doors.handset.networks.clone()));
+        let networks = self.settings.doors.handset.networks.clone();
+        let networks: Arc<dyn Gate> = Arc::new(HandsetGate { networks, access: Arc::clone(self.access) });
         let plain = Arc::clone(&third_party);
         Ok(Addresses {
             third_party: self.door(
@@ -142,19 +143,31 @@ impl Gate for ThirdPartyGate {
     fn key_known(&self, key: &KeyFingerprint) -> bool {
         self.0.key_known(key)
     }
+
+    fn refused(&self, door: &'static str, address: IpAddr, reason: &'static str) {
+        self.0.record_refused_connection(door, address, reason);
+    }
 }
 
 /// The handset side: by its networks; whoever its own CA signed is a gateway.
 #[derive(Debug)]
-struct HandsetGate(Vec<IpNet>);
+struct HandsetGate {
+    networks: Vec<IpNet>,
+    /// Keeps the record of refusals.
+    access: Arc<Access>,
+}
 
 impl Gate for HandsetGate {
     fn admits(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        self.0.iter().any(|network| network.contains(&address))
+        self.networks.iter().any(|network| network.contains(&address))
     }
 
     fn key_known(&self, _: &KeyFingerprint) -> bool {
         true
+    }
+
+    fn refused(&self, door: &'static str, address: IpAddr, reason: &'static str) {
+        self.access.record_refused_connection(door, address, reason);
     }
 }

@@ -53,7 +53,7 @@ pub(super) struct Reloader {
 
 /// The files as they were when they were looked at last.
 struct Seen {
-    whitelist: Option<Stamp>,
+    whitelist: Settling,
     certificates: Vec<SeenCertificates>,
 }
 
@@ -64,15 +64,39 @@ struct SeenCertificates {
     is_unsettled: bool,
 }
 
+/// A file that is taken up when it was found the same twice. Half of a list is a good list, too: whoever
+/// looked while it is being written would close the connections of everybody in the other half.
+struct Settling {
+    taken: Option<Stamp>,
+    coming: Option<Option<Stamp>>,
+}
+
 /// Modified when, which inode, how long.
 type Stamp = (SystemTime, u64, u64);
+
+impl Settling {
+    fn new(taken: Option<Stamp>) -> Self {
+        Self { taken, coming: None }
+    }
+
+    /// Whether the file, as it is found now, is to be taken up.
+    fn is_due(&mut self, found: Option<Stamp>) -> bool {
+        let is_settled = self.coming == Some(found);
+        self.coming = (found != self.taken && !is_settled).then_some(found);
+        let is_due = found != self.taken && is_settled;
+        if is_due {
+            self.taken = found;
+        }
+        is_due
+    }
+}
 
 impl Reloader {
     /// Holds what is there now for what is in force.
     pub(super) fn new(watched: Watched) -> Arc<Self> {
         let as_they_are = |one: &Certificates| SeenCertificates { stamps: stamps(one), is_unsettled: false };
         let certificates = watched.certificates.iter().map(as_they_are).collect();
-        let seen = Seen { whitelist: stamp(&watched.whitelist), certificates };
+        let seen = Seen { whitelist: Settling::new(stamp(&watched.whitelist)), certificates };
         Arc::new(Self { watched, seen: Mutex::new(seen), faults: Mutex::default() })
     }
 
@@ -108,6 +132,11 @@ impl Reloader {
         }
     }
 
+    /// Whether a file was found changed and waits to be found the same once more.
+    pub(super) fn is_something_coming(&self) -> bool {
+        lock(&self.seen).whitelist.coming.is_some()
+    }
+
     /// What is wrong with the files as they are: which, and why.
     pub(super) fn faults(&self) -> BTreeMap<String, String> {
         lock(&self.faults).clone()
@@ -118,8 +147,10 @@ impl Reloader {
         let mut seen = lock(&self.seen);
         let mut taken = Vec::new();
         let whitelist = stamp(&self.watched.whitelist);
-        if all || whitelist != seen.whitelist {
-            seen.whitelist = whitelist;
+        if all {
+            seen.whitelist = Settling::new(whitelist);
+            taken.push(self.take_whitelist());
+        } else if seen.whitelist.is_due(whitelist) {
             taken.push(self.take_whitelist());
         }
         for (certificates, seen) in self.watched.certificates.iter().zip(&mut seen.certificates) {
@@ -246,4 +277,40 @@ fn stamp(path: &Path) -> Option<Stamp> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_taken_up_once_and_not_while_it_is_being_written() {
+        let stamp = |length: u64| Some((SystemTime::UNIX_EPOCH, 1, length));
+        let mut file = Settling::new(stamp(100));
+        let due: Vec<bool> = [
+            (stamp(100), false),
+            // Cut off, and written on.
+            (stamp(0), false),
+            (stamp(40), false),
+            (stamp(90), false),
+            (stamp(90), true),
+            (stamp(90), false),
+            // Moved away, and another one put in its place.
+            (None, false),
+            (stamp(91), false),
+            (stamp(91), true),
+            // Changed and put back before it was taken up.
+            (stamp(92), false),
+            (stamp(91), false),
+            (stamp(92), false),
+            (stamp(92), true),
+            // Gone for good.
+            (None, false),
+            (None, true),
+            (None, false),
+        ]
+        .map(|(found, due)| file.is_due(found) == due)
+        .into();
+        assert!(due.iter().all(|as_it_should| *as_it_should), "{due:?}");
+    }
 }

@@ -15,6 +15,8 @@ use crate::telemetry::audit::Audit;
 
 /// Often enough that what was revoked is gone within a second.
 const FILES_EVERY: Duration = Duration::from_millis(250);
+/// How long a file must stay as it is to be taken for whole.
+const SETTLED_AFTER: Duration = Duration::from_millis(100);
 /// Often enough for a right that ends at a moment.
 const RIGHTS_EVERY: Duration = Duration::from_millis(500);
 const EXPIRIES_EVERY: Duration = Duration::from_secs(60);
@@ -25,8 +27,9 @@ const SIGNAL: &str = "SIGHUP";
 /// Takes changed files up, or all of them when `reload` says so.
 pub(super) async fn files(reloader: Arc<Reloader>, mut reload: watch::Receiver<()>) {
     loop {
+        let pause = if reloader.is_something_coming() { SETTLED_AFTER } else { FILES_EVERY };
         tokio::select! {
-            () = tokio::time::sleep(FILES_EVERY) => reloader.take_changed().await,
+            () = tokio::time::sleep(pause) => reloader.take_changed().await,
             changed = reload.changed() => match changed {
                 Ok(()) => reloader.take_all(SIGNAL.into()).await,
                 Err(_) => return,

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::StatusCode;
 use hyper::body::Body;
+use hyper::header::TRANSFER_ENCODING;
+use hyper::{HeaderMap, StatusCode};
 
 /// Why a body was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,17 @@ impl BodyRefusal {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The request's body may be plain or gzip, nothing else.\n")
             }
         }
+    }
+}
+
+/// Whether a body comes in chunks or not at all chunked: hyper takes whatever ends with chunks, such as
+/// chunks within chunks or gzip in chunks, and would leave what is inside to us.
+pub(super) fn framed(headers: &HeaderMap) -> Result<(), BodyRefusal> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(coding), None) if coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(BodyRefusal::Broken),
     }
 }
 

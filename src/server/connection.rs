@@ -132,7 +132,10 @@ impl Ending {
         inside.metrics.connection_ended(inside.name(), self.name());
         if !self.is_refusal() {
             tracing::debug!(door = inside.name(), %peer, outcome = self.name(), "a connection ended");
-        } else if let Some(left_out) = inside.refusal_lines.take(Instant::now()) {
+            return;
+        }
+        inside.gate.refused(inside.name(), peer.ip(), self.name());
+        if let Some(left_out) = inside.refusal_lines.take(Instant::now()) {
             tracing::warn!(door = inside.name(), %peer, reason = self.name(), left_out, "a connection was refused");
         }
     }
@@ -239,4 +242,44 @@ fn is_not_taken(error: &hyper::Error) -> bool {
     std::error::Error::source(error)
         .and_then(|cause| cause.downcast_ref::<io::Error>())
         .is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Ending; 21] = [
+        Ending::AddressRefused,
+        Ending::DoorFull,
+        Ending::AddressFull,
+        Ending::HalfOpenFull,
+        Ending::AddressHalfOpenFull,
+        Ending::BalancerWithoutHeader,
+        Ending::BalancerHeaderMalformed,
+        Ending::BalancerUnlisted,
+        Ending::HandshakeSlow,
+        Ending::CertificateMissing,
+        Ending::CertificateRefused,
+        Ending::HandshakeFailed,
+        Ending::KeyUnknown,
+        Ending::Withdrawn,
+        Ending::HeadersSlow,
+        Ending::Idle,
+        Ending::Malformed,
+        Ending::AnswerNotTaken,
+        Ending::Broken,
+        Ending::Cut,
+        Ending::Served,
+    ];
+
+    /// tests/it/gates_connection.rs has a row, or the name of a test, for each reason of that page.
+    #[test]
+    fn every_reason_to_refuse_a_connection_is_in_the_manual() {
+        let manual = include_str!("../../docs/doors.md");
+        for ending in ALL.iter().filter(|ending| ending.is_refusal()) {
+            assert!(manual.contains(&format!("`{}`", ending.name())), "{}", ending.name());
+        }
+        let names: std::collections::BTreeSet<_> = ALL.iter().map(|ending| ending.name()).collect();
+        assert_eq!(names.len(), ALL.len(), "two endings have one name");
+    }
 }

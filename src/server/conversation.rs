@@ -101,7 +101,10 @@ impl Conversation {
         let limits = &self.inside.limits;
         let (mut head, body) = request.into_parts();
         let gzip = coding::gzip_wanted(&head.headers);
-        let body = body::read(body, limits.body_bytes_max, limits.body_time_max).await;
+        let body = match body::framed(&head.headers) {
+            Ok(()) => body::read(body, limits.body_bytes_max, limits.body_time_max).await,
+            Err(refusal) => Err(refusal),
+        };
         let body = body.and_then(|body| coding::unpacked(&mut head.headers, body, limits.body_bytes_max));
         let mut reply = match body {
             Ok(body) => self.ask(self.request(head, body)).await,

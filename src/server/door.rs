@@ -26,6 +26,9 @@ pub trait Gate: Send + Sync {
 
     /// Whether this key belongs to somebody who may come in now.
     fn key_known(&self, key: &KeyFingerprint) -> bool;
+
+    /// Hears of a connection from this address that was refused, and why: for the record.
+    fn refused(&self, door: &'static str, address: IpAddr, reason: &'static str);
 }
 
 /// A door, before its listener is known.

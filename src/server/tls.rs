@@ -21,7 +21,10 @@ use rustls::server::NoServerSessionStorage;
 use rustls::time_provider::TimeProvider;
 use rustls_pki_types::{CertificateDer, UnixTime};
 
-use crate::access::{IdentityError, KeyFingerprint, Validity, certificate_validity, revocation_list_validity};
+use crate::access::{
+    IdentityError, KeyFingerprint, RevocationListPlace, Validity, certificate_subject, certificate_validity,
+    revocation_list_place, revocation_list_validity,
+};
 use crate::clock::{Clock, SystemClock, Timestamp};
 
 use choice::Choice;
@@ -62,8 +65,15 @@ struct State {
     config: Arc<ServerConfig>,
     verifier: Arc<Verifier>,
     endings: Vec<Ending>,
+    lists: Vec<List>,
     /// How often it was replaced.
     generation: u64,
+}
+
+/// A revocation list in force.
+struct List {
+    name: String,
+    place: RevocationListPlace,
 }
 
 /// The door's time, once the door is open and has a clock; the machine's before.
@@ -76,7 +86,8 @@ pub(super) struct Proof {
     chain: Vec<CertificateDer<'static>>,
     /// The newest generation under which it was found good.
     good_under: AtomicU64,
-    /// The moment from which that is to be looked at again, in microseconds.
+    /// The time in which that need not be looked at again, in microseconds.
+    good_from: AtomicI64,
     good_until: AtomicI64,
 }
 
@@ -97,8 +108,9 @@ impl Tls {
     /// that are open have their certificate verified again before their next request, and on
     /// [`super::Doors::recheck`].
     pub fn replace(&self, material: TlsMaterial) -> Result<(), TlsError> {
-        let generation = self.state.load().generation.wrapping_add(1);
-        let state = State::new(material, generation, Arc::clone(&self.time))?;
+        let before = self.state.load();
+        let state = State::new(material, before.generation.wrapping_add(1), Arc::clone(&self.time))?;
+        ensure_no_older_list(&before.lists, &state.lists)?;
         self.state.store(Arc::new(state));
         Ok(())
     }
@@ -119,6 +131,7 @@ impl Tls {
             chain: chain.iter().map(|certificate| certificate.clone().into_owned()).collect(),
             good_under: AtomicU64::new(generation),
             // Looked at before the first request, which finds it remembered from the handshake.
+            good_from: AtomicI64::new(i64::MAX),
             good_until: AtomicI64::new(i64::MIN),
         };
         self.holds(&proof);
@@ -130,12 +143,14 @@ impl Tls {
     pub(super) fn holds(&self, proof: &Proof) -> bool {
         let (state, now) = (self.state.load(), self.time.now());
         let is_known = proof.good_under.load(Ordering::Relaxed) == state.generation;
-        if is_known && now.micros() < proof.good_until.load(Ordering::Relaxed) {
+        let from = proof.good_from.load(Ordering::Relaxed);
+        if is_known && from <= now.micros() && now.micros() < proof.good_until.load(Ordering::Relaxed) {
             return true;
         }
         let chain: Vec<&CertificateDer<'_>> = proof.chain.iter().collect();
-        let Ok(until) = state.verifier.verify(&chain, now) else { return false };
-        proof.good_until.store(until.micros(), Ordering::Relaxed);
+        let Ok(window) = state.verifier.verify(&chain, now) else { return false };
+        proof.good_from.store(window.from.micros(), Ordering::Relaxed);
+        proof.good_until.store(window.until.micros(), Ordering::Relaxed);
         proof.good_under.store(state.generation, Ordering::Relaxed);
         true
     }
@@ -162,12 +177,13 @@ impl State {
     fn new(material: TlsMaterial, generation: u64, time: Arc<Time>) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let endings = endings(&material)?;
-        let lists = endings.iter().filter(|ending| ending.what == EndingKind::RevocationList);
-        let lists_until = lists.map(|list| list.validity.until).min().unwrap_or(Timestamp::from_micros(i64::MAX));
+        let lists = lists(&material)?;
+        let dated = endings.iter().filter(|ending| ending.what == EndingKind::RevocationList);
+        let lists_until = dated.map(|list| list.validity.until).min().unwrap_or(Timestamp::from_micros(i64::MAX));
         let verifier = Arc::new(Verifier::new(material.client_cas, material.client_crls, lists_until, &provider)?);
         let choice = Choice::of(material.identities, &provider)?;
         let config = server_config(choice, Arc::clone(&verifier), provider, time)?;
-        Ok(Self { config: Arc::new(config), verifier, endings, generation })
+        Ok(Self { config: Arc::new(config), verifier, endings, lists, generation })
     }
 }
 
@@ -216,10 +232,32 @@ fn endings(material: &TlsMaterial) -> Result<Vec<Ending>, TlsError> {
     Ok(endings)
 }
 
-fn read_all<T>(
+/// A list from before the one in force, out of a backup perhaps, would take back what was revoked since.
+fn ensure_no_older_list(before: &[List], after: &[List]) -> Result<(), TlsError> {
+    let is_older = |list: &&List| before.iter().any(|other| list.place.is_before(&other.place));
+    after.iter().find(is_older).map_or(Ok(()), |list| Err(TlsError::OlderList(list.name.clone())))
+}
+
+/// The lists. Where there are any, there must be one of each CA: a certificate about which no list says
+/// anything is refused, and a whole CA shut out by a forgotten file is no rule that anybody wrote.
+fn lists(material: &TlsMaterial) -> Result<Vec<List>, TlsError> {
+    let lists = read_all(&material.client_crls, "CRL for client certificates", |list| {
+        Ok(List { name: revocation_list_validity(list)?.name, place: revocation_list_place(list)? })
+    })?;
+    for ca in material.client_cas.iter().filter(|_| !lists.is_empty()) {
+        let unreadable = |source| TlsError::Unreadable { what: "CA for client certificates", source };
+        let subject = certificate_subject(ca).map_err(unreadable)?;
+        if !lists.iter().any(|list| list.place.issuer == subject) {
+            return Err(TlsError::NoList(certificate_validity(ca).map_err(unreadable)?.name));
+        }
+    }
+    Ok(lists)
+}
+
+fn read_all<T, V>(
     all: &[T],
     what: &'static str,
-    read: impl Fn(&T) -> Result<Validity, IdentityError>,
-) -> Result<Vec<Validity>, TlsError> {
+    read: impl Fn(&T) -> Result<V, IdentityError>,
+) -> Result<Vec<V>, TlsError> {
     all.iter().map(|one| read(one).map_err(|source| TlsError::Unreadable { what, source })).collect()
 }

@@ -1,8 +1,10 @@
 //! What ends soon is told of: in the log, by `lango status`, as a metric.
 
+use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lango::access::authority::{Authority, REVOCATION_LIST_DAYS, Revocations};
 use lango::cli::soap_client::SoapClient;
 use lango::clock::{Clock, ManualClock, SystemClock};
 use lango::node::Seams;
@@ -30,6 +32,26 @@ async fn the_log_and_status_tell_of_what_ends_soon() {
     assert!(!said.contains("CN=Lango CA"), "a CA that lasts ten years is told of: {said}");
     let (_, log) = served.terminated();
     assert!(log.contains("this ends within 14 days; renew it") && log.contains("CN=lango"), "{log}");
+}
+
+/// When it is past, nobody comes in any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_list_that_ends_soon_is_told_of() {
+    let deployed = Deployed::with_demonstration().await;
+    let certs = deployed.dir().join("certs");
+    let read = |name: &str| fs::read_to_string(certs.join(name)).unwrap();
+    let authority = Authority::load(&read("ca.pem"), &read("ca.key")).unwrap();
+    let made = SystemClock.now().minus(DAY * (REVOCATION_LIST_DAYS - 5)).plus(Duration::from_secs(3600));
+    let list = authority.revocation_list(&Revocations::default(), made).unwrap();
+    fs::write(certs.join("ca.crl"), list).unwrap();
+    deployed.set("# client_crl =", "client_crl =");
+    let served = deployed.served();
+    let (_, said) = says(&deployed.dir(), &["status"]);
+    let line = "expiring   revocation list doors.third_party: CN=Lango CA for third parties: in 5 days";
+    assert!(said.contains(line), "{said}");
+    let (_, log) = served.terminated();
+    let warning = log.lines().find(|line| line.contains("revocation_list"));
+    assert!(warning.is_some_and(|line| line.contains("this ends within 7 days; renew it")), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! What the doors speak, seen from outside by another program: `scripts/scan-doors`, which is openssl.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -7,23 +8,40 @@ use std::process::{Child, Command, Stdio};
 use crate::door_support::eventually;
 use crate::house::{Deployed, free_address};
 
-/// Runs the scan: whether it found nothing, and what it said.
-fn scanned(door: SocketAddr) -> (bool, String) {
+/// What the doors may take: forward secrecy and authenticated encryption.
+const MODERN: [&str; 6] = [
+    "TLS_AES_256_GCM_SHA384",
+    "TLS_AES_128_GCM_SHA256",
+    "TLS_CHACHA20_POLY1305_SHA256",
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-CHACHA20-POLY1305",
+];
+
+/// Runs the scan with this client certificate (its path without an ending): whether it found nothing, and
+/// what it said.
+fn scanned(door: SocketAddr, client: &Path) -> (bool, String) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/scan-doors");
-    let output = Command::new(script).arg(door.to_string()).output().unwrap();
+    let [certificate, key] = ["pem", "key"].map(|ending| client.with_extension(ending));
+    let output = Command::new(script).arg(door.to_string()).args([certificate, key]).output().unwrap();
     (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doors_speak_only_modern_suites() {
     let deployed = Deployed::with_demonstration().await;
-    // Every handshake of the scan is one that fails, as it has no client certificate.
     let doors = lango::config::load(&deployed.config()).unwrap().doors;
     let _served = deployed.served();
-    for door in [doors.third_party.listen, doors.handset.listen] {
-        let (good, said) = tokio::task::spawn_blocking(move || scanned(door)).await.unwrap();
+    let clients = deployed.dir().join("certs/clients");
+    for (door, client) in [(doors.third_party.listen, "duka"), (doors.handset.listen, "handset")] {
+        let client = clients.join(client);
+        let (good, said) = tokio::task::spawn_blocking(move || scanned(door, &client)).await.unwrap();
         assert!(good, "{door}: {said}");
         assert!(said.contains("tls1_2 ") && said.contains("taken: TLS_AES_"), "the scan saw nothing: {said}");
+        // Nothing else is taken than this.
+        let taken: BTreeSet<&str> =
+            said.lines().filter_map(|line| line.split_once("taken: ")).map(|(_, suite)| suite).collect();
+        assert!(taken.iter().all(|suite| MODERN.contains(suite)), "{door}: {taken:?}");
     }
 }
 
@@ -41,6 +59,7 @@ impl Drop for OldServer {
 async fn the_scan_finds_an_old_server() {
     let deployed = Deployed::with_demonstration().await;
     let certs = deployed.dir().join("certs");
+    let client = certs.join("clients/duka");
     let address = free_address();
     let child = Command::new("openssl")
         .args(["s_server", "-quiet", "-accept", &address.to_string(), "-cert", "server.pem", "-key", "server.key"])
@@ -53,6 +72,10 @@ async fn the_scan_finds_an_old_server() {
         .expect("openssl is installed (scripts/test does that)");
     let _old = OldServer(child);
     eventually("it listens", async || tokio::net::TcpStream::connect(address).await.is_ok()).await;
-    let (good, said) = tokio::task::spawn_blocking(move || scanned(address)).await.unwrap();
+    let (good, said) = tokio::task::spawn_blocking(move || scanned(address, &client)).await.unwrap();
     assert!(!good && said.contains("NOT AS IT SHOULD BE"), "{said}");
+    for resumable in ["tls1_2 resumed session", "tls1_3 session ticket"] {
+        let line = said.lines().find(|line| line.starts_with(resumable));
+        assert!(line.is_some_and(|line| line.contains("NOT AS IT SHOULD BE")), "{resumable}: {said}");
+    }
 }

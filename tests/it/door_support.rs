@@ -16,18 +16,22 @@ use crate::house::{PATIENCE, lango};
 
 /// A TLS client that trusts `ca` and shows the certificate `client` (its path without an ending).
 pub fn connector(ca: &Path, client: &Path) -> TlsConnector {
+    connector_with(ca, Some(client))
+}
+
+/// The same, perhaps without a certificate of its own.
+fn connector_with(ca: &Path, client: Option<&Path>) -> TlsConnector {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
-    let chain = CertificateDer::pem_file_iter(client.with_extension("pem")).unwrap().map(Result::unwrap).collect();
-    let key = PrivateKeyDer::from_pem_file(client.with_extension("key")).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_root_certificates(roots)
-        .with_client_auth_cert(chain, key)
-        .unwrap();
-    TlsConnector::from(Arc::new(config))
+        .with_root_certificates(roots);
+    let Some(client) = client else { return TlsConnector::from(Arc::new(config.with_no_client_auth())) };
+    let chain = CertificateDer::pem_file_iter(client.with_extension("pem")).unwrap().map(Result::unwrap).collect();
+    let key = PrivateKeyDer::from_pem_file(client.with_extension("key")).unwrap();
+    TlsConnector::from(Arc::new(config.with_client_auth_cert(chain, key).unwrap()))
 }
 
 /// A connection to the third parties' door that is open.
@@ -47,7 +51,18 @@ impl Kept {
         source: &str,
         header: &str,
     ) -> std::io::Result<Self> {
-        let connector = connector(ca, client);
+        Self::open_with(door, ca, Some(client), source, header).await
+    }
+
+    /// The same, perhaps without a certificate.
+    pub async fn open_with(
+        door: SocketAddr,
+        ca: &Path,
+        client: Option<&Path>,
+        source: &str,
+        header: &str,
+    ) -> std::io::Result<Self> {
+        let connector = connector_with(ca, client);
         let socket = TcpSocket::new_v4()?;
         socket.bind(SocketAddr::new(source.parse::<IpAddr>().unwrap(), 0))?;
         let mut stream = socket.connect(door).await?;
@@ -58,7 +73,12 @@ impl Kept {
 
     /// Asks for a description, keeping the connection; whether it was answered.
     pub async fn asks(&mut self) -> bool {
-        let request = "GET /mminterface/request?wsdl HTTP/1.1\r\nHost: x\r\n\r\n";
+        self.asks_for("/mminterface/request?wsdl").await
+    }
+
+    /// The same of this description.
+    pub async fn asks_for(&mut self, path: &str) -> bool {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
         let mut start = [0; 15];
         let answered = self.0.write_all(request.as_bytes()).await.is_ok()
             && self.0.read_exact(&mut start).await.is_ok_and(|_| start.starts_with(b"HTTP/1.1 200"));

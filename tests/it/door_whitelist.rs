@@ -55,6 +55,19 @@ async fn a_file_with_a_fault_changes_nothing() {
     assert!(shop(&house, "127.0.0.1").await.is_ok(), "the list that ran is gone");
     let (done, said) = says(house.dir(), BRANCH);
     assert!(!done && said.contains("pvn") && said.contains("line "), "{said}");
+    let faulty = async || {
+        let (answered, status) = says(house.dir(), &["status"]);
+        assert!(answered, "{status}");
+        status.lines().find(|line| line.starts_with("FAULT") && line.contains("whitelist")).map(str::to_owned)
+    };
+    let fault = faulty().await.expect("status says nothing of the fault");
+    for part in ["line ", "column ", "write \"vpn\" or \"internet\"", "stays in force"] {
+        assert!(fault.contains(part), "{part}: {fault}");
+    }
+    assert!(metrics(&house).await.contains("lango_whitelist_stale 1\n"), "the metric does not tell");
+    fs::write(&path, good).unwrap();
+    eventually("the fault is gone", async || faulty().await.is_none()).await;
+    assert!(metrics(&house).await.contains("lango_whitelist_stale 0\n"), "the metric still tells");
     house.torn_down().await;
 }
 
@@ -107,4 +120,14 @@ fn test_says_which_line_lets_an_address_in_or_why_none_does() {
 
 fn audit_log(dir: &Path) -> String {
     fs::read_to_string(dir.join("data/audit.log")).unwrap()
+}
+
+async fn metrics(house: &House) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let mut stream = tokio::net::TcpStream::connect(house.stage.addresses().metrics).await.unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    text
 }

@@ -14,6 +14,9 @@ use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::parse_x509_certificate;
+use x509_parser::prelude::FromDer;
+use x509_parser::public_key::PublicKey;
+use x509_parser::x509::SubjectPublicKeyInfo;
 use zeroize::Zeroizing;
 
 use crate::access::sp_password::LENIENT_BASE64;
@@ -27,9 +30,16 @@ const NOTHING: &[u8] = b"no password";
 
 /// The private keys, the current one first. While one replaces another, both count.
 pub struct CredentialKeys {
-    keys: Vec<Pkcs1PrivateDecryptingKey>,
+    keys: Vec<CredentialKey>,
     /// Decryptions done so far: every credential costs one for each key (S6).
     pub(super) decryptions: AtomicU64,
+}
+
+/// One of them.
+struct CredentialKey {
+    key: Pkcs1PrivateDecryptingKey,
+    /// Its public modulus, as long as what it decrypts: a larger number is refused before any work is done.
+    modulus: Vec<u8>,
 }
 
 /// Why there are no credential keys, or nothing was encrypted.
@@ -98,7 +108,7 @@ impl CredentialKeys {
         Self::new(texts.iter().map(|text| read_private_key(text)).collect::<Result<_, _>>()?)
     }
 
-    fn new(keys: Vec<Pkcs1PrivateDecryptingKey>) -> Result<Self, CredentialKeyError> {
+    fn new(keys: Vec<CredentialKey>) -> Result<Self, CredentialKeyError> {
         if keys.is_empty() {
             return Err(CredentialKeyError::None);
         }
@@ -114,10 +124,10 @@ impl CredentialKeys {
         };
         let mut any_fits = false;
         for key in &self.keys {
-            let fitting = ciphertext.as_deref().filter(|bytes| bytes.len() == key.key_size_bytes());
+            let fitting = ciphertext.as_deref().filter(|bytes| bytes.len() == key.modulus.len());
             any_fits |= fitting.is_some();
             self.decryptions.fetch_add(1, Ordering::Relaxed);
-            let password = decrypt(key, fitting);
+            let password = key.decrypt(fitting.filter(|bytes| **bytes < *key.modulus));
             if let (Some(password), Some(_)) = (password, opened.fault) {
                 opened = Opened { password, fault: None };
             }
@@ -149,7 +159,7 @@ pub fn security_credential(password: &str, certificate_pem: &str) -> Result<Stri
     Ok(STANDARD.encode(ciphertext))
 }
 
-fn read_private_key(pem: &str) -> Result<Pkcs1PrivateDecryptingKey, CredentialKeyError> {
+fn read_private_key(pem: &str) -> Result<CredentialKey, CredentialKeyError> {
     let no_key = |_| CredentialKeyError::NoPrivateKey;
     let key = match PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| CredentialKeyError::NoPrivateKey)? {
         PrivateKeyDer::Pkcs8(der) => PrivateDecryptingKey::from_pkcs8(der.secret_pkcs8_der()).map_err(no_key)?,
@@ -163,7 +173,18 @@ fn read_private_key(pem: &str) -> Result<Pkcs1PrivateDecryptingKey, CredentialKe
     if key.key_size_bits() < KEY_BITS_MIN {
         return Err(CredentialKeyError::NoPrivateKey);
     }
-    Pkcs1PrivateDecryptingKey::new(key).map_err(|_| CredentialKeyError::NoPrivateKey)
+    let modulus = modulus(&key.public_key()).ok_or(CredentialKeyError::NoPrivateKey)?;
+    let key = Pkcs1PrivateDecryptingKey::new(key).map_err(|_| CredentialKeyError::NoPrivateKey)?;
+    Ok(CredentialKey { key, modulus })
+}
+
+/// The modulus, without leading zeros.
+fn modulus(key: &PublicEncryptingKey) -> Option<Vec<u8>> {
+    let der = key.as_der().ok()?;
+    let (_, info) = SubjectPublicKeyInfo::from_der(der.as_ref()).ok()?;
+    let PublicKey::RSA(parts) = info.parsed().ok()? else { return None };
+    let zeros = parts.modulus.iter().take_while(|byte| **byte == 0).count();
+    parts.modulus.get(zeros..).map(<[u8]>::to_vec)
 }
 
 /// The bytes of a SecurityCredential, which may be wrapped over lines.
@@ -175,16 +196,19 @@ fn decode(text: &str) -> Option<Vec<u8>> {
     LENIENT_BASE64.decode(text).ok()
 }
 
-/// Decrypts the ciphertext or, if there is none of this key's size, one that holds nothing.
-fn decrypt(key: &Pkcs1PrivateDecryptingKey, ciphertext: Option<&[u8]>) -> Option<Zeroizing<Vec<u8>>> {
-    let mut nothing = vec![0; key.key_size_bytes()];
-    if let Some(last) = nothing.last_mut() {
-        *last = 2;
+impl CredentialKey {
+    /// Decrypts the ciphertext or, if there is none that this key can decrypt, one that holds nothing: the
+    /// same work in either case.
+    fn decrypt(&self, ciphertext: Option<&[u8]>) -> Option<Zeroizing<Vec<u8>>> {
+        let mut nothing = vec![0; self.modulus.len()];
+        if let Some(last) = nothing.last_mut() {
+            *last = 2;
+        }
+        let mut plaintext = Zeroizing::new(vec![0; self.key.min_output_size()]);
+        let found = self.key.decrypt(ciphertext.unwrap_or(&nothing), &mut plaintext).ok();
+        let found = found.map(|found| Zeroizing::new(found.to_vec()));
+        ciphertext.and(found)
     }
-    let mut plaintext = Zeroizing::new(vec![0; key.min_output_size()]);
-    let found =
-        key.decrypt(ciphertext.unwrap_or(&nothing), &mut plaintext).ok().map(|found| Zeroizing::new(found.to_vec()));
-    ciphertext.and(found)
 }
 
 #[cfg(test)]

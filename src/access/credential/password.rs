@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +75,11 @@ impl Default for HashCost {
     }
 }
 
+/// Where hashes are computed, kept from one to the next: 19 MiB that are taken from the system and given back
+/// for each hash cost a tenth of it, and allocators keep some of them for each thread that ever hashed.
+#[derive(Default)]
+pub(super) struct HashMemory(Vec<Block>);
+
 /// The hash could not be computed: its cost is out of bounds, or there is no memory for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a password could not be hashed: {0}")]
@@ -93,12 +98,12 @@ impl PasswordHash {
     pub fn new(password: &[u8], cost: HashCost, entropy: &dyn Entropy) -> Result<Self, HashError> {
         let mut salt = [0; 16];
         entropy.fill(&mut salt);
-        Ok(Self { cost, salt, hash: hash(password, &salt, cost)? })
+        Ok(Self { cost, salt, hash: hash(password, &salt, cost, &mut HashMemory::default())? })
     }
 
     /// Whether this is the hash of `password`; takes as long whether it is or not.
-    pub fn is_of(&self, password: &[u8]) -> Result<bool, HashError> {
-        let hash = hash(password, &self.salt, self.cost)?;
+    pub(super) fn is_of(&self, password: &[u8], memory: &mut HashMemory) -> Result<bool, HashError> {
+        let hash = hash(password, &self.salt, self.cost, memory)?;
         Ok(verify_slices_are_equal(&hash, &self.hash).is_ok())
     }
 }
@@ -109,14 +114,25 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-fn hash(password: &[u8], salt: &[u8; 16], cost: HashCost) -> Result<[u8; 32], HashError> {
+fn hash(password: &[u8], salt: &[u8; 16], cost: HashCost, memory: &mut HashMemory) -> Result<[u8; 32], HashError> {
     let failed = |error: argon2::Error| HashError(error.to_string());
     let params = Params::new(cost.memory_kib, cost.passes, 1, Some(32)).map_err(failed)?;
+    let blocks = memory.of(params.block_count())?;
     let mut hash = [0; 32];
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password_into(password, salt, &mut hash)
+        .hash_password_into_with_memory(password, salt, &mut hash, blocks)
         .map_err(failed)?;
     Ok(hash)
+}
+
+impl HashMemory {
+    /// So many blocks, with whatever is left in them: a hash writes each one before it reads it.
+    fn of(&mut self, count: usize) -> Result<&mut [Block], HashError> {
+        let more = count.saturating_sub(self.0.len());
+        self.0.try_reserve_exact(more).map_err(|error| HashError(error.to_string()))?;
+        self.0.resize(self.0.len().max(count), Block::new());
+        self.0.get_mut(..count).ok_or_else(|| HashError("no memory".into()))
+    }
 }
 
 #[cfg(test)]
@@ -152,10 +168,23 @@ mod tests {
     fn a_hash_is_of_its_password_only_and_salted() {
         let entropy = SeededEntropy::new(1);
         let hash = PasswordHash::new(b"Sesame#1", CHEAP, &entropy).unwrap();
-        assert_eq!(hash.is_of(b"Sesame#1"), Ok(true));
-        assert_eq!(hash.is_of(b"Sesame#2"), Ok(false));
-        assert_eq!(hash.is_of(b""), Ok(false));
+        let memory = &mut HashMemory::default();
+        assert_eq!(hash.is_of(b"Sesame#1", memory), Ok(true));
+        assert_eq!(hash.is_of(b"Sesame#2", memory), Ok(false));
+        assert_eq!(hash.is_of(b"", memory), Ok(false));
         assert_ne!(hash, PasswordHash::new(b"Sesame#1", CHEAP, &entropy).unwrap());
+    }
+
+    #[test]
+    fn what_is_left_in_the_memory_of_other_hashes_changes_nothing() {
+        let entropy = SeededEntropy::new(1);
+        let costs = [HashCost { memory_kib: 64, passes: 2 }, CHEAP, HashCost { memory_kib: 16, passes: 3 }];
+        let hashes = costs.map(|cost| PasswordHash::new(b"Sesame#1", cost, &entropy).unwrap());
+        let memory = &mut HashMemory::default();
+        for hash in hashes.iter().chain(hashes.iter().rev()) {
+            assert_eq!(hash.is_of(b"Sesame#2", memory), Ok(false));
+            assert_eq!(hash.is_of(b"Sesame#1", memory), Ok(true));
+        }
     }
 
     #[test]

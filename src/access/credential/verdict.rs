@@ -38,6 +38,20 @@ pub enum CredentialRefusal {
 }
 
 impl CredentialRefusal {
+    /// All of them.
+    pub const ALL: [CredentialRefusal; 10] = [
+        CredentialRefusal::OperatorUnknown,
+        CredentialRefusal::Pending,
+        CredentialRefusal::Locked,
+        CredentialRefusal::Base64,
+        CredentialRefusal::Padding,
+        CredentialRefusal::Password,
+        CredentialRefusal::Expired,
+        CredentialRefusal::SourceStopped,
+        CredentialRefusal::Crowded,
+        CredentialRefusal::Unavailable,
+    ];
+
     /// The reason, as logs, metrics and the audit name it.
     pub fn reason(self) -> &'static str {
         match self {

@@ -1,11 +1,12 @@
 //! Checks SecurityCredentials, off the async threads, and counts the failures durably.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::cache::{Tag, VerifiedCache};
 use super::keys::{OpenFault, Opened};
+use super::password::HashMemory;
 use super::record::{Credential, expiry, key, read};
 use super::source::{SourceFailures, read_source, source_key};
 use super::{CredentialKeys, CredentialRefusal, CredentialSettings, CredentialVerdict, HashError, PasswordHash};
@@ -39,6 +40,8 @@ pub(in crate::access) struct Verifier {
     places: Arc<Shares>,
     /// Who may hash.
     turns: Arc<Turns>,
+    /// What hashes are computed in: as many as may work at a time, and no more, however many come (D6).
+    memories: Arc<Mutex<Vec<HashMemory>>>,
     /// Hashes computed so far: every refusal costs one (S6).
     pub hashes: Arc<AtomicU64>,
     /// What is hashed against where there is nothing to hash against.
@@ -70,6 +73,7 @@ impl Verifier {
             cache: VerifiedCache::new(settings.cache_entries_max, entropy),
             places: Shares::new(WAITING_MAX),
             turns: Turns::new(HASHES_MAX),
+            memories: Arc::default(),
             hashes: Arc::default(),
             nobody: PasswordHash::new(b"nobody", settings.cost, entropy)?,
         })
@@ -103,10 +107,19 @@ impl Verifier {
             Err(NoShare::PartyHasItsShare) => CredentialVerdict::Refused(CredentialRefusal::Crowded),
             Err(NoShare::AllTaken) => CredentialVerdict::Refused(CredentialRefusal::Unavailable),
         };
-        if let CredentialVerdict::Refused(refusal) = verdict {
-            let operator = operator.map_or_else(|| "unknown".to_owned(), |operator| operator.to_string());
-            let same = [("third_party", third_party), ("operator", &*operator), ("reason", refusal.reason())];
-            self.audit.record_often("credential-refused", &same, &[]);
+        let operator = operator.map_or_else(|| "unknown".to_owned(), |operator| operator.to_string());
+        let who = [("third_party", third_party), ("operator", &*operator)];
+        match verdict {
+            // What was remembered is no other sign-in than the one before it.
+            CredentialVerdict::Verified => self.audit.record_often("credential-verified", &who, &[]),
+            CredentialVerdict::Refused(refusal) => {
+                let [third_party, operator] = who;
+                self.audit.record_often(
+                    "credential-refused",
+                    &[third_party, operator, ("reason", refusal.reason())],
+                    &[],
+                );
+            }
         }
         verdict
     }
@@ -130,6 +143,12 @@ impl Verifier {
             Ok(None) => CredentialVerdict::Refused(CredentialRefusal::OperatorUnknown),
             Err(_) => UNAVAILABLE,
         }
+    }
+
+    /// How many memories for hashes there are at rest.
+    #[cfg(test)]
+    pub(super) fn memories(&self) -> usize {
+        lock(&self.memories).len()
     }
 
     fn was_verified(&self, operator: u64, security_credential: &str) -> bool {
@@ -177,10 +196,15 @@ impl Verifier {
         };
         let against = credential.and_then(|credential| credential.hash().cloned());
         let (keys, nobody, hashes) = (self.keys.clone(), self.nobody.clone(), self.hashes.clone());
+        let memories = self.memories.clone();
         let work = tokio::task::spawn_blocking(move || {
             let Opened { password, fault } = keys.open(&security_credential);
             hashes.fetch_add(1, Ordering::Relaxed);
-            let matches = against.as_ref().unwrap_or(&nobody).is_of(&password).ok()?;
+            // Those who hash hold a turn, so there are never more of them than turns.
+            let mut memory = lock(&memories).pop().unwrap_or_default();
+            let matches = against.as_ref().unwrap_or(&nobody).is_of(&password, &mut memory);
+            lock(&memories).push(memory);
+            let matches = matches.ok()?;
             Some(Judged { fault, matches: matches && against.is_some(), against })
         });
         work.await.ok().flatten()
@@ -285,6 +309,10 @@ impl Verifier {
         let _ = self.store.commit(write_set).await;
         refusal
     }
+}
+
+fn lock(memories: &Mutex<Vec<HashMemory>>) -> MutexGuard<'_, Vec<HashMemory>> {
+    memories.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What follows from an attempt.

@@ -12,6 +12,10 @@ pub struct CallbackHost {
     pub host: HostRule,
     /// The ports on it.
     pub ports: Vec<u16>,
+    /// What the operators wrote beside it.
+    pub comment: Option<String>,
+    /// The line of the file.
+    pub line: usize,
 }
 
 /// A host, or several.
@@ -44,10 +48,16 @@ impl CallbackHost {
 
 impl fmt::Display for CallbackHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.host {
-            HostRule::Name(name) => write!(f, "{name}")?,
-            HostRule::Network(network) => write!(f, "{network}")?,
-        }
+        write!(f, "{}", self.host)?;
         self.ports.iter().try_for_each(|port| write!(f, ":{port}"))
+    }
+}
+
+impl fmt::Display for HostRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Network(network) => network.fmt(f),
+        }
     }
 }

@@ -47,8 +47,9 @@ impl Whitelist {
         let networks = self
             .networks()
             .map(|(party, network)| ((party, Named::Network(&network.name)), Entry::Network(Rule(network))));
-        let hosts =
-            self.all_callback_hosts().map(|(party, host)| ((party, Named::Host(host.to_string())), Entry::Host));
+        let hosts = self
+            .all_callback_hosts()
+            .map(|(party, host)| ((party, Named::Host(host.to_string())), Entry::Host(host.comment.as_deref())));
         networks.chain(hosts).collect()
     }
 }
@@ -77,8 +78,8 @@ enum Named<'a> {
 #[derive(PartialEq)]
 enum Entry<'a> {
     Network(Rule<'a>),
-    /// All that it says is in its key.
-    Host,
+    /// All that it says is in its key, but for what is written beside it.
+    Host(Option<&'a str>),
 }
 
 struct Rule<'a>(&'a NamedNetwork);
@@ -104,7 +105,8 @@ impl fmt::Display for Entry<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Network(Rule(network)) => network.fmt(f),
-            Self::Host => f.write_str("allowed"),
+            Self::Host(None) => f.write_str("allowed"),
+            Self::Host(Some(comment)) => write!(f, "allowed ({comment})"),
         }
     }
 }

@@ -2,6 +2,10 @@
 //! operator wrote it. What would not be a good list afterwards, or would change anything else, is
 //! not done.
 
+mod hosts;
+
+pub use hosts::{NewHost, add_host, remove_host};
+
 use toml_edit::{Document, DocumentMut, InlineTable, Item, Key, TableLike, Value};
 
 use super::{NetworkKind, Whitelist, WhitelistChange, WhitelistError};
@@ -46,6 +50,12 @@ pub enum EditError {
     /// There is none of this name.
     #[error("\"{0}\" has no network \"{1}\"; `lango whitelist show` lists all")]
     Missing(String, String),
+    /// There is such a callback host.
+    #[error("\"{0}\" has the callback host \"{1}\" already; remove that first")]
+    HostTaken(String, String),
+    /// There is no such callback host.
+    #[error("\"{0}\" has no callback host \"{1}\"; `lango whitelist show` lists all")]
+    HostMissing(String, String),
     /// The date is none.
     #[error("\"{0}\" is no date; write the last good day, for example 2027-06-30")]
     Date(String),
@@ -117,7 +127,12 @@ fn entry(new: &NewNetwork<'_>) -> Result<InlineTable, EditError> {
 }
 
 fn networks<'a>(root: &'a mut Item, third_party: &str) -> Option<&'a mut dyn TableLike> {
-    ["third_party", third_party, "networks"]
+    party(root, third_party)?.get_mut("networks")?.as_table_like_mut()
+}
+
+/// The table of one third party.
+fn party<'a>(root: &'a mut Item, third_party: &str) -> Option<&'a mut dyn TableLike> {
+    ["third_party", third_party]
         .into_iter()
         .try_fold(root, |item, key| item.as_table_like_mut()?.get_mut(key))?
         .as_table_like_mut()

@@ -1,6 +1,8 @@
 //! From the text of the whitelist file to the list. Whatever is wrong is told with its line and
 //! column and what to write instead.
 
+mod sections;
+
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
@@ -16,6 +18,9 @@ use super::{CallbackHost, HostRule, NamedNetwork, NetworkKind, Whitelist};
 use crate::access::third_party::is_plain;
 use crate::clock::Timestamp;
 
+/// From this size on a list is read by pieces, and how long a piece is.
+const LONG_BYTES_MIN: usize = 128 * 1024;
+const PIECE_LINES_MAX: usize = 1000;
 /// The longest name of a host that DNS knows.
 const HOST_NAME_BYTES_MAX: usize = 253;
 /// The longest label of such a name.
@@ -65,11 +70,19 @@ struct Network {
 struct Host {
     host: Spanned<String>,
     ports: Spanned<Vec<u16>>,
-    #[serde(rename = "comment")]
-    _comment: Option<String>,
+    comment: Option<String>,
 }
 
 pub(super) fn parse(text: &str) -> Result<Whitelist, WhitelistError> {
+    if text.len() >= LONG_BYTES_MIN
+        && let Some(list) = sections::read(text, PIECE_LINES_MAX)
+    {
+        return Ok(list);
+    }
+    parse_whole(text)
+}
+
+fn parse_whole(text: &str) -> Result<Whitelist, WhitelistError> {
     let lines = Lines::of(text);
     let file: File =
         toml::from_str(text).map_err(|error| lines.error(error.span().unwrap_or(0..0), advised(error.message())))?;
@@ -170,15 +183,16 @@ fn end_of(date: &Datetime) -> Option<Timestamp> {
 
 fn callback_host(entry: Host, lines: &Lines<'_>) -> Result<CallbackHost, WhitelistError> {
     let host = read_host(entry.host.get_ref()).map_err(|message| lines.error(entry.host.span(), message))?;
+    let (line, _) = lines.place(entry.host.span().start);
     let span = entry.ports.span();
     let ports = entry.ports.into_inner();
     if ports.is_empty() || ports.contains(&0) {
         return Err(lines.error(span, "name the ports, for example ports = [443, 8443]"));
     }
-    Ok(CallbackHost { host, ports })
+    Ok(CallbackHost { host, ports, comment: entry.comment, line })
 }
 
-fn read_host(text: &str) -> Result<HostRule, String> {
+pub(super) fn read_host(text: &str) -> Result<HostRule, String> {
     // What begins like an address or has a prefix length is meant as a network.
     let numeric = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     if numeric || text.contains(':') && !text.contains("//") || text.contains('/') && !text.contains("//") {
@@ -212,12 +226,19 @@ fn is_host_name(name: &str) -> bool {
 struct Lines<'a> {
     text: &'a str,
     starts: Vec<usize>,
+    /// Lines of the file before the text.
+    before: usize,
 }
 
 impl<'a> Lines<'a> {
     fn of(text: &'a str) -> Self {
+        Self::after(0, text)
+    }
+
+    /// Of a text after so many other lines.
+    fn after(before: usize, text: &'a str) -> Self {
         let after_breaks = text.match_indices('\n').map(|(at, _)| at.saturating_add(1));
-        Self { text, starts: std::iter::once(0).chain(after_breaks).collect() }
+        Self { text, starts: std::iter::once(0).chain(after_breaks).collect(), before }
     }
 
     /// Line and column, from 1, of a byte.
@@ -225,7 +246,7 @@ impl<'a> Lines<'a> {
         let line = self.starts.partition_point(|start| *start <= byte);
         let start = line.checked_sub(1).and_then(|at| self.starts.get(at)).copied().unwrap_or(0);
         let before = self.text.get(start..byte).unwrap_or("");
-        (line, before.chars().count().saturating_add(1))
+        (line.saturating_add(self.before), before.chars().count().saturating_add(1))
     }
 
     fn error(&self, span: Range<usize>, message: impl Into<String>) -> WhitelistError {

@@ -180,6 +180,87 @@ async fn validity_is_by_the_doors_clock_on_open_connections_too() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_back_finds_no_certificate_good_before_its_time() {
+    let pki = Pki::new("third parties");
+    let client = pki.client_with(1, |params| params.not_before = rcgen::date_time_ymd(2030, 1, 1));
+    let begin = Timestamp::from_seconds(1_893_456_000); // 2030-01-01T00:00:00Z
+    let clock = Arc::new(ManualClock::at(begin));
+    let house = House::at(Arc::clone(&clock) as Arc<dyn Clock>, Tls::new(pki.material(), fingerprint).unwrap());
+    house.know(&client);
+    let mut open = house.tls(&pki, Some(&client)).await;
+    open.post("/", "in its first second").await;
+    clock.set(begin.minus(Duration::from_secs(1)));
+    assert!(house.tls(&pki, Some(&client)).await.rest().await.is_empty(), "it is not yet good, and got in");
+    house.ended("certificate_refused", 1).await;
+    open.send(&post("/", "")).await;
+    assert!(open.rest().await.is_empty(), "it is not yet good, and was answered");
+    clock.set(begin);
+    assert!(house.tls(&pki, Some(&client)).await.post("/", "").await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_ca_without_a_list_beside_one_that_has_one_is_a_fault_that_changes_nothing() {
+    let (ours, other) = (Pki::new("third parties"), Pki::new("more third parties"));
+    let client = ours.client(1);
+    let of_both = |lists: &[&Pki]| {
+        let client_cas = [&ours, &other].iter().flat_map(|pki| pki.material().client_cas).collect();
+        let client_crls = lists.iter().map(|pki| pki.revoking(&[9], 4000)).collect();
+        TlsMaterial { client_cas, client_crls, ..ours.material() }
+    };
+    let tls = Tls::new(of_both(&[&ours, &other]), fingerprint).unwrap();
+    let house = House::with_tls(tls.clone(), limits());
+    house.know(&client);
+    for missing in [&[&ours][..], &[&other]] {
+        assert!(matches!(tls.replace(of_both(missing)), Err(TlsError::NoList(_))));
+    }
+    let theirs = other.client(2);
+    house.know(&theirs);
+    for known in [&client, &theirs] {
+        assert!(house.tls(&ours, Some(known)).await.post("/", "").await.starts_with("HTTP/1.1 200"));
+    }
+    tls.replace(of_both(&[])).unwrap();
+}
+
+#[tokio::test]
+async fn a_list_that_is_older_than_the_one_in_force_changes_nothing() {
+    let pki = Pki::new("third parties");
+    let revoked = pki.client(7);
+    let with = |list| TlsMaterial { client_crls: vec![list], ..pki.material() };
+    let tls = Tls::new(with(pki.list_number(2, &[7], 4000)), fingerprint).unwrap();
+    let house = House::with_tls(tls.clone(), limits());
+    house.know(&revoked);
+    assert!(matches!(tls.replace(with(pki.list_number(1, &[], 4000))), Err(TlsError::OlderList(_))));
+    assert!(house.tls(&pki, Some(&revoked)).await.rest().await.is_empty(), "it was taken back");
+    tls.replace(with(pki.list_number(2, &[7, 8], 4000))).unwrap();
+    tls.replace(with(pki.list_number(3, &[], 4000))).unwrap();
+    assert!(house.tls(&pki, Some(&revoked)).await.post("/", "").await.starts_with("HTTP/1.1 200"));
+}
+
+/// Who offers nothing that the door speaks is told what every program and scanner knows as "nothing in
+/// common" (handshake_failure), and not that it may not come in.
+#[tokio::test]
+async fn a_client_without_a_suite_in_common_is_told_so() {
+    const HANDSHAKE_FAILURE: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 40];
+    // One that the door does not speak, and one that it speaks with an RSA key, which it has not.
+    const AES128_SHA: [u8; 2] = [0x00, 0x2f];
+    const ECDHE_RSA_AES128_GCM_SHA256: [u8; 2] = [0xc0, 0x2f];
+    // Signature algorithms: ECDSA and RSA-PSS with SHA-256; groups: P-256.
+    const EXTENSIONS: [u8; 20] = [0, 18, 0, 13, 0, 6, 0, 4, 4, 3, 8, 4, 0, 10, 0, 4, 0, 2, 0, 23];
+
+    let house = House::under(&Pki::new("third parties"));
+    for (before, suite) in [AES128_SHA, ECDHE_RSA_AES128_GCM_SHA256].into_iter().enumerate() {
+        let hello = [&[3, 3][..], &[7; 32], &[0, 0, 2], &suite, &[1, 0], &EXTENSIONS].concat();
+        let length = |bytes: &[u8]| u8::try_from(bytes.len()).unwrap();
+        let handshake = [&[1, 0, 0, length(&hello)], hello.as_slice()].concat();
+        let record = [&[0x16, 3, 1, 0, length(&handshake)], handshake.as_slice()].concat();
+        let mut caller = house.tcp().await;
+        tokio::io::AsyncWriteExt::write_all(&mut caller.0, &record).await.unwrap();
+        assert_eq!(caller.rest().await[..], HANDSHAKE_FAILURE, "{suite:x?}");
+        house.ended("handshake_failed", before + 1).await;
+    }
+}
+
+#[tokio::test]
 async fn each_client_gets_the_certificate_whose_signatures_it_understands() {
     let pki = Pki::new("third parties");
     let client = pki.client(1);

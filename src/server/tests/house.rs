@@ -34,6 +34,8 @@ pub(super) struct TestGate {
     /// Addresses that are let in beside this machine's own.
     pub(super) addresses: Mutex<HashSet<IpAddr>>,
     pub(super) keys: Mutex<HashSet<KeyFingerprint>>,
+    /// What it heard of refusals.
+    pub(super) refused: Mutex<Vec<(&'static str, IpAddr, &'static str)>>,
 }
 
 impl Gate for TestGate {
@@ -44,6 +46,10 @@ impl Gate for TestGate {
 
     fn key_known(&self, key: &KeyFingerprint) -> bool {
         self.keys.lock().unwrap().contains(key)
+    }
+
+    fn refused(&self, door: &'static str, address: IpAddr, reason: &'static str) {
+        self.refused.lock().unwrap().push((door, address, reason));
     }
 }
 

@@ -1,5 +1,6 @@
 //! The doors over real sockets, with certificates made for each test.
 
+mod ambiguity;
 mod attendants;
 mod balancers;
 mod coming_in;

@@ -86,6 +86,16 @@ impl Pki {
 
     /// A revocation list that is valid until the end of the year.
     pub(super) fn revoking(&self, serials: &[u64], valid_until_year: i32) -> CertificateRevocationListDer<'static> {
+        self.list_number(1, serials, valid_until_year)
+    }
+
+    /// The same, with this number.
+    pub(super) fn list_number(
+        &self,
+        number: u64,
+        serials: &[u64],
+        valid_until_year: i32,
+    ) -> CertificateRevocationListDer<'static> {
         let revoked = serials.iter().map(|serial| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),
             revocation_time: date_time_ymd(2020, 1, 1),
@@ -95,7 +105,7 @@ impl Pki {
         CertificateRevocationListParams {
             this_update: date_time_ymd(2020, 1, 1),
             next_update: date_time_ymd(valid_until_year, 12, 31),
-            crl_number: SerialNumber::from(1),
+            crl_number: SerialNumber::from(number),
             issuing_distribution_point: None,
             revoked_certs: revoked.collect(),
             key_identifier_method: KeyIdMethod::Sha256,

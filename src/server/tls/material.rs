@@ -78,6 +78,18 @@ pub enum TlsError {
     /// A client CA or CRL is not usable.
     #[error("the CA or CRL for client certificates: {0}")]
     Client(#[source] VerifierBuilderError),
+    /// There are lists, but none of this CA: nobody whom it signed could come in.
+    #[error(
+        "the CRL for client certificates has no list of the CA \"{0}\", so nobody with a certificate of it could \
+         come in; add its list (`lango cert revoke` writes one) or remove the CA"
+    )]
+    NoList(String),
+    /// A list is older than the one of the same CA that is in force: what was revoked since would come in.
+    #[error(
+        "the CRL of the CA \"{0}\" is older than the one in force, so what was revoked since then would come in \
+         again; put the newest list in its place"
+    )]
+    OlderList(String),
     /// A client CA's certificate makes no sense.
     #[error("the CA for client certificates: {0}")]
     ClientCa(#[source] rustls::Error),

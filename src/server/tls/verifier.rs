@@ -1,7 +1,7 @@
 //! The check of a client's certificate: chain, validity, purpose and revocation are webpki's; what is
 //! added is that the key may sign, that the CA itself is in force, and a memory, since partners come
-//! again and again with the same certificate. What was found good is good until the first of its
-//! dates, under the same CAs and lists.
+//! again and again with the same certificate. What was found good is good between the last of the dates
+//! on which something of it begins and the first on which something ends, under the same CAs and lists.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -30,7 +30,15 @@ pub(super) struct Verifier {
     algorithms: WebPkiSupportedAlgorithms,
     /// The first moment at which one of the lists is past.
     lists_until: Timestamp,
-    remembered: Mutex<HashMap<ChainDigest, Timestamp>>,
+    remembered: Mutex<HashMap<ChainDigest, Window>>,
+}
+
+/// A time in which a chain is good: from its first second on, and before its last moment. A clock that is
+/// set back, or was wrong and is put right, does not find what it saw from the other side.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    pub from: Timestamp,
+    pub until: Timestamp,
 }
 
 /// One CA. webpki holds a root for good whatever its dates say, so there is one verifier for each, and
@@ -60,49 +68,50 @@ impl Verifier {
         Ok(Self { authorities, subjects, algorithms, lists_until, remembered: Mutex::default() })
     }
 
-    /// Whether this chain, the peer's own certificate first, is good at `now`; if so, until when at
+    /// Whether this chain, the peer's own certificate first, is good at `now`; if so, in which time at
     /// most.
-    pub(super) fn verify(&self, chain: &[&CertificateDer<'_>], now: Timestamp) -> Result<Timestamp, rustls::Error> {
+    pub(super) fn verify(&self, chain: &[&CertificateDer<'_>], now: Timestamp) -> Result<Window, rustls::Error> {
         let digest = digest_of(chain);
         let known = self.remembered().get(&digest).copied();
-        if let Some(until) = known.filter(|until| now < *until) {
-            return Ok(until);
+        if let Some(window) = known.filter(|window| window.holds(now)) {
+            return Ok(window);
         }
-        let until = self.verify_anew(chain, now)?;
+        let window = self.verify_anew(chain, now)?;
         let mut remembered = self.remembered();
         if remembered.len() >= REMEMBERED_MAX {
             remembered.clear();
         }
-        remembered.insert(digest, until);
-        Ok(until)
+        remembered.insert(digest, window);
+        Ok(window)
     }
 
-    fn verify_anew(&self, chain: &[&CertificateDer<'_>], now: Timestamp) -> Result<Timestamp, rustls::Error> {
+    fn verify_anew(&self, chain: &[&CertificateDer<'_>], now: Timestamp) -> Result<Window, rustls::Error> {
         let Some((own, others)) = chain.split_first() else { return Err(rustls::Error::NoCertificatesPresented) };
         let others: Vec<CertificateDer<'_>> = others.iter().map(|other| (*other).clone()).collect();
-        let mut until = self.lists_until.min(self.vouched_until(own, &others, now)?);
+        let mut window = self.vouched(own, &others, now)?;
+        window.until = window.until.min(self.lists_until);
         if !may_sign(own) {
             return Err(CertificateError::InvalidPurpose.into());
         }
         for certificate in chain {
             let validity = certificate_validity(certificate).map_err(|_| CertificateError::BadEncoding)?;
-            until = until.min(validity.until);
+            window = window.within(&validity);
         }
-        Ok(until)
+        Ok(window)
     }
 
-    /// Until when at most one of the CAs vouches for this chain; the CA that knows most about it says
+    /// In which time at most one of the CAs vouches for this chain; the CA that knows most about it says
     /// why none does.
-    fn vouched_until(
+    fn vouched(
         &self,
         own: &CertificateDer<'_>,
         others: &[CertificateDer<'_>],
         now: Timestamp,
-    ) -> Result<Timestamp, rustls::Error> {
+    ) -> Result<Window, rustls::Error> {
         let mut refusal = CertificateError::UnknownIssuer.into();
         for authority in &self.authorities {
             match authority.vouches(own, others, now) {
-                Ok(until) => return Ok(until),
+                Ok(window) => return Ok(window),
                 Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {}
                 Err(error) => refusal = error,
             }
@@ -110,7 +119,7 @@ impl Verifier {
         Err(refusal)
     }
 
-    fn remembered(&self) -> std::sync::MutexGuard<'_, HashMap<ChainDigest, Timestamp>> {
+    fn remembered(&self) -> std::sync::MutexGuard<'_, HashMap<ChainDigest, Window>> {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -138,10 +147,21 @@ impl Authority {
         own: &CertificateDer<'_>,
         others: &[CertificateDer<'_>],
         now: Timestamp,
-    ) -> Result<Timestamp, rustls::Error> {
+    ) -> Result<Window, rustls::Error> {
         self.webpki.verify_client_cert(own, others, unix_time(now))?;
         self.validity.at(now)?;
-        Ok(self.validity.until)
+        Ok(Window { from: self.validity.from, until: self.validity.until })
+    }
+}
+
+impl Window {
+    /// Whether it holds `now`.
+    pub(super) fn holds(&self, now: Timestamp) -> bool {
+        self.from <= now && now < self.until
+    }
+
+    fn within(self, validity: &Validity) -> Self {
+        Self { from: self.from.max(validity.from), until: self.until.min(validity.until) }
     }
 }
 
