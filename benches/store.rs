@@ -1,6 +1,7 @@
 //! How many payment-shaped write sets the embedded store commits in a second, and what CPU each
-//! costs, at 1, 16 and 256 writers. `cargo bench --bench store -- [SECONDS]`; the checkpoints that
-//! fall into the time count in. Beside sled and SQLite: `benches/engines`.
+//! costs, at 1, 16 and 256 writers, or at as many as are asked for.
+//! `cargo bench --bench store -- [SECONDS [WRITERS]]`; the checkpoints that fall into the time count
+//! in. Beside sled and SQLite: `benches/engines`.
 
 #[path = "engines/src/write_set.rs"]
 mod write_set;
@@ -16,13 +17,18 @@ use lango::store::Store;
 use lango::store::embedded::disk::RealDisk;
 use lango::store::embedded::{EmbeddedStore, Options};
 
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<(), Box<dyn Error>> {
-    let seconds = std::env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(3);
+    let mut numbers = std::env::args().filter_map(|argument| argument.parse().ok());
+    let (seconds, writers) = (numbers.next().unwrap_or(3), numbers.next());
     println!(
         "{:>8} {:>12} {:>14} {:>12} {:>12}",
         "writers", "commits/s", "cpu us/commit", "bytes/commit", "checkpoints"
     );
-    for writers in [1, 16, 256] {
+    for writers in writers.map_or_else(|| vec![1, 16, 256], |writers| vec![writers]) {
         measure(writers, Duration::from_secs(seconds))?;
     }
     Ok(())

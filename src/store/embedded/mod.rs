@@ -20,6 +20,8 @@ mod index;
 mod journal;
 mod memtable;
 mod open;
+mod ordered;
+mod pending;
 mod queue;
 mod rebuild;
 mod recent;
