@@ -103,10 +103,11 @@ pub(super) fn archive_on(
     }
     let covered = checkpoint.min(verified.last);
     let kept = segments(disk, &theirs).map_err(at(&theirs))?;
-    let mut archived = Archived::default();
-    for pair in segments(disk, &ours).map_err(at(&ours))?.windows(2) {
+    let found = segments(disk, &ours).map_err(at(&ours))?;
+    let first = found.first().map_or(0, |(first, _)| *first);
+    let mut archived = Archived { first, ..Archived::default() };
+    for pair in found.windows(2) {
         let [(first, path), (next, _)] = pair else { break };
-        archived.first = *first;
         if next.saturating_sub(1) > covered {
             break;
         }
