@@ -1,6 +1,8 @@
 //! How many payment-shaped write sets the embedded store commits in a second, and what CPU each
-//! costs, at 1, 16 and 256 writers. `cargo bench --bench store -- [SECONDS]`; the checkpoints that
-//! fall into the time count in. Beside sled and SQLite: `benches/engines`.
+//! costs, at 1, 16 and 256 writers, or at as many as are asked for, and then also at no more than so
+//! many a second. `cargo bench --bench store -- [SECONDS [WRITERS [COMMITS A SECOND]]]`; the
+//! checkpoints that fall into the time count in. A run of a minute or more also shows the memory of
+//! this process as it goes on. Beside sled and SQLite: `benches/engines`.
 
 #[path = "engines/src/write_set.rs"]
 mod write_set;
@@ -16,19 +18,24 @@ use lango::store::Store;
 use lango::store::embedded::disk::RealDisk;
 use lango::store::embedded::{EmbeddedStore, Options};
 
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<(), Box<dyn Error>> {
-    let seconds = std::env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(3);
+    let mut numbers = std::env::args().filter_map(|argument| argument.parse().ok());
+    let (seconds, writers, rate) = (numbers.next().unwrap_or(3), numbers.next(), numbers.next());
     println!(
         "{:>8} {:>12} {:>14} {:>12} {:>12}",
         "writers", "commits/s", "cpu us/commit", "bytes/commit", "checkpoints"
     );
-    for writers in [1, 16, 256] {
-        measure(writers, Duration::from_secs(seconds))?;
+    for writers in writers.map_or_else(|| vec![1, 16, 256], |writers| vec![writers]) {
+        measure(writers, Duration::from_secs(seconds), rate)?;
     }
     Ok(())
 }
 
-fn measure(writers: u64, time: Duration) -> Result<(), Box<dyn Error>> {
+fn measure(writers: u64, time: Duration, rate: Option<u64>) -> Result<(), Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
     let options = Options {
         dir: dir.path().to_owned(),
@@ -49,12 +56,30 @@ fn measure(writers: u64, time: Duration) -> Result<(), Box<dyn Error>> {
             runtime.spawn(async move {
                 while begin.elapsed() < time {
                     let number = numbers.fetch_add(1, Ordering::Relaxed);
+                    if let Some(rate) = rate {
+                        tokio::time::sleep_until((begin + Duration::from_secs(number) / rate as u32).into()).await;
+                    }
                     store.commit(write_set::payment(number)).await?;
                 }
                 Ok::<(), lango::store::CommitError>(())
             })
         })
         .collect();
+    if time >= REPORT_EVERY * 2 {
+        while begin.elapsed() + REPORT_EVERY <= time {
+            std::thread::sleep(REPORT_EVERY);
+            let health = store.health();
+            println!(
+                "{:>8} s: {} commits, {} in the index, {} MiB in the memtable, {} MiB resident, {} at most",
+                begin.elapsed().as_secs(),
+                health.sequence,
+                health.checkpoint,
+                health.memory_bytes >> 20,
+                memory_mib("VmRSS:")?,
+                memory_mib("VmHWM:")?,
+            );
+        }
+    }
     for task in tasks {
         runtime.block_on(task)??;
     }
@@ -74,6 +99,15 @@ fn measure(writers: u64, time: Duration) -> Result<(), Box<dyn Error>> {
         if health.checkpoint > 0 { "yes" } else { "at the end" },
     );
     Ok(())
+}
+
+const REPORT_EVERY: Duration = Duration::from_secs(30);
+
+/// What the kernel says of this process's memory.
+fn memory_mib(field: &str) -> Result<u64, Box<dyn Error>> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).ok_or("the kernel does not say")?;
+    Ok(line.trim_end_matches("kB").trim().parse::<u64>()? / 1024)
 }
 
 /// CPU time of this process, all threads, user and system.

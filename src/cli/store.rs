@@ -7,14 +7,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::ConfigArgument;
-use super::desk;
+use super::desk::{self, Desk};
 use crate::clock::Timestamp;
 use crate::config;
 use crate::node;
-use crate::store::embedded::{self, Progress, Standing, Until, Verified};
+use crate::store::embedded::{self, Archived, BackedUp, Progress, Standing, Until, Verified};
 
 /// Arguments of `lango store`.
 #[derive(Debug, Args)]
@@ -38,10 +38,18 @@ enum Task {
     },
     /// Make the index anew from the journal; the node must be stopped
     Rebuild,
-    /// Copy the journal, checked on the way, into a new folder; the node may run
+    /// Copy the journal, checked on the way, into a new folder, or what came since into a backup; the node may run
     Backup {
-        /// The new folder
+        /// A new folder, or a backup of this store, which then goes on from where it ends
         dir: PathBuf,
+    },
+    /// Remove old journal files that a backup holds and the index needs no more; the node may run
+    Archive {
+        /// The backup, which is checked from its first record on
+        dir: PathBuf,
+        /// Also compress the backup's files, all but the newest
+        #[arg(long)]
+        compress: bool,
     },
     /// Put a backup into a deployment that has no store yet
     Restore {
@@ -70,8 +78,30 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
             println!("the index holds everything up to record {}", done?);
         }
         Task::Backup { dir: to } => {
-            let copied = copy(&dir, &to, Until::End, "copying")?;
-            println!("{}\nbackup in {}", summary(&copied), to.display());
+            let mut bar = Bar::new("copying");
+            let backed_up = embedded::back_up(&dir, &to, &mut |progress| bar.show(progress));
+            bar.end();
+            let BackedUp { before, read } = backed_up?;
+            let added = match before {
+                Some(before) => format!("; it ended at record {before} before"),
+                None => String::new(),
+            };
+            println!("{}\nbackup in {}{added}", summary(&read), to.display());
+        }
+        Task::Archive { dir: backup, compress } => {
+            let checkpoint = match embedded::checkpointed(&options)? {
+                Some(checkpoint) => checkpoint,
+                None => checkpoint_of_node(&arguments.config.config)?,
+            };
+            let mut bar = Bar::new("checking");
+            let archived = embedded::archive(&dir, &backup, checkpoint, compress, &mut |progress| bar.show(progress));
+            bar.end();
+            let Archived { removed, bytes, first, compressed } = archived?;
+            println!(
+                "removed    {removed} segments, {bytes} bytes; the journal begins at record {first}\n\
+                 backup     holds them; {compressed} segments compressed in {}",
+                backup.display()
+            );
         }
         Task::Restore { dir: from, until, until_time } => {
             let until = until.map(Until::Record).or(until_time.map(Until::Time)).unwrap_or(Until::End);
@@ -81,6 +111,12 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Up to which record the running node's index holds everything.
+fn checkpoint_of_node(config: &Path) -> Result<u64> {
+    let status = Desk::of(config)?.ask("status", Value::Null)?;
+    status.pointer("/store/checkpoint").and_then(Value::as_u64).context("the node does not say what its index holds")
 }
 
 fn verify(dir: &Path, against: Option<&Path>, json: bool) -> Result<ExitCode> {

@@ -3,9 +3,11 @@
 //!
 //! Invariant L2 is kept here: no counter moves outside the bounds that its write set names.
 
+use std::collections::HashMap;
+use std::hash::Hash;
+
 use bytes::Bytes;
 
-use super::key::KeyMap;
 use super::{Adjust, Change, CommitError, Committed, Expect, Key, Record, WriteSet};
 
 /// What a check reads: the newest state, with everything that was accepted before.
@@ -69,57 +71,46 @@ pub(super) fn resolve<F: Facts>(
             return Err(Rejection::Refused(CommitError::Expectation(key.clone())));
         }
     }
-    let mut counters = Counters { facts, moved: KeyMap::default() };
-    for (counter, movement) in movements(&write_set.adjusts) {
+    let mut counters = Counters { facts, moved: FewOrMany::default() };
+    for (counter, movement) in movements(&write_set.adjusts).pairs {
         counters.shift(counter, &movement)?;
     }
-    let absent = write_set.expects.into_iter().filter(|(_, expect)| *expect == Expect::Absent);
-    let absent: Vec<Key> = absent.map(|(key, _)| key).collect();
+    let absent = |key: &Key| write_set.expects.iter().any(|(other, expect)| *expect == Expect::Absent && other == key);
 
-    let mut drafts = Vec::with_capacity(write_set.changes.len());
+    let count = write_set.changes.len();
+    let (mut writes, mut captures) = (Vec::with_capacity(count), Vec::with_capacity(count));
     let mut appended = Vec::new();
     for change in write_set.changes {
-        drafts.push(match change {
+        let (key, value, fresh, capture) = match change {
             Change::Put { key, value, capture } => {
-                let fresh = absent.contains(&key);
-                Draft { key, content: Some((value, capture)), fresh }
+                let fresh = absent(&key);
+                (key, Some(value), fresh, capture)
             }
-            Change::Delete { key } => Draft { key, content: None, fresh: false },
+            Change::Delete { key } => (key, None, false, Vec::new()),
             Change::Append { log, value, capture } => {
                 let key = counters.next_of(&log)?;
                 appended.push(key.clone());
                 // Not known to be fresh, since nothing stops a put under a log's key, and a look-up
                 // for each entry of a log that is hardly ever deleted would cost more than it saves.
-                Draft { key, content: Some((value, capture)), fresh: false }
+                (key, Some(value), false, capture)
             }
-        });
+        };
+        let record = value.map(|value| Record { version: sequence, value: Bytes::from(value), captured: Vec::new() });
+        writes.push(Write { key, record, fresh });
+        captures.push(capture);
     }
     // Captures see the counters as they are after the whole write set, so they come last.
-    let mut writes = Vec::with_capacity(drafts.len());
-    let mut captured = Vec::with_capacity(drafts.len());
-    for Draft { key, content, fresh } in drafts {
-        let mut values = Vec::new();
-        let record = match content {
-            Some((value, capture)) => {
-                for counter in &capture {
-                    values.push(counters.value(counter).map_err(Rejection::Unreadable)?);
-                }
-                Some(Record { version: sequence, value: Bytes::from(value), captured: values.clone() })
-            }
-            None => None,
-        };
+    let mut captured = Vec::with_capacity(count);
+    for (write, capture) in writes.iter_mut().zip(captures) {
+        let values = capture.iter().map(|counter| counters.value(counter).map_err(Rejection::Unreadable));
+        let values = values.collect::<Result<Vec<i64>, _>>()?;
+        if let Some(record) = &mut write.record {
+            record.captured.clone_from(&values);
+        }
         captured.push(values);
-        writes.push(Write { key, record, fresh });
     }
-    let counters = counters.moved.into_iter().collect();
+    let counters = counters.moved.pairs;
     Ok(Resolved { writes, counters, committed: Committed { sequence, captured, appended } })
-}
-
-/// A change whose captures are not looked up yet.
-struct Draft {
-    key: Key,
-    content: Option<(Vec<u8>, Vec<Key>)>,
-    fresh: bool,
 }
 
 /// All adjusts of one counter, taken together: the sum of the deltas within the narrowest bounds.
@@ -130,19 +121,16 @@ struct Movement {
     ceiling: i64,
 }
 
-fn movements(adjusts: &[Adjust]) -> Vec<(&Key, Movement)> {
-    let mut found: Vec<(&Key, Movement)> = Vec::with_capacity(adjusts.len());
-    for adjust in adjusts {
-        match found.iter_mut().find(|(counter, _)| *counter == &adjust.counter) {
-            Some((_, movement)) => {
-                movement.delta = movement.delta.saturating_add(i128::from(adjust.delta));
-                movement.floor = movement.floor.max(adjust.floor);
-                movement.ceiling = movement.ceiling.min(adjust.ceiling);
+fn movements(adjusts: &[Adjust]) -> FewOrMany<&Key, Movement> {
+    let mut found: FewOrMany<&Key, Movement> = FewOrMany::default();
+    for Adjust { counter, delta, floor, ceiling } in adjusts {
+        match found.value_mut(&counter) {
+            Some(movement) => {
+                movement.delta = movement.delta.saturating_add(i128::from(*delta));
+                movement.floor = movement.floor.max(*floor);
+                movement.ceiling = movement.ceiling.min(*ceiling);
             }
-            None => {
-                let delta = i128::from(adjust.delta);
-                found.push((&adjust.counter, Movement { delta, floor: adjust.floor, ceiling: adjust.ceiling }));
-            }
+            None => found.push(counter, Movement { delta: i128::from(*delta), floor: *floor, ceiling: *ceiling }),
         }
     }
     found
@@ -151,12 +139,12 @@ fn movements(adjusts: &[Adjust]) -> Vec<(&Key, Movement)> {
 /// The counters as the write set leaves them.
 struct Counters<'a, F> {
     facts: &'a F,
-    moved: KeyMap<i64>,
+    moved: FewOrMany<Key, i64>,
 }
 
 impl<F: Facts> Counters<'_, F> {
     fn value(&self, counter: &Key) -> Result<i64, F::Error> {
-        match self.moved.get(counter) {
+        match self.moved.value(counter) {
             Some(&value) => Ok(value),
             None => self.facts.counter(counter),
         }
@@ -167,7 +155,7 @@ impl<F: Facts> Counters<'_, F> {
         match moved(value, movement) {
             Some(after) if after == value => Ok(()),
             Some(after) => {
-                self.moved.insert(counter.clone(), after);
+                self.set(counter, after);
                 Ok(())
             }
             None => Err(out_of_bounds(counter, value, movement.delta)),
@@ -178,8 +166,62 @@ impl<F: Facts> Counters<'_, F> {
         let value = self.value(log).map_err(Rejection::Unreadable)?;
         let next = value.checked_add(1).ok_or_else(|| out_of_bounds(log, value, 1))?;
         let number = u64::try_from(next).map_err(|_| out_of_bounds(log, value, 1))?;
-        self.moved.insert(log.clone(), next);
+        self.set(log, next);
         Ok(log.clone().number(number))
+    }
+
+    fn set(&mut self, counter: &Key, value: i64) {
+        match self.moved.value_mut(counter) {
+            Some(place) => *place = value,
+            None => self.moved.push(counter.clone(), value),
+        }
+    }
+}
+
+/// Values by key in the order in which they came. A usual write set moves a handful of counters, for
+/// which looking at each is several times as fast as hashing; a table is made when there are many.
+struct FewOrMany<K, V> {
+    pairs: Vec<(K, V)>,
+    places: HashMap<K, usize, foldhash::fast::RandomState>,
+}
+
+impl<K, V> Default for FewOrMany<K, V> {
+    fn default() -> Self {
+        Self { pairs: Vec::new(), places: HashMap::default() }
+    }
+}
+
+impl<K: Eq + Hash + Clone, V> FewOrMany<K, V> {
+    /// So many are looked at one by one.
+    const FEW: usize = 16;
+
+    fn place(&self, key: &K) -> Option<usize> {
+        if self.pairs.len() <= Self::FEW {
+            self.pairs.iter().position(|(other, _)| other == key)
+        } else {
+            self.places.get(key).copied()
+        }
+    }
+
+    fn value(&self, key: &K) -> Option<&V> {
+        self.pairs.get(self.place(key)?).map(|(_, value)| value)
+    }
+
+    fn value_mut(&mut self, key: &K) -> Option<&mut V> {
+        let place = self.place(key)?;
+        self.pairs.get_mut(place).map(|(_, value)| value)
+    }
+
+    /// Adds a key that is not there yet.
+    fn push(&mut self, key: K, value: V) {
+        let place = self.pairs.len();
+        if place == Self::FEW {
+            self.places.extend(self.pairs.iter().map(|(key, _)| key.clone()).zip(0..));
+        }
+        if place >= Self::FEW {
+            self.places.insert(key.clone(), place);
+        }
+        self.pairs.push((key, value));
     }
 }
 
@@ -202,6 +244,7 @@ fn out_of_bounds<E>(counter: &Key, value: i64, delta: i128) -> Rejection<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{Read, Store};
 
     fn after(value: i64, deltas: &[(i64, i64, i64)]) -> Option<i64> {
         let counter = Key::of("c");
@@ -209,7 +252,7 @@ mod tests {
             .iter()
             .map(|&(delta, floor, ceiling)| Adjust { counter: counter.clone(), delta, floor, ceiling })
             .collect();
-        moved(value, &movements(&adjusts)[0].1)
+        moved(value, &movements(&adjusts).pairs[0].1)
     }
 
     #[test]
@@ -237,6 +280,25 @@ mod tests {
         assert_eq!(after(-50, &[(0, 0, 100)]), Some(-50));
         assert_eq!(after(-50, &[(-1, 0, 100)]), None);
         assert_eq!(after(150, &[(1, 0, 100)]), None);
+    }
+
+    #[test]
+    fn l2_a_write_set_means_the_same_however_many_counters_it_moves() {
+        for count in [1, 2, 15, 16, 17, 18, 100_u64] {
+            let counter = |number: u64| Key::of("c").number(number % count);
+            let mut write_set = WriteSet::new();
+            for number in 0..count * 3 {
+                write_set.adjust(counter(number), 1, 0, 100);
+            }
+            write_set.append(counter(0), Vec::new(), vec![counter(0), counter(count - 1)]);
+            let store = crate::store::memory::MemoryStore::new();
+            let committed = futures_util::FutureExt::now_or_never(store.commit(write_set)).unwrap().unwrap();
+            let last = if count == 1 { 4 } else { 3 };
+            assert_eq!(committed.captured, [[4, last]], "{count} counters");
+            for number in 1..count {
+                assert_eq!(store.counter(&counter(number)), Ok(3));
+            }
+        }
     }
 
     #[test]

@@ -38,9 +38,18 @@ async fn a_store_is_checked_and_copied_beside_its_node_and_put_back() {
     assert_eq!(seen["records"], seen["last"]);
     let backup = deployed.folder.path().join("backup");
     assert!(done(&store(&deployed, &["backup"], Some(&backup))).contains(seen["hash"].as_str().unwrap()));
+    let again = done(&store(&deployed, &["backup"], Some(&backup)));
+    assert!(again.contains("it ended at record"), "{again}");
+    // The one file that there is stays; the node was asked what its index holds.
+    let archived = done(&store(&deployed, &["archive", "--compress"], Some(&backup)));
+    assert!(archived.contains("removed    0 segments"), "{archived}");
     assert!(refused(&store(&deployed, &["rebuild"], None)).contains("another process has this store open"));
     assert_eq!(served.terminated().0, Some(0));
 
+    let seen = journal(&store(&deployed, &["verify", "--json"], None));
+    assert!(done(&store(&deployed, &["backup"], Some(&backup))).contains(seen["hash"].as_str().unwrap()));
+    let archived = done(&store(&deployed, &["archive"], Some(&backup)));
+    assert!(archived.contains("begins at record 1"), "{archived}");
     assert!(done(&store(&deployed, &["rebuild"], None)).contains(&seen["last"].to_string()));
     let folder = deployed.dir().join("data/store");
     assert!(refused(&store(&deployed, &["restore"], Some(&backup))).contains("not empty"));

@@ -12,11 +12,11 @@ use super::entry;
 use super::index::IndexError;
 use super::journal::{AppendError, Journal};
 use super::memtable::Commit;
+use super::pending::PendingWrites;
 use super::queue::Waiting;
 use super::recent::Recent;
 use super::segment::{FRAME_BYTES_MAX, Position, marker, push_frame};
 use crate::clock::Timestamp;
-use crate::store::key::KeyMap;
 use crate::store::state::{Facts, Rejection, Resolved, resolve};
 use crate::store::{CommitError, Committed, Key, WriteSet};
 
@@ -24,8 +24,8 @@ use crate::store::{CommitError, Committed, Key, WriteSet};
 pub(super) fn run(shared: &Arc<Shared>, journal: Journal) {
     // However the thread ends, nobody may wait for it afterwards.
     let _end = End(shared);
-    let (counters, frames, payload) = (Recent::default(), Vec::new(), Vec::new());
-    let mut committer = Committer { shared, journal, counters, frames, payload };
+    let (counters, pending, frames) = (Recent::default(), PendingWrites::default(), Vec::new());
+    let mut committer = Committer { shared, journal, counters, pending, frames };
     while let Some(waiting) = shared.queue.take() {
         committer.commit(waiting);
     }
@@ -49,10 +49,11 @@ impl Drop for End<'_> {
 struct Committer<'a> {
     shared: &'a Arc<Shared>,
     journal: Journal,
-    /// The counters that moved last, as they are now. Nobody else moves any.
+    /// The counters that moved last, as the batch under way leaves them. Nobody else moves any.
     counters: Recent,
+    /// What the batch under way writes.
+    pending: PendingWrites,
     frames: Vec<u8>,
-    payload: Vec<u8>,
 }
 
 type Answer = Result<Committed, CommitError>;
@@ -79,66 +80,90 @@ impl Committer<'_> {
     fn commit_batch(&mut self, write_sets: Vec<WriteSet>) -> Vec<Answer> {
         let count = write_sets.len();
         let time = self.shared.clock.now();
-        let mut batch = Batch::new(self.shared, &self.counters, self.journal.position(), time);
         self.frames.clear();
+        let state = State { shared: self.shared, counters: &mut self.counters, pending: &mut self.pending };
+        let (position, answers) = (self.journal.position(), Vec::with_capacity(count));
+        let mut batch = Batch { state, position, time, answers };
+        let mut unreadable = None;
         for write_set in write_sets {
-            match batch.take(write_set, &mut self.frames, &mut self.payload, self.journal.identity()) {
-                Ok(()) => {}
-                // The index answers nothing after it met a full disk, until the checkpointer has
-                // opened it again.
-                Err(IndexError::Full | IndexError::Closed) => return vec![Err(CommitError::Full); count],
-                Err(error) => {
-                    let reason = format!("the index could not be read: {error}");
-                    self.shared.refuse(&reason);
-                    return vec![Err(CommitError::Refusing(reason)); count];
-                }
+            if let Err(error) = batch.take(write_set, &mut self.frames, self.journal.identity()) {
+                unreadable = Some(error);
+                break;
             }
         }
-        let Batch { pending: Pending { counters, .. }, position, commits, answers, .. } = batch;
-        let written = if self.frames.is_empty() { Ok(()) } else { self.journal.append(&self.frames, position) };
+        let Batch { position, answers, .. } = batch;
+        let commits = self.pending.take();
+        let written = match unreadable {
+            Some(error) => Err(Failure::of(&error)),
+            None if self.frames.is_empty() => Ok(()),
+            None => self.journal.append(&self.frames, position).map_err(Failure::from),
+        };
         self.frames.shrink_to(BUFFER_BYTES_KEPT);
-        self.payload.shrink_to(BUFFER_BYTES_KEPT);
         match written {
             Ok(()) => {
                 self.shared.publish(commits);
-                self.counters.extend(counters);
+                self.counters.end_batch();
                 answers
             }
-            Err(AppendError::Full) => vec![Err(CommitError::Full); count],
-            Err(AppendError::Failed(reason)) => {
-                self.shared.refuse(&reason);
-                vec![Err(CommitError::Refusing(reason)); count]
+            Err(failure) => {
+                // They hold what this batch would have made of them.
+                self.counters = Recent::default();
+                let error = match failure {
+                    Failure::Full => CommitError::Full,
+                    Failure::Lasting(reason) => {
+                        self.shared.refuse(&reason);
+                        CommitError::Refusing(reason)
+                    }
+                };
+                vec![Err(error); count]
             }
         }
     }
 }
 
-/// The write sets accepted so far, which those after them must see.
+/// Why nothing of a batch was committed.
+enum Failure {
+    /// There is no room; the next batch may find some.
+    Full,
+    /// Only opening the store again helps.
+    Lasting(String),
+}
+
+impl Failure {
+    /// The state cannot be read, so nothing of the batch may be written.
+    fn of(error: &IndexError) -> Self {
+        match error {
+            // The index answers nothing after it met a full disk, until the checkpointer has opened it
+            // again.
+            IndexError::Full | IndexError::Closed => Self::Full,
+            error => Self::Lasting(format!("the index could not be read: {error}")),
+        }
+    }
+}
+
+impl From<AppendError> for Failure {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Full => Self::Full,
+            AppendError::Failed(reason) => Self::Lasting(reason),
+        }
+    }
+}
+
+/// The write sets accepted so far.
 struct Batch<'a> {
-    pending: Pending<'a>,
+    state: State<'a>,
     position: Position,
     time: Timestamp,
-    commits: Vec<Commit>,
     answers: Vec<Answer>,
 }
 
-impl<'a> Batch<'a> {
-    fn new(shared: &'a Shared, recent: &'a Recent, position: Position, time: Timestamp) -> Self {
-        let pending = Pending { shared, recent, versions: KeyMap::default(), counters: KeyMap::default() };
-        Self { pending, position, time, commits: Vec::new(), answers: Vec::new() }
-    }
-
+impl Batch<'_> {
     /// Checks one more write set and adds its frame if it may commit. An error means that the state
     /// cannot be read, and nothing of the batch may be written.
-    fn take(
-        &mut self,
-        write_set: WriteSet,
-        frames: &mut Vec<u8>,
-        payload: &mut Vec<u8>,
-        identity: [u8; 16],
-    ) -> Result<(), IndexError> {
+    fn take(&mut self, write_set: WriteSet, frames: &mut Vec<u8>, identity: [u8; 16]) -> Result<(), IndexError> {
         let sequence = self.position.sequence.saturating_add(1);
-        let resolved = match resolve(&self.pending, write_set, sequence) {
+        let resolved = match resolve(&self.state, write_set, sequence) {
             Ok(resolved) => resolved,
             Err(Rejection::Refused(error)) => {
                 self.answers.push(Err(error));
@@ -146,59 +171,51 @@ impl<'a> Batch<'a> {
             }
             Err(Rejection::Unreadable(error)) => return Err(error),
         };
-        payload.clear();
-        let records = resolved.writes.iter().map(|write| (&write.key, write.record.as_ref()));
-        entry::encode(payload, records, &resolved.counters, self.time);
-        let Ok(place) = u32::try_from(self.commits.len()) else {
+        let Ok(place) = u32::try_from(self.state.pending.len()) else {
             self.answers.push(Err(CommitError::Busy));
             return Ok(());
         };
-        let Some(position) = push_frame(frames, marker(&identity), &self.position, place, payload) else {
-            self.answers.push(Err(CommitError::TooLarge { bytes: payload.len(), max: FRAME_BYTES_MAX }));
-            return Ok(());
-        };
-        self.position = position;
-        self.pending.take_in(&resolved);
+        let records = resolved.writes.iter().map(|write| (&write.key, write.record.as_ref()));
+        let put_payload = |out: &mut Vec<u8>| entry::encode(out, records, &resolved.counters, self.time);
+        match push_frame(frames, marker(&identity), &self.position, place, put_payload) {
+            Ok(position) => self.position = position,
+            Err(bytes) => {
+                self.answers.push(Err(CommitError::TooLarge { bytes, max: FRAME_BYTES_MAX }));
+                return Ok(());
+            }
+        }
         let Resolved { writes, counters, committed } = resolved;
-        self.commits.push(Commit { writes, counters, position: self.position });
+        self.state.take_in(Commit { writes, counters, position: self.position });
         self.answers.push(Ok(committed));
         Ok(())
     }
 }
 
 /// The state plus the batch so far.
-struct Pending<'a> {
+struct State<'a> {
     shared: &'a Shared,
-    recent: &'a Recent,
-    versions: KeyMap<Option<u64>>,
-    counters: KeyMap<i64>,
+    counters: &'a mut Recent,
+    pending: &'a mut PendingWrites,
 }
 
-impl Pending<'_> {
-    fn take_in(&mut self, resolved: &Resolved) {
-        for write in &resolved.writes {
-            self.versions.insert(write.key.clone(), write.record.as_ref().map(|record| record.version));
-        }
-        for (counter, value) in &resolved.counters {
-            self.counters.insert(counter.clone(), *value);
-        }
+impl State<'_> {
+    fn take_in(&mut self, commit: Commit) {
+        self.counters.extend(&commit.counters);
+        self.pending.push(commit);
     }
 }
 
-impl Facts for Pending<'_> {
+impl Facts for State<'_> {
     type Error = IndexError;
 
     fn version(&self, key: &Key) -> Result<Option<u64>, IndexError> {
-        match self.versions.get(key) {
-            Some(&version) => Ok(version),
+        match self.pending.version(key) {
+            Some(version) => Ok(version),
             None => self.shared.version(key),
         }
     }
 
     fn counter(&self, key: &Key) -> Result<i64, IndexError> {
-        match self.counters.get(key) {
-            Some(&value) => Ok(value),
-            None => self.recent.value(key).map_or_else(|| self.shared.counter(key), Ok),
-        }
+        self.counters.value(key).map_or_else(|| self.shared.counter(key), Ok)
     }
 }

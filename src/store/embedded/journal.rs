@@ -6,9 +6,11 @@
 //! retried: the kernel may have dropped what it could not write, and a second sync would then
 //! succeed without it.
 
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use flate2::read::GzDecoder;
 
 use super::disk::{Disk, DiskFile, is_full};
 use super::segment::{HEADER_BYTES, Header, Position};
@@ -163,16 +165,44 @@ pub(super) fn segment_name(first: u64) -> String {
     format!("{first:020}.journal")
 }
 
-/// The segments in a directory in their order: first sequence number and path.
+/// Whether a file of the journal is a compressed one, as archives keep them.
+pub(super) fn is_compressed(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "gz")
+}
+
+/// The name of a segment that is compressed.
+pub(super) fn compressed_name(first: u64) -> String {
+    format!("{}{COMPRESSED}", segment_name(first))
+}
+
+const COMPRESSED: &str = ".gz";
+/// A segment is as long as a batch longer than its setting says; this is beyond any of them.
+const SEGMENT_BYTES_READ_MAX: u64 = 8 << 30;
+
+/// The content of a segment, compressed or not.
+pub(super) fn read_segment(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
+    let bytes = disk.read(path)?;
+    if !is_compressed(path) {
+        return Ok(bytes);
+    }
+    let mut content = Vec::new();
+    GzDecoder::new(bytes.as_slice()).take(SEGMENT_BYTES_READ_MAX).read_to_end(&mut content)?;
+    Ok(content)
+}
+
+/// The segments in a directory in their order: first sequence number and path. One that is there twice,
+/// since somebody was stopped while it was being compressed, is given as it was before.
 pub(super) fn segments(disk: &dyn Disk, dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut found = Vec::new();
     for name in disk.list(dir)? {
-        if let Some(first) = name.strip_suffix(".journal").and_then(|digits| digits.parse().ok())
-            && name == segment_name(first)
+        let plain = name.strip_suffix(COMPRESSED).unwrap_or(&name);
+        if let Some(first) = plain.strip_suffix(".journal").and_then(|digits| digits.parse().ok())
+            && plain == segment_name(first)
         {
             found.push((first, dir.join(name)));
         }
     }
     found.sort();
+    found.dedup_by_key(|(first, _)| *first);
     Ok(found)
 }

@@ -5,10 +5,10 @@
 //! A deleted record leaves a tombstone, which hides what is below it, unless it is known that there
 //! is nothing: what is written and deleted between two checkpoints costs the index nothing.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Place;
 use std::sync::{Arc, RwLock};
 
+use super::ordered::Ordered;
 use super::segment::Position;
 use crate::store::key::KeyMap;
 use crate::store::locks::{read, write};
@@ -18,7 +18,7 @@ use crate::store::{Key, KeyRange, Record};
 /// The records and counters of a span of commits.
 #[derive(Debug)]
 pub(super) struct Generation {
-    records: BTreeMap<Key, Entry>,
+    records: Ordered<Entry>,
     counters: KeyMap<i64>,
     bytes: u64,
     position: Position,
@@ -46,7 +46,7 @@ pub(super) struct Commit {
 impl Generation {
     /// An empty generation that begins after `position`.
     pub(super) fn new(position: Position) -> Self {
-        Self { records: BTreeMap::new(), counters: KeyMap::default(), bytes: 0, position }
+        Self { records: Ordered::new(), counters: KeyMap::default(), bytes: 0, position }
     }
 
     /// The newest commit in it.
@@ -84,7 +84,7 @@ impl Generation {
                 place.insert(Entry { record, alone: fresh });
             }
             Place::Occupied(mut place) => {
-                let before = entry_bytes(place.key(), place.get().record.as_ref());
+                let before = entry_bytes(place.key().key(), place.get().record.as_ref());
                 self.bytes = self.bytes.saturating_sub(before);
                 if record.is_none() && place.get().alone {
                     place.remove();
@@ -100,7 +100,7 @@ impl Generation {
 
     /// The record or tombstone under a key; nothing when the key was not written.
     pub(super) fn record(&self, key: &Key) -> Option<Option<&Record>> {
-        self.records.get(key).map(|entry| entry.record.as_ref())
+        self.records.value(key).map(|entry| entry.record.as_ref())
     }
 
     /// The counter, if it moved.
@@ -115,7 +115,7 @@ impl Generation {
 
     /// The records and tombstones of a range, which must not be empty, in the order of their keys.
     pub(super) fn range(&self, range: &KeyRange) -> impl Iterator<Item = (&Key, Option<&Record>)> {
-        self.records.range(&range.from..&range.to).map(|(key, entry)| (key, entry.record.as_ref()))
+        self.records.range(range).map(|(key, entry)| (key, entry.record.as_ref()))
     }
 
     /// All counters in the order of their keys.

@@ -11,6 +11,7 @@
 //! Locks: a range read holds `scans` and under it, for moments, the memtable's lock. Nobody holds
 //! another pair, and nobody writes a file while holding any.
 
+mod archive;
 mod backup;
 mod checkpoint;
 mod committer;
@@ -20,6 +21,8 @@ mod index;
 mod journal;
 mod memtable;
 mod open;
+mod ordered;
+mod pending;
 mod queue;
 mod rebuild;
 mod recent;
@@ -32,7 +35,8 @@ mod verify;
 mod view;
 mod walk;
 
-pub use backup::{CopyError, copy};
+pub use archive::{ArchiveError, Archived, archive, checkpointed};
+pub use backup::{BackedUp, CopyError, back_up, copy};
 pub use open::OpenError;
 pub use rebuild::rebuild;
 pub use segment::Flaw;

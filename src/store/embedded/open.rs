@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::disk::{Disk, Lock};
 use super::entry;
 use super::index::{Index, IndexError};
-use super::journal::{End, Journal, segments};
+use super::journal::{End, Journal, is_compressed, read_segment, segments};
 use super::memtable::{Commit, Generation};
 use super::segment::{Flaw, Frames, HEADER_BYTES, Header, Position};
 use super::stamp::Stamp;
@@ -187,6 +187,10 @@ fn index_error(options: &Options, error: &IndexError) -> OpenError {
 /// the header is durable, so a file no longer than a header, and not one, holds nothing.
 fn take_torn(disk: &dyn Disk, found: &mut Vec<(u64, PathBuf)>) -> Result<Option<(u64, PathBuf)>, OpenError> {
     let Some((_, path)) = found.last() else { return Ok(None) };
+    if is_compressed(path) {
+        let error = "it is the newest and compressed, so nothing can be added to it: decompress it".to_owned();
+        return Err(OpenError::Io { path: path.clone(), error });
+    }
     let bytes = disk.read(path).map_err(at(path))?;
     let torn = bytes.len() <= HEADER_BYTES && matches!(Header::decode(&bytes), Err(Flaw::Cut | Flaw::Header));
     Ok(if torn { found.pop() } else { None })
@@ -244,7 +248,7 @@ impl Replay<'_> {
         last: bool,
         before: Option<(End, Generation)>,
     ) -> Result<(End, Generation), OpenError> {
-        let bytes = self.disk.read(path).map_err(at(path))?;
+        let bytes = read_segment(self.disk, path).map_err(at(path))?;
         let damaged =
             |offset: usize, flaw: Flaw| OpenError::Damaged { file: path.to_owned(), offset: offset as u64, flaw };
         let header = Header::decode(&bytes).map_err(|flaw| damaged(0, flaw))?;

@@ -157,30 +157,46 @@ pub enum Flaw {
 const PREFIX_BYTES: usize = 12;
 /// Sequence number, place in the batch, hash.
 const BODY_BYTES_MIN: usize = 44;
+/// What comes before the payload.
+const FRONT_BYTES: usize = PREFIX_BYTES + BODY_BYTES_MIN;
 /// What a frame can hold, as its length has four bytes.
 pub(super) const FRAME_BYTES_MAX: usize = u32::MAX as usize - BODY_BYTES_MIN;
 
 /// Adds the frame that follows `after` to a batch and returns the place after it. `place` is the
-/// number of frames before it in the batch. A payload that a frame cannot hold adds nothing.
+/// number of frames before it in the batch, and `put_payload` adds the payload to what it is given. A
+/// payload that a frame cannot hold adds nothing, and its length is given back.
 pub(super) fn push_frame(
     batch: &mut Vec<u8>,
     marker: [u8; 4],
     after: &Position,
     place: u32,
-    payload: &[u8],
-) -> Option<Position> {
+    put_payload: impl FnOnce(&mut Vec<u8>),
+) -> Result<Position, usize> {
+    let begin = batch.len();
+    // Room for what comes before the payload and is known only after it.
+    batch.extend_from_slice(&[0; FRONT_BYTES]);
+    put_payload(batch);
+    let frame = batch.get_mut(begin..).unwrap_or_default();
+    let Some((front, payload)) = frame.split_first_chunk_mut::<FRONT_BYTES>() else {
+        return Err(0);
+    };
+    let Some(length) = payload.len().checked_add(BODY_BYTES_MIN).and_then(|length| u32::try_from(length).ok()) else {
+        let bytes = payload.len();
+        batch.truncate(begin);
+        return Err(bytes);
+    };
     let position = after.next(payload);
-    let length = u32::try_from(payload.len().checked_add(BODY_BYTES_MIN)?).ok()?;
-    let (sequence, place) = (position.sequence.to_le_bytes(), place.to_le_bytes());
+    let (length, sequence, place) = (length.to_le_bytes(), position.sequence.to_le_bytes(), place.to_le_bytes());
     let mut checksum = crc32fast::Hasher::new();
-    for part in [&length.to_le_bytes(), &sequence[..], &place, &position.hash, payload] {
+    for part in [&length, &sequence[..], &place, &position.hash, payload] {
         checksum.update(part);
     }
     let checksum = checksum.finalize().to_le_bytes();
-    for part in [&marker[..], &length.to_le_bytes(), &checksum, &sequence, &place, &position.hash, payload] {
-        batch.extend_from_slice(part);
+    let parts = [&marker[..], &length, &checksum, &sequence, &place, &position.hash];
+    for (to, from) in front.iter_mut().zip(parts.into_iter().flatten()) {
+        *to = *from;
     }
-    Some(position)
+    Ok(position)
 }
 
 /// A whole frame that follows from what is before it.
@@ -312,7 +328,8 @@ mod tests {
         let (mut position, mut ends) = (header.after, Vec::new());
         for &frames in batches {
             for place in 0..frames {
-                position = push_frame(&mut bytes, header.marker(), &position, place, b"payload").unwrap();
+                let put_payload = |out: &mut Vec<u8>| out.extend_from_slice(b"payload");
+                position = push_frame(&mut bytes, header.marker(), &position, place, put_payload).unwrap();
                 ends.push(bytes.len());
             }
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::Progress;
 use super::disk::Disk;
 use super::entry;
-use super::journal::segments;
+use super::journal::{read_segment, segments};
 use super::open::{OpenError, at, journal_dir};
 use super::segment::{Flaw, Frames, HEADER_BYTES, Header, Position};
 use super::verify::{TornTail, Verified};
@@ -38,8 +38,10 @@ impl Until {
 /// A segment that is whole as far as it was read.
 #[derive(Debug)]
 pub(super) struct Segment<'a> {
-    /// The file.
-    pub path: &'a Path,
+    /// The sequence number of its first record.
+    pub first: u64,
+    /// The place at the end of what was read of it.
+    pub end: Position,
     /// Header and whole frames, without what is behind them or was not asked for.
     pub bytes: &'a [u8],
 }
@@ -52,22 +54,37 @@ pub(super) fn walk(
     until: Until,
     each: &mut dyn FnMut(&Segment<'_>, Progress) -> Result<(), OpenError>,
 ) -> Result<Verified, OpenError> {
+    walk_from(disk, dir, None, until, each)
+}
+
+/// The same from the segment on that holds the record after `joint`, a place that the journal must go
+/// through: if it does not, it is another journal, or went another way before that place.
+pub(super) fn walk_from(
+    disk: &dyn Disk,
+    dir: &Path,
+    joint: Option<Position>,
+    until: Until,
+    each: &mut dyn FnMut(&Segment<'_>, Progress) -> Result<(), OpenError>,
+) -> Result<Verified, OpenError> {
     let journal = journal_dir(dir);
     let found = segments(disk, &journal).map_err(at(&journal))?;
+    let begin = joint.map_or(0, |joint| found.partition_point(|(first, _)| *first <= joint.sequence.saturating_add(1)));
     let wanted = found.partition_point(|(first, _)| *first <= until.record().max(1));
-    let found = found.get(..wanted).unwrap_or_default();
-    let mut walk = Walk { dir: journal, before: None, verified: Verified::default(), until, ended: false };
+    let found = found.get(begin.saturating_sub(1)..wanted).unwrap_or_default();
+    let mut walk = Walk { dir: journal, joint, before: None, verified: Verified::default(), until, ended: false };
     let mut progress = Progress { done: 0, total: found.len() as u64 };
     for (nth, (first, path)) in found.iter().enumerate() {
         if walk.ended {
             break;
         }
-        let bytes = disk.read(path).map_err(at(path))?;
+        let bytes = read_segment(disk, path).map_err(at(path))?;
         let last = nth.saturating_add(1) == found.len();
         let whole = walk.segment(*first, path, last, &bytes)?;
         progress.done = progress.done.saturating_add(1);
-        if let Some(bytes) = bytes.get(..whole).filter(|bytes| !bytes.is_empty()) {
-            each(&Segment { path, bytes }, progress)?;
+        if let Some(bytes) = bytes.get(..whole).filter(|bytes| !bytes.is_empty())
+            && let Some((end, _)) = walk.before
+        {
+            each(&Segment { first: *first, end, bytes }, progress)?;
         }
     }
     let hash = walk.before.map(|(position, _)| position.hash).unwrap_or_default();
@@ -81,13 +98,29 @@ pub(super) fn beginning(disk: &dyn Disk, dir: &Path) -> Result<Option<Position>,
     let journal = journal_dir(dir);
     let found = segments(disk, &journal).map_err(at(&journal))?;
     let Some((_, path)) = found.first() else { return Ok(None) };
-    let bytes = disk.read(path).map_err(at(path))?;
+    let bytes = read_segment(disk, path).map_err(at(path))?;
     match Header::decode(&bytes) {
         Ok(header) => Ok(Some(header.after)),
         // The first file of a new store, whose header is being written.
         Err(_) if found.len() == 1 && bytes.len() <= HEADER_BYTES => Ok(None),
         Err(flaw) => Err(OpenError::Damaged { file: path.clone(), offset: 0, flaw }),
     }
+}
+
+/// The first record of the newest segment of the store in `dir`, and the place at which that ends. None
+/// without files.
+pub(super) fn ending(disk: &dyn Disk, dir: &Path) -> Result<Option<(u64, Position)>, OpenError> {
+    let journal = journal_dir(dir);
+    let mut found = segments(disk, &journal).map_err(at(&journal))?;
+    let Some((first, path)) = found.pop() else { return Ok(None) };
+    let bytes = read_segment(disk, &path).map_err(at(&path))?;
+    let damaged = |offset: usize, flaw: Flaw| OpenError::Damaged { file: path.clone(), offset: offset as u64, flaw };
+    let header = Header::decode(&bytes).map_err(|flaw| damaged(0, flaw))?;
+    let mut frames = Frames::new(&header, &bytes);
+    while let Some(next) = frames.next() {
+        next.map_err(|flaw| damaged(frames.offset(), flaw))?;
+    }
+    Ok(Some((first, frames.position())))
 }
 
 /// A hash of the chain as it is shown.
@@ -97,6 +130,8 @@ pub(super) fn in_hex(hash: &[u8]) -> String {
 
 struct Walk {
     dir: PathBuf,
+    /// A place that the journal must go through, until it was met.
+    joint: Option<Position>,
     /// The place after the segment before, and the journal's name.
     before: Option<(Position, [u8; 16])>,
     verified: Verified,
@@ -121,6 +156,7 @@ impl Walk {
             Err(flaw) => return Err(damaged(0, flaw)),
         };
         self.check_header(first, path, &header)?;
+        self.check_joint(path, header.after)?;
         let mut frames = Frames::new(&header, bytes);
         let mut whole = (frames.offset(), frames.position());
         while frames.position().sequence < self.until.record()
@@ -135,6 +171,7 @@ impl Walk {
                         self.ended = true;
                         break;
                     }
+                    self.check_joint(path, frame.position)?;
                     self.count(sequence, time);
                     whole = (frames.offset(), frames.position());
                 }
@@ -163,6 +200,19 @@ impl Walk {
             return Err(OpenError::Foreign { file: path.to_owned() });
         }
         Ok(())
+    }
+
+    fn check_joint(&mut self, path: &Path, position: Position) -> Result<(), OpenError> {
+        match self.joint {
+            Some(joint) if joint.sequence < position.sequence => {
+                Err(OpenError::Missing { dir: self.dir.clone(), first: joint.sequence.saturating_add(1) })
+            }
+            Some(joint) if joint.sequence == position.sequence => {
+                self.joint = None;
+                if joint == position { Ok(()) } else { Err(OpenError::Foreign { file: path.to_owned() }) }
+            }
+            _ => Ok(()),
+        }
     }
 
     fn count(&mut self, sequence: u64, time: Option<Timestamp>) {

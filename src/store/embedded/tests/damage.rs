@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use super::{copy, folder, open};
 use crate::store::embedded::disk::RealDisk;
+use crate::store::embedded::journal::segment_name;
 use crate::store::embedded::segment::HEADER_BYTES;
 use crate::store::embedded::walk::{Until, walk};
 use crate::store::embedded::{OpenError, verify};
@@ -35,7 +36,7 @@ fn journal() -> (TempDir, Vec<(PathBuf, u64)>) {
 fn whole_of_last(dir: &Path) -> (PathBuf, u64) {
     let mut last = None;
     walk(&RealDisk, dir, Until::End, &mut |segment, _| {
-        last = Some((segment.path.to_owned(), segment.bytes.len() as u64));
+        last = Some((dir.join("journal").join(segment_name(segment.first)), segment.bytes.len() as u64));
         Ok(())
     })
     .unwrap();
