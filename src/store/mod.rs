@@ -20,7 +20,7 @@ mod tests;
 mod write_set;
 
 pub use key::{Key, KeyRange, Part};
-pub use stored::{Stored, decode, encode};
+pub use stored::{Fields, Stored, decode, encode};
 pub use write_set::{Adjust, Change, Expect, WriteSet};
 
 use std::fmt;
