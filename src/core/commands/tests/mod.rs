@@ -16,3 +16,4 @@ mod settlements;
 mod street;
 mod table;
 mod transfers;
+mod turns;
