@@ -7,7 +7,7 @@
 //! the transactions and the payer's limits are really there to be read. Timed are the decisions: from
 //! what was asked to a write set that could be committed, all records in it encoded. The commits to
 //! the store in memory are timed apart, and the last column has both. Not in it: the wire, the disk,
-//! and the making of the payments' texts.
+//! and the making of the payments' texts. The allocator is the binary's.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -22,6 +22,9 @@ use lango::core::{
 };
 use lango::store::memory::MemoryStore;
 use lango::store::{Store, WriteSet};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const PAYBILLS: u64 = 100;
 /// Payments of one slice are made first, then decided and committed while the time is taken.

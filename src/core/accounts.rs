@@ -3,13 +3,15 @@
 //! Each account has two counters, available and reserved; the current balance is their sum, so
 //! "available = current - reserved" cannot break (invariant L2).
 
+mod spelling;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::ids::{Msisdn, Shortcode};
 use crate::clock::Timestamp;
-use crate::store::{Key, Read, ReadError, Stored, decode};
+use crate::store::{Fields, Key, Read, ReadError, Stored, decode};
 
 /// Who holds accounts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,15 +35,37 @@ impl Holder {
     }
 
     /// The key of this holder's things of one kind.
-    pub(super) fn under(&self, kind: &str) -> Key {
-        let key = Key::of(kind);
+    pub(super) fn under(&self, kind: &HolderKeys) -> Key {
         match self {
-            Self::Provider => key.text("provider").text(""),
-            Self::Organization(shortcode) => key.text("organization").text_of(shortcode.as_bytes()),
-            Self::Subscriber(msisdn) => key.text("subscriber").text_of(msisdn.as_bytes()),
+            Self::Provider => kind.provider.clone(),
+            Self::Organization(shortcode) => kind.organization.clone().text_of(shortcode.as_bytes()),
+            Self::Subscriber(msisdn) => kind.subscriber.clone().text_of(msisdn.as_bytes()),
         }
     }
 }
+
+/// How the keys of one kind of thing begin, by who has such things.
+pub(super) struct HolderKeys {
+    provider: Key,
+    organization: Key,
+    subscriber: Key,
+}
+
+impl HolderKeys {
+    /// Those of this kind.
+    pub const fn of(kind: &str) -> Self {
+        Self {
+            provider: Key::constant(&[kind, "provider", ""]),
+            organization: Key::constant(&[kind, "organization"]),
+            subscriber: Key::constant(&[kind, "subscriber"]),
+        }
+    }
+}
+
+static ACCOUNT: HolderKeys = HolderKeys::of("account");
+static AVAILABLE: HolderKeys = HolderKeys::of("available");
+static RESERVED: HolderKeys = HolderKeys::of("reserved");
+static STATEMENT: HolderKeys = HolderKeys::of("statement");
 
 /// The identifier alone, as in `ReceiverPartyPublicName`.
 impl fmt::Display for Holder {
@@ -80,6 +104,19 @@ pub enum AccountKind {
 }
 
 impl AccountKind {
+    /// All kinds.
+    pub const ALL: [AccountKind; 9] = [
+        Self::Working,
+        Self::Float,
+        Self::Utility,
+        Self::Merchant,
+        Self::ChargesPaid,
+        Self::OrganizationSettlement,
+        Self::Trust,
+        Self::ChargesIncome,
+        Self::Suspense,
+    ];
+
     /// The accounts of the provider.
     pub const PROVIDER: [AccountKind; 3] = [Self::Trust, Self::ChargesIncome, Self::Suspense];
 
@@ -103,17 +140,26 @@ impl AccountKind {
     }
 
     /// Its name in keys. Stored, so never to be changed.
-    const fn key(self) -> &'static str {
+    fn key(self) -> &'static Key {
+        static WORKING: Key = Key::constant(&["working"]);
+        static FLOAT: Key = Key::constant(&["float"]);
+        static UTILITY: Key = Key::constant(&["utility"]);
+        static MERCHANT: Key = Key::constant(&["merchant"]);
+        static CHARGES_PAID: Key = Key::constant(&["charges-paid"]);
+        static ORGANIZATION_SETTLEMENT: Key = Key::constant(&["organization-settlement"]);
+        static TRUST: Key = Key::constant(&["trust"]);
+        static CHARGES_INCOME: Key = Key::constant(&["charges-income"]);
+        static SUSPENSE: Key = Key::constant(&["suspense"]);
         match self {
-            Self::Working => "working",
-            Self::Float => "float",
-            Self::Utility => "utility",
-            Self::Merchant => "merchant",
-            Self::ChargesPaid => "charges-paid",
-            Self::OrganizationSettlement => "organization-settlement",
-            Self::Trust => "trust",
-            Self::ChargesIncome => "charges-income",
-            Self::Suspense => "suspense",
+            Self::Working => &WORKING,
+            Self::Float => &FLOAT,
+            Self::Utility => &UTILITY,
+            Self::Merchant => &MERCHANT,
+            Self::ChargesPaid => &CHARGES_PAID,
+            Self::OrganizationSettlement => &ORGANIZATION_SETTLEMENT,
+            Self::Trust => &TRUST,
+            Self::ChargesIncome => &CHARGES_INCOME,
+            Self::Suspense => &SUSPENSE,
         }
     }
 
@@ -135,8 +181,8 @@ pub struct Bounds {
     pub ceiling: i64,
 }
 
-/// One account: whose, and which.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// One account: whose, and which. In records it is one short text (see `accounts::spelling`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Account {
     /// Who holds it.
     pub holder: Holder,
@@ -157,22 +203,26 @@ impl Account {
 
     /// The record that says that the account is open.
     pub fn record(&self) -> Key {
-        self.holder.under("account").text(self.kind.key())
+        self.under(&ACCOUNT)
     }
 
     /// The counter of the funds that can be spent.
     pub fn available(&self) -> Key {
-        self.holder.under("available").text(self.kind.key())
+        self.under(&AVAILABLE)
     }
 
     /// The counter of the funds that are promised to a payment under way.
     pub fn reserved(&self) -> Key {
-        self.holder.under("reserved").text(self.kind.key())
+        self.under(&RESERVED)
     }
 
     /// The log of everything that moved this account.
     pub fn statement(&self) -> Key {
-        self.holder.under("statement").text(self.kind.key())
+        self.under(&STATEMENT)
+    }
+
+    fn under(&self, kind: &HolderKeys) -> Key {
+        self.holder.under(kind).followed_by(self.kind.key())
     }
 
     /// Its balance as it stands.
@@ -210,6 +260,8 @@ pub struct OpenAccount {
 
 impl Stored for OpenAccount {
     const NAME: &'static str = "an open account";
+    const FORMAT: u8 = 2;
+    const FIELDS: Fields = Fields::InOrder;
 }
 
 /// The accounts that this holder has open, with their balances, in the order of their keys.
@@ -218,7 +270,7 @@ pub fn balances(facts: &dyn Read, holder: &Holder) -> Result<Vec<(AccountKind, B
         let provider = AccountKind::PROVIDER.iter();
         return provider.map(|&kind| Ok((kind, Account::of_provider(kind).balance(facts)?))).collect();
     }
-    let open = facts.range(&holder.under("account").subtree(), AccountKind::ORGANIZATION.len())?;
+    let open = facts.range(&holder.under(&ACCOUNT).subtree(), AccountKind::ORGANIZATION.len())?;
     let accounts = open.iter().map(|(_, record)| decode::<OpenAccount>(record).map(|open| open.account));
     accounts.map(|account| account.and_then(|account| Ok((account.kind, account.balance(facts)?)))).collect()
 }

@@ -4,7 +4,7 @@
 use crate::store::{Expect, Key, Read, ReadError, Stored, WriteSet, decode};
 
 /// As many records, counters and changes as a usual payment has; room for them is made at once.
-const USUAL_COUNT: usize = 8;
+const USUAL_COUNT: usize = 12;
 
 /// Reads records and remembers their versions.
 pub(super) struct Evidence<'a> {
@@ -20,12 +20,17 @@ impl<'a> Evidence<'a> {
 
     /// The record under `key`. That there is none is evidence, too.
     pub fn load<T: Stored>(&mut self, key: Key) -> Result<Option<T>, ReadError> {
-        let record = self.facts.record(&key)?;
-        let expect = record.as_ref().map_or(Expect::Absent, |record| Expect::Version(record.version));
+        let (mut expect, mut found) = (Expect::Absent, Ok(None));
+        self.facts.look(&key, &mut |record| {
+            if let Some(record) = record {
+                expect = Expect::Version(record.version);
+                found = decode(record).map(Some);
+            }
+        })?;
         if !self.read.iter().any(|(other, _)| *other == key) {
             self.read.push((key, expect));
         }
-        record.as_ref().map(decode).transpose()
+        found
     }
 
     /// What is read through this is not remembered: counters, whose bounds the commit checks, and

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::accounts::{Account, Balance, Bounds};
 use super::ids::Receipt;
 use crate::clock::Timestamp;
-use crate::store::{Key, Part, Read, ReadError, Stored, WriteSet, decode, encode};
+use crate::store::{Fields, Key, Part, Read, ReadError, Stored, WriteSet, decode, encode};
 
 /// What an entry does within its transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,6 +173,8 @@ struct Later {
 
 impl Stored for StatementLine {
     const NAME: &'static str = "a line of a statement";
+    const FORMAT: u8 = 2;
+    const FIELDS: Fields = Fields::InOrder;
 }
 
 /// One line of an account's statement, for people.

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::accounts::Holder;
+use super::accounts::{Holder, HolderKeys};
 use super::codes::ResultCode;
 use super::dated::Dated;
 use super::money::Amount;
@@ -122,13 +122,18 @@ impl Period {
         let month = year.saturating_mul(100).saturating_add(part(day.month));
         // 20231121, 202311 and 2023, so that keys are in order and can be read; weeks have no such name.
         match self {
-            Self::Day => holder.under("sent").number(month.saturating_mul(100).saturating_add(part(day.day))),
-            Self::Week => holder.under("sent-weekly").number(week(day)),
-            Self::Month => holder.under("sent-monthly").number(month),
-            Self::Year => holder.under("sent-yearly").number(year),
+            Self::Day => holder.under(&SENT).number(month.saturating_mul(100).saturating_add(part(day.day))),
+            Self::Week => holder.under(&SENT_WEEKLY).number(week(day)),
+            Self::Month => holder.under(&SENT_MONTHLY).number(month),
+            Self::Year => holder.under(&SENT_YEARLY).number(year),
         }
     }
 }
+
+static SENT: HolderKeys = HolderKeys::of("sent");
+static SENT_WEEKLY: HolderKeys = HolderKeys::of("sent-weekly");
+static SENT_MONTHLY: HolderKeys = HolderKeys::of("sent-monthly");
+static SENT_YEARLY: HolderKeys = HolderKeys::of("sent-yearly");
 
 /// The number of the day's week, counted from the one with 1970-01-01 in it, which was a Thursday.
 fn week(day: Day) -> u64 {

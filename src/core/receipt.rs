@@ -49,8 +49,9 @@ impl Receipt {
         let mut bytes: [u8; LENGTH] = text.trim().as_bytes().try_into().map_err(|_| IdError::Receipt)?;
         bytes.make_ascii_uppercase();
         let [year, month, day, rest @ ..] = bytes;
-        let dated = YEARS.contains(&year) && MONTHS.contains(&month) && DAYS.contains(&day);
-        if dated && rest.iter().all(|byte| TAIL.contains(byte)) { Ok(Self(bytes)) } else { Err(IdError::Receipt) }
+        let in_alphabet = |byte: &u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
+        let dated = in_alphabet(&year) && MONTHS.contains(&month) && DAYS.contains(&day);
+        if dated && rest.iter().all(in_alphabet) { Ok(Self(bytes)) } else { Err(IdError::Receipt) }
     }
 
     /// The day that it carries; years are counted from 2006.

@@ -10,7 +10,7 @@ use super::ids::{ConversationId, OperatorId, Receipt, Shortcode};
 use super::ledger::Entry;
 use super::money::Amount;
 use crate::clock::Timestamp;
-use crate::store::{Key, Stored};
+use crate::store::{Fields, Key, Stored};
 
 /// Where a transaction is in its life (domain.md 5). The states between acceptance and decision
 /// belong to the request, which the broker keeps.
@@ -140,6 +140,8 @@ pub struct Transaction {
 
 impl Stored for Transaction {
     const NAME: &'static str = "a transaction";
+    const FORMAT: u8 = 2;
+    const FIELDS: Fields = Fields::InOrder;
 }
 
 impl Transaction {
@@ -178,6 +180,8 @@ pub struct Outcome {
 
 impl Stored for Outcome {
     const NAME: &'static str = "the outcome of a conversation";
+    const FORMAT: u8 = 2;
+    const FIELDS: Fields = Fields::InOrder;
 }
 
 impl Outcome {
@@ -196,6 +200,8 @@ pub struct Alias {
 
 impl Stored for Alias {
     const NAME: &'static str = "another name of a conversation";
+    const FORMAT: u8 = 2;
+    const FIELDS: Fields = Fields::InOrder;
 }
 
 impl Origin {

@@ -89,6 +89,34 @@ impl Key {
         Self(Bytes::EMPTY).text(kind)
     }
 
+    /// The key of these text parts, made when the program is compiled: for the beginnings of keys that
+    /// are needed again and again. They must fit in place and have no NUL, or it does not compile.
+    pub const fn constant(parts: &[&str]) -> Self {
+        let mut bytes = [0; SHORT_BYTES];
+        let mut free: &mut [u8] = &mut bytes;
+        let mut parts = parts;
+        while let Some((part, later)) = parts.split_first() {
+            free = placed(free, TEXT);
+            let mut text = part.as_bytes();
+            while let Some((&byte, rest)) = text.split_first() {
+                assert!(byte != END, "a constant key has no NUL");
+                free = placed(free, byte);
+                text = rest;
+            }
+            free = placed(free, END);
+            parts = later;
+        }
+        // The array is shorter than what a byte counts.
+        let length = SHORT_BYTES.saturating_sub(free.len()) as u8;
+        Self(Bytes::Short { length, bytes })
+    }
+
+    /// This key with the parts of another one after its own.
+    #[must_use]
+    pub fn followed_by(self, parts: &Self) -> Self {
+        self.and(parts.as_bytes())
+    }
+
     /// This key with one more text part.
     #[must_use]
     #[inline]
@@ -164,6 +192,17 @@ impl Key {
     #[must_use]
     pub fn successor(&self) -> Self {
         self.clone().and(&[0x00])
+    }
+}
+
+/// Writes a byte at the first free place, and gives the places after it.
+const fn placed(free: &mut [u8], byte: u8) -> &mut [u8] {
+    match free.split_first_mut() {
+        Some((place, after)) => {
+            *place = byte;
+            after
+        }
+        None => panic!("a constant key fits in place"),
     }
 }
 
@@ -312,6 +351,15 @@ mod tests {
             assert_eq!(Key::from_bytes(&expected).number(3), key.clone().number(3));
             assert_eq!(rmp_serde::from_slice::<Key>(&rmp_serde::to_vec(&key).unwrap()).unwrap(), key);
         }
+    }
+
+    #[test]
+    fn a_key_made_at_compile_time_is_the_one_made_at_run_time() {
+        const CONSTANT: Key = Key::constant(&["balance", "provider", ""]);
+        assert_eq!(CONSTANT, Key::of("balance").text("provider").text(""));
+        let more = Key::constant(&["utility"]);
+        assert_eq!(CONSTANT.followed_by(&more), CONSTANT.text("utility"));
+        assert_eq!(Key::constant(&["available"]).text("x\0").number(3), Key::of("available").text("x\0").number(3));
     }
 
     #[test]

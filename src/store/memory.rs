@@ -40,6 +40,11 @@ impl Read for MemoryStore {
         Ok(read(&self.state).records.get(key).cloned())
     }
 
+    fn look(&self, key: &Key, look: &mut dyn FnMut(Option<&Record>)) -> Result<(), ReadError> {
+        look(read(&self.state).records.get(key));
+        Ok(())
+    }
+
     fn counter(&self, key: &Key) -> Result<i64, ReadError> {
         Ok(read(&self.state).counters.get(key).copied().unwrap_or(0))
     }

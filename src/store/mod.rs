@@ -20,7 +20,7 @@ mod tests;
 mod write_set;
 
 pub use key::{Key, KeyRange, Part};
-pub use stored::{Stored, decode, encode};
+pub use stored::{Fields, Stored, decode, encode};
 pub use write_set::{Adjust, Change, Expect, WriteSet};
 
 use std::fmt;
@@ -46,6 +46,12 @@ pub struct Record {
 pub trait Read: Send + Sync {
     /// The record under `key`, if there is one.
     fn record(&self, key: &Key) -> Result<Option<Record>, ReadError>;
+
+    /// Shows the record under `key`, or that there is none, to `look`: for who needs no copy of it.
+    fn look(&self, key: &Key, look: &mut dyn FnMut(Option<&Record>)) -> Result<(), ReadError> {
+        look(self.record(key)?.as_ref());
+        Ok(())
+    }
 
     /// The counter's value; a counter that was never adjusted is 0. The counter of a log is the
     /// number of its newest entry.

@@ -74,9 +74,12 @@ impl WriteSet {
         Self::default()
     }
 
-    /// The record under `key` must be absent.
+    /// The record under `key` must be absent. Said twice, it is looked up once.
     pub fn expect_absent(&mut self, key: Key) {
-        self.expects.push((key, Expect::Absent));
+        let said = self.expects.iter().any(|(other, expect)| *expect == Expect::Absent && *other == key);
+        if !said {
+            self.expects.push((key, Expect::Absent));
+        }
     }
 
     /// The record under `key` must still be the one of this version.

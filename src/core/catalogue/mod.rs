@@ -45,16 +45,19 @@ pub struct CatalogueError {
     pub message: String,
 }
 
+/// Things found by their names, several times in each decision; seeded at random.
+type ByName<T> = HashMap<String, T, foldhash::fast::RandomState>;
+
 /// A catalogue that was checked as a whole.
 #[derive(Clone, Debug)]
 pub struct Catalogue {
-    services: HashMap<String, Service>,
-    products: HashMap<String, Product>,
+    services: ByName<Service>,
+    products: ByName<Product>,
     permissions: Vec<Permission>,
-    roles: HashMap<String, Role>,
+    roles: ByName<Role>,
     exclusions: Vec<Exclusion>,
-    tariffs: HashMap<String, Tariff>,
-    transaction_limits: HashMap<String, TransactionLimits>,
+    tariffs: ByName<Tariff>,
+    transaction_limits: ByName<TransactionLimits>,
     holder_limits: Vec<HolderLimits>,
     numbering: Numbering,
 }

@@ -1,12 +1,10 @@
 //! The catalogue's files as TOML. What is written is read field by field; what is not known is
 //! refused; whether it makes sense together is for [`check`](super::check) to say.
 
-use std::collections::HashMap;
-
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{Catalogue, CatalogueError, Product, SHIPPED, Service};
+use super::{ByName, Catalogue, CatalogueError, Product, SHIPPED, Service};
 use crate::core::ids::Numbering;
 use crate::core::limits::{HolderLimits, TransactionLimits};
 use crate::core::roles::{Exclusion, Permission, Role};
@@ -107,8 +105,8 @@ struct Named {
 }
 
 impl Named {
-    fn by<T>(&mut self, list: Vec<T>, file: &str, what: &str, name: impl Fn(&T) -> &String) -> HashMap<String, T> {
-        let mut map = HashMap::with_capacity(list.len());
+    fn by<T>(&mut self, list: Vec<T>, file: &str, what: &str, name: impl Fn(&T) -> &String) -> ByName<T> {
+        let mut map = ByName::default();
         for item in list {
             let name = name(&item).clone();
             if map.insert(name.clone(), item).is_some() {

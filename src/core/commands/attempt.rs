@@ -103,7 +103,7 @@ impl Attempt {
     }
 
     /// Keeps how this conversation ended, and the other names by which it can be found.
-    pub fn record(&self, write_set: &mut WriteSet, report: &Report, now: Timestamp) {
+    fn record(&self, write_set: &mut WriteSet, report: &Report, now: Timestamp) {
         let outcome = Outcome {
             receipt: report.receipt,
             command: self.command.clone(),
@@ -114,24 +114,32 @@ impl Attempt {
             description: report.description.clone(),
             decided: now,
         };
-        let key = Outcome::key(&self.conversation);
-        write_set.expect_absent(key.clone());
-        write_set.put(key, encode(&outcome));
-        if let Some(key) = self.origin.alias_key() {
-            write_set.expect_absent(key.clone());
-            write_set.put(key, encode(&Alias { conversation: self.conversation.clone() }));
-        }
+        end(write_set, &outcome);
     }
+}
 
-    /// The attempt of which this transaction came.
-    pub fn of(transaction: &Transaction, reference: Vec<(String, String)>) -> Self {
-        Self {
-            command: transaction.command.clone(),
-            conversation: transaction.conversation.clone(),
-            origin: transaction.origin.clone(),
-            initiator: transaction.initiator,
-            initiator_shortcode: transaction.initiator_shortcode.clone(),
-            reference,
-        }
+/// Keeps how the conversation of a new transaction ended.
+pub(super) fn record_transaction(write_set: &mut WriteSet, transaction: &Transaction, report: &Report) {
+    let outcome = Outcome {
+        receipt: report.receipt,
+        command: transaction.command.clone(),
+        conversation: transaction.conversation.clone(),
+        origin: transaction.origin.clone(),
+        initiator_shortcode: transaction.initiator_shortcode.clone(),
+        code: report.code,
+        description: report.description.clone(),
+        decided: transaction.initiated,
+    };
+    end(write_set, &outcome);
+}
+
+/// A conversation ends once, under all its names.
+fn end(write_set: &mut WriteSet, outcome: &Outcome) {
+    let key = Outcome::key(&outcome.conversation);
+    write_set.expect_absent(key.clone());
+    write_set.put(key, encode(outcome));
+    if let Some(key) = outcome.origin.alias_key() {
+        write_set.expect_absent(key.clone());
+        write_set.put(key, encode(&Alias { conversation: outcome.conversation.clone() }));
     }
 }

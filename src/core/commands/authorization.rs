@@ -151,6 +151,7 @@ fn allowed(transaction: Transaction, mut write_set: WriteSet) -> Decision {
     }
     payment::keep(&mut write_set, &transaction, &report);
     reserve(&mut write_set, &transaction);
-    let private = format!("{} {}", transaction.receipt, transaction.state.as_str().to_lowercase());
+    let done = if transaction.state == State::Completed { " completed" } else { " authorized" };
+    let private = [transaction.receipt.as_str(), done].concat();
     Decision { report, write_set, captures: captures.into_keys(), private, transaction: Some(transaction) }
 }

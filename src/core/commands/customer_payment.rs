@@ -16,7 +16,7 @@ use crate::core::order::CancelReason;
 use crate::core::receipt::Receipt;
 use crate::core::report::{RECEIVER_CODE, RECEIVER_CODE_CHARACTERS_MAX, Report, ReportValue};
 use crate::core::transaction::{Alias, Origin, Outcome, State, Transaction};
-use crate::store::{Key, Part, Read, ReadError, Stored, WriteSet, decode, encode};
+use crate::store::{Fields, Key, Part, Read, ReadError, Stored, WriteSet, decode, encode};
 
 /// Why a reservation cannot be ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +51,8 @@ struct Reservation {
 
 impl Stored for Reservation {
     const NAME: &'static str = "an open reservation";
+    const FORMAT: u8 = 2;
+    const FIELDS: Fields = Fields::InOrder;
 }
 
 /// Files the reservation, if the transaction is one, by the moment at which it runs out.
@@ -89,7 +91,8 @@ pub(in crate::core) fn complete(
     let mut captures = Captures::default();
     let parameters = shown_balances(&transaction, &mut captures);
     let report = Report { parameters, ..Report::new(ResultCode::Success, *receipt) };
-    let private = format!("{receipt} completed");
+    // Put together without formatting, which would take a thirtieth of the decision.
+    let private = [receipt.as_str(), " completed"].concat();
     Ok(Decision { report, write_set, captures: captures.into_keys(), private, transaction: Some(transaction) })
 }
 

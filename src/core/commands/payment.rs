@@ -4,10 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::attempt::{Attempt, Halt, Refusal, refuse};
+use super::attempt::{Attempt, Halt, Refusal, record_transaction, refuse};
 use crate::clock::{Day, Timestamp};
 use crate::core::Core;
-use crate::core::accounts::{Account, AccountKind, Holder, OpenAccount};
+use crate::core::accounts::{Account, AccountKind, Holder, HolderKeys, OpenAccount};
 use crate::core::catalogue::{ChargeRule, Flow};
 use crate::core::codes::ResultCode;
 use crate::core::decision::Decision;
@@ -20,7 +20,7 @@ use crate::core::receipt::Receipt;
 use crate::core::report::Report;
 use crate::core::tariff::band_of;
 use crate::core::transaction::{Charge, Side, State, Transaction};
-use crate::store::{CommitError, Key, Stored, WriteSet, encode};
+use crate::store::{CommitError, Fields, Key, Stored, WriteSet, encode};
 
 /// By which rules a payment is judged.
 pub(super) struct Terms<'a> {
@@ -118,7 +118,7 @@ pub(super) fn keep(write_set: &mut WriteSet, transaction: &Transaction, report: 
     // A receipt is issued once (L5); if the draw hit one that exists, the caller draws again.
     write_set.expect_absent(key.clone());
     write_set.put(key, encode(transaction));
-    Attempt::of(transaction, Vec::new()).record(write_set, report, transaction.initiated);
+    record_transaction(write_set, transaction, report);
 }
 
 /// The decision about a transaction that exists, but moves nothing because a rule forbids it.
@@ -204,7 +204,8 @@ fn charges(core: &Core, terms: &Terms<'_>, transaction: &Transaction, day: Day) 
 /// Every account that is touched is open and not frozen.
 fn open_accounts(evidence: &mut Evidence<'_>, transaction: &Transaction) -> Result<(), Halt> {
     let sides = [&transaction.debit.account, &transaction.credit.account];
-    let charged = transaction.charges.iter().map(|charge| &charge.account);
+    // A charge that a side bears from its own account needs no second look at it.
+    let charged = transaction.charges.iter().map(|charge| &charge.account).filter(|account| !sides.contains(account));
     sides.into_iter().chain(charged).try_for_each(|account| must_be_open(evidence, account))
 }
 
@@ -229,7 +230,11 @@ struct Recent {
 
 impl Stored for Recent {
     const NAME: &'static str = "recent payments to a customer";
+    const FORMAT: u8 = 2;
+    const FIELDS: Fields = Fields::InOrder;
 }
+
+static RECENT: HolderKeys = HolderKeys::of("recent");
 
 /// Refuses the same amount to the same customer from the same organization within the window;
 /// otherwise what to remember, if the service has a window.
@@ -242,7 +247,7 @@ fn same_amount(
     if seconds == 0 {
         return Ok(None);
     }
-    let key = transaction.debit.account.holder.under("recent").text(customer.as_str());
+    let key = transaction.debit.account.holder.under(&RECENT).text(customer.as_str());
     let mut recent: Recent = evidence.load(key.clone())?.unwrap_or_default();
     let since = transaction.initiated.minus(std::time::Duration::from_secs(seconds.into()));
     // Only what is inside the window is remembered, so the record stays small.
@@ -293,10 +298,10 @@ pub(super) fn uncount_sent(core: &Core, write_set: &mut WriteSet, transaction: &
 fn balances(core: &Core, evidence: &Evidence<'_>, transaction: &Transaction, day: Day) -> Result<(), Halt> {
     let (debit, credit) = (&transaction.debit.account, &transaction.credit.account);
     let Some(due) = due(transaction) else { return refuse(ResultCode::Internal, "the charges have no sum") };
-    let payer = debit.balance(evidence.facts())?;
-    let left = payer.available.checked_sub(due.minor()).unwrap_or(i64::MIN);
+    let available = evidence.facts().counter(&debit.available())?;
+    let left = available.checked_sub(due.minor()).unwrap_or(i64::MIN);
     if left < core.catalogue().bounds(debit, day).floor {
-        let available = Amount::from_minor(payer.available);
+        let available = Amount::from_minor(available);
         return refuse(shortage(left), format!("{available} are available for {due} in the {}", debit.kind.alias()));
     }
     let payee = credit.balance(evidence.facts())?;

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::{Msisdn, OperatorId, Shortcode};
 use super::roles::Grant;
 use crate::clock::Timestamp;
-use crate::store::{Key, Read, ReadError, Stored, decode};
+use crate::store::{Fields, Key, Read, ReadError, Stored, decode};
 
 /// The most characters of a user name (domain.md 4).
 const USER_NAME_CHARACTERS_MAX: usize = 15;
@@ -98,6 +98,8 @@ pub struct Organization {
 
 impl Stored for Organization {
     const NAME: &'static str = "an organization";
+    const FORMAT: u8 = 2;
+    const FIELDS: Fields = Fields::InOrder;
 }
 
 /// A user.
@@ -119,6 +121,8 @@ pub struct Operator {
 
 impl Stored for Operator {
     const NAME: &'static str = "an operator";
+    const FORMAT: u8 = 2;
+    const FIELDS: Fields = Fields::InOrder;
 }
 
 /// A customer.
@@ -138,6 +142,8 @@ pub struct Subscriber {
 
 impl Stored for Subscriber {
     const NAME: &'static str = "a subscriber";
+    const FORMAT: u8 = 2;
+    const FIELDS: Fields = Fields::InOrder;
 }
 
 /// The names of a person, as in KYCInfo.

@@ -1,12 +1,16 @@
-//! The model of [`super::everything`]: what is in every account, what is reserved, what was made, and
-//! the code with which each command must end.
+//! The model of [`super::everything`]: what is in every account, what is reserved, what was made and
+//! what waits, in which state everybody is, and the code with which each command must end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::street::{Does, FUNDS, ORGANIZATIONS, SUBSCRIBERS, Stand, UNREGISTERED, charge, reversible, text};
+use super::street::{
+    Does, FUNDS, GONE, GONE_SUBSCRIBER, ORGANIZATION_PERIODS, ORGANIZATIONS, SUBSCRIBER_MAX, SUBSCRIBER_PERIODS,
+    SUBSCRIBERS, Stand, UNREGISTERED, charge, reversible, text,
+};
 use crate::core::AccountKind::{self, ChargesPaid, Float, Merchant, OrganizationSettlement, Utility, Working};
+use crate::core::directory::Status;
 use crate::core::testing::{World, account};
-use crate::core::{Account, Decision, Receipt};
+use crate::core::{Account, Decision, Order, Receipt};
 
 /// One of somebody's accounts.
 type Purse = (&'static str, AccountKind);
@@ -14,10 +18,9 @@ type Purse = (&'static str, AccountKind);
 /// Where money goes that leaves for the bank.
 const BANK: Purse = ("bank", AccountKind::Trust);
 
-const SUBSCRIBER_MAX: i64 = 50_000_000;
-const ORGANIZATION_DAY_MAX: i64 = 10_000_000_000;
 const SAME_AMOUNT_SECONDS: i64 = 120;
 const RESERVATION_SECONDS: i64 = 60;
+const APPROVAL_SECONDS: i64 = 3_600;
 
 /// A payment that was made.
 #[derive(Clone, Copy)]
@@ -39,18 +42,34 @@ pub struct Open {
     customer: i64,
     business: i64,
     since: i64,
-    day: i64,
 }
+
+/// A reversal that waits for the provider.
+pub struct Waiting {
+    pub order: Order,
+    pub home: &'static str,
+    at: usize,
+    since: i64,
+}
+
+/// A day, week, month or year, by which of these it is, its year and its number in it.
+type Span = (usize, i16, i16);
 
 /// What should be where.
 pub struct Ideal {
     funds: BTreeMap<Purse, i64>,
     reserved: BTreeMap<&'static str, i64>,
     income: i64,
-    sent: BTreeMap<(&'static str, i64), i64>,
+    sent: BTreeMap<(&'static str, Span), i64>,
     recent: Vec<(&'static str, &'static str, i64, i64)>,
     pub made: Vec<Made>,
     pub open: Vec<Open>,
+    /// Whether the provider approves reversals, and those that wait for it.
+    approves: bool,
+    pub waiting: Vec<Waiting>,
+    /// Of organizations and subscribers, and of the operators of organizations.
+    pub states: BTreeMap<&'static str, Status>,
+    pub operators: BTreeMap<&'static str, Status>,
     /// What was just allowed and has no receipt yet.
     pending: Option<Pending>,
     receipts: BTreeSet<Receipt>,
@@ -61,9 +80,16 @@ enum Pending {
     Open(Open),
 }
 
-/// The number of the day in Nairobi, which is three hours ahead all year.
-fn day(now: i64) -> i64 {
-    (now + 3 * 3_600) / 86_400
+/// The day, week, month and year of a moment in Nairobi, which is three hours ahead all year.
+fn spans(now: i64) -> [Span; 4] {
+    let there = jiff::Timestamp::from_second(now + 3 * 3_600).unwrap().to_zoned_datetime(jiff::tz::TimeZone::UTC);
+    let week = there.date().iso_week_date();
+    [
+        (0, there.year(), there.date().day_of_year()),
+        (1, week.year(), week.week().into()),
+        (2, there.year(), there.month().into()),
+        (3, there.year(), 0),
+    ]
 }
 
 fn nobodys() -> Receipt {
@@ -83,7 +109,7 @@ struct Judged {
 
 impl Ideal {
     /// The model of the street as it is at first.
-    pub fn of(world: &World) -> Self {
+    pub fn of(world: &World, approves: bool) -> Self {
         let mut funds = BTreeMap::new();
         for code in ORGANIZATIONS {
             for kind in [Working, Float, Utility, Merchant] {
@@ -92,6 +118,10 @@ impl Ideal {
             funds.extend([((code, ChargesPaid), 0), ((code, OrganizationSettlement), 0)]);
         }
         funds.extend(SUBSCRIBERS.map(|msisdn| ((msisdn, Working), FUNDS)));
+        let everybody = ORGANIZATIONS.into_iter().chain(SUBSCRIBERS);
+        let mut states: BTreeMap<&str, Status> = everybody.map(|who| (who, Status::Active)).collect();
+        states.extend([(GONE, Status::Closed), (GONE_SUBSCRIBER, Status::Closed)]);
+        let operators = ORGANIZATIONS.into_iter().chain([GONE]).map(|home| (home, Status::Active)).collect();
         // Of the bank, what the rest of the cast was funded with counts, too.
         let trust = Account::of_provider(AccountKind::Trust).balance(&world.facts).unwrap().available;
         funds.insert(BANK, trust);
@@ -103,6 +133,10 @@ impl Ideal {
             recent: Vec::new(),
             made: Vec::new(),
             open: Vec::new(),
+            approves,
+            waiting: Vec::new(),
+            states,
+            operators,
             pending: None,
             receipts: BTreeSet::new(),
         }
@@ -140,9 +174,11 @@ impl Ideal {
             return "L000001";
         }
         let subscriber = |holder: &str| holder.len() == 12;
-        let day_max = if subscriber(from.0) { SUBSCRIBER_MAX } else { ORGANIZATION_DAY_MAX };
-        if limits.is_some() && self.sent.get(&(from.0, day(now))).unwrap_or(&0) + amount > day_max {
-            return "4";
+        let most = if subscriber(from.0) { SUBSCRIBER_PERIODS } else { ORGANIZATION_PERIODS };
+        for ((span, most), code) in spans(now).into_iter().zip(most).zip(["4", "2008", "2009", "2010"]) {
+            if limits.is_some() && self.sent.get(&(from.0, span)).unwrap_or(&0) + amount > most {
+                return code;
+            }
         }
         if amount + own_charge > self.funds[&from] {
             return "1";
@@ -153,6 +189,31 @@ impl Ideal {
         "0"
     }
 
+    fn count_sent(&mut self, who: &'static str, amount: i64, at: i64) {
+        for span in spans(at) {
+            *self.sent.entry((who, span)).or_default() += amount;
+        }
+    }
+
+    /// Whether the organization's operator may start anything: both are active.
+    pub fn acts(&self, home: &str) -> bool {
+        self.pays(home) && self.operators[home] == Status::Active
+    }
+
+    fn pays(&self, who: &str) -> bool {
+        self.states[who] == Status::Active
+    }
+
+    fn is_payable(&self, who: &str) -> bool {
+        matches!(self.states[who], Status::Active | Status::Locked)
+    }
+
+    /// Whether the organization or subscriber has nothing, so that it can be closed.
+    pub fn is_empty(&self, who: &'static str) -> bool {
+        let held = |purse: &Purse| self.held(*purse) != 0;
+        !self.funds.keys().any(|purse| purse.0 == who && held(purse))
+    }
+
     fn made(&self, from: Purse, to: Purse, amount: i64, does: Does) -> Made {
         Made { receipt: nobodys(), from, to, amount, asker: from.0, reversible: reversible(does), reversed: false }
     }
@@ -160,6 +221,15 @@ impl Ideal {
     /// What becomes of an order of a third party's, right in everything but perhaps its amount and its
     /// parties.
     pub fn order(&mut self, does: Does, home: &'static str, to: &'static str, amount: i64, now: i64) -> &'static str {
+        if matches!(does, Does::Register | Does::Handset { .. }) {
+            return "1002";
+        }
+        if !self.acts(home) {
+            return "2001";
+        }
+        if matches!(does, Does::PayCustomer { .. } | Does::Move { .. } | Does::AskIdentity) && !self.is_payable(to) {
+            return "14";
+        }
         let (from, to, limits) = match does {
             Does::PayCustomer { registered, .. } => {
                 if registered && to == UNREGISTERED {
@@ -179,6 +249,7 @@ impl Ideal {
             Does::Reverse => return "24",
             Does::AskStatus => return "24",
             Does::AskBalance | Does::AskIdentity => return "0",
+            // Not a third party's to order: refused above.
             Does::Register | Does::Handset { .. } => return "1002",
         };
         if amount == 0 {
@@ -190,7 +261,7 @@ impl Ideal {
         if code == "0" {
             self.add(from, -amount);
             self.add(to, amount);
-            *self.sent.entry((home, day(now))).or_default() += amount;
+            self.count_sent(home, amount, now);
             if let Does::PayCustomer { charges, .. } = does {
                 self.recent.push((home, to.0, amount, now));
                 let due = charges.iter().map(|(_, bands)| charge(bands, amount).1).sum();
@@ -217,6 +288,12 @@ impl Ideal {
         let Does::Handset { from: debit, to: credit, charge: bands, least, reserves, .. } = does else {
             return "1002";
         };
+        if !self.pays(from) {
+            return "11";
+        }
+        if !self.is_payable(to) {
+            return "14";
+        }
         if from == to {
             return "7";
         }
@@ -231,12 +308,12 @@ impl Ideal {
             return code;
         }
         self.add(from, -amount - customer);
-        *self.sent.entry((from.0, day(now))).or_default() += amount;
+        self.count_sent(from.0, amount, now);
         let made = self.made(from, to, amount, does);
         self.pending = Some(if reserves {
             *self.reserved.entry(from.0).or_default() += amount + customer;
             let (receipt, since) = (made.receipt, now);
-            Pending::Open(Open { receipt, made, customer, business, since, day: day(now) })
+            Pending::Open(Open { receipt, made, customer, business, since })
         } else {
             self.add(to, amount);
             self.income += customer;
@@ -246,9 +323,38 @@ impl Ideal {
     }
 
     /// What becomes of the whole of a payment when this organization wants to give it back.
-    pub fn reverse(&mut self, at: Option<usize>, home: &'static str) -> &'static str {
-        let Some(at) = at else { return "R000002" };
-        let Made { from, to, amount, reversible, reversed, .. } = self.made[at];
+    pub fn reverse(&mut self, at: usize, order: &Order, home: &'static str, now: i64) -> &'static str {
+        match self.may_reverse(at, home) {
+            "0" if self.approves => {
+                self.waiting.push(Waiting { order: order.clone(), home, at, since: now });
+                "L000004"
+            }
+            "0" => self.give_payment_back(at),
+            code => code,
+        }
+    }
+
+    /// What becomes of a reversal that the provider approves now; none if it is too late for that.
+    pub fn approve(&mut self, which: usize, now: i64) -> Option<&'static str> {
+        if self.waited_too_long(which, now) {
+            return None;
+        }
+        let Waiting { at, home, .. } = self.waiting.remove(which);
+        Some(match self.may_reverse(at, home) {
+            "0" => self.give_payment_back(at),
+            code => code,
+        })
+    }
+
+    pub fn waited_too_long(&self, which: usize, now: i64) -> bool {
+        now - self.waiting[which].since >= APPROVAL_SECONDS
+    }
+
+    fn may_reverse(&self, at: usize, home: &'static str) -> &'static str {
+        if !self.acts(home) {
+            return "2001";
+        }
+        let Made { from, to, reversible, reversed, .. } = self.made[at];
         let over = ORGANIZATIONS.contains(&to.0) && (to.0 == home || Stand::Inside.holds(home, to.0) && home < to.0);
         if !over {
             return "R000002";
@@ -259,6 +365,17 @@ impl Ideal {
         if !reversible {
             return "R000002";
         }
+        if !self.pays(to.0) {
+            return "11";
+        }
+        if !self.is_payable(from.0) {
+            return "14";
+        }
+        "0"
+    }
+
+    fn give_payment_back(&mut self, at: usize) -> &'static str {
+        let Made { from, to, amount, .. } = self.made[at];
         let it = Judged { from: to, to: from, amount, own_charge: 0, limits: None, same_amount: false };
         let code = self.judge(&it, 0);
         if code == "0" {
@@ -304,9 +421,9 @@ impl Ideal {
     }
 
     pub fn give_back(&mut self, open: usize) {
-        let Open { made, customer, day, .. } = self.open.remove(open);
+        let Open { made, customer, since, .. } = self.open.remove(open);
         *self.reserved.get_mut(made.from.0).unwrap() -= made.amount + customer;
-        *self.sent.get_mut(&(made.from.0, day)).unwrap() -= made.amount;
+        self.count_sent(made.from.0, -made.amount, since);
         self.add(made.from, made.amount + customer);
     }
 

@@ -3,6 +3,7 @@
 mod approvals;
 mod customer_payments;
 mod everything;
+mod formats;
 mod handsets;
 mod ideal;
 mod limits;
@@ -15,3 +16,4 @@ mod settlements;
 mod street;
 mod table;
 mod transfers;
+mod turns;

@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::core::catalogue::SHIPPED;
+use crate::core::directory::{self, AdminError, OrganizationChange, Status, SubscriberChange};
 pub use crate::core::tariff::golden::{Bands, charge};
 use crate::core::tariff::golden::{FEE, MGAO, SEND_MONEY, WITHDRAWAL, WITHDRAWAL_PAID};
-use crate::core::testing::{AMINA, UNKNOWN, World, account, handset_party, party};
-use crate::core::{AccountKind, Catalogue, CustomerPayment, Order};
+use crate::core::testing::{AMINA, UNKNOWN, World, account, handset_party, party, shortcode};
+use crate::core::{AccountKind, Catalogue, CustomerPayment, Msisdn, Order};
 
 pub const HOME: &str = "650000";
 pub const CHILD: &str = "650001";
@@ -20,6 +21,9 @@ pub const JUMA: &str = "254722000001";
 /// Whose identity is not known.
 pub const UNREGISTERED: &str = UNKNOWN;
 pub const SUBSCRIBERS: [&str; 3] = [AMINA, JUMA, UNREGISTERED];
+/// Closed from the first day on, where [`close`] was called.
+pub const GONE: &str = "770000";
+pub const GONE_SUBSCRIBER: &str = "254722000009";
 
 /// What each of the organizations' accounts holds at first, and each subscriber, in cents.
 pub const FUNDS: i64 = 1_000_000;
@@ -182,6 +186,63 @@ pub fn catalogue() -> Arc<Catalogue> {
     let aged = format!("{starts}request_seconds_max = {EXPIRY}\n");
     let files: Vec<_> = SHIPPED.iter().map(|(name, text)| ((*name).to_owned(), text.replace(starts, &aged))).collect();
     Arc::new(Catalogue::parse(&files).unwrap())
+}
+
+/// The most that may be sent in a day, a week, a month and a year, and the most that a subscriber may
+/// hold, where limits are [`tight`].
+pub const SUBSCRIBER_PERIODS: [i64; 4] = [400_000, 600_000, 750_000, 850_000];
+pub const ORGANIZATION_PERIODS: [i64; 4] = [900_000, 1_400_000, 1_800_000, 2_100_000];
+pub const SUBSCRIBER_MAX: i64 = 2_000_000;
+
+/// The catalogue of [`catalogue`] with limits that a short life meets, in which the provider approves
+/// reversals if so it is wished, within an hour.
+pub fn tight(approves: bool) -> Arc<Catalogue> {
+    let starts = "direction = \"third-party\"\n";
+    let aged = format!("{starts}request_seconds_max = {EXPIRY}\n");
+    let periods = |most: [i64; 4]| {
+        let names = ["daily", "weekly", "monthly", "yearly"];
+        let each = names.iter().zip(most).map(|(name, most)| format!("{name}_maximum = \"{}\"", text(most)));
+        each.collect::<Vec<_>>().join(", ")
+    };
+    let subscriber = format!("{}, balance_maximum = \"{}\"", periods(SUBSCRIBER_PERIODS), text(SUBSCRIBER_MAX));
+    let changes = [
+        (starts, aged),
+        ("daily_maximum = \"500000.00\", balance_maximum = \"500000.00\"", subscriber),
+        ("daily_maximum = \"100000000.00\"", periods(ORGANIZATION_PERIODS)),
+    ];
+    let approval = "[service.flow.reversal]\napproval = { permission = \"approve reversals\", seconds = 3600 }\n";
+    let files = SHIPPED.iter().map(|(name, text)| {
+        let changed = changes.iter().fold((*text).to_owned(), |text, (from, to)| text.replace(from, to));
+        let changed = if approves { changed.replace("[service.flow.reversal]\n", approval) } else { changed };
+        ((*name).to_owned(), changed)
+    });
+    Arc::new(Catalogue::parse(&files.collect::<Vec<_>>()).unwrap_or_else(|errors| panic!("{errors:#?}")))
+}
+
+/// Adds an organization and a subscriber that are closed, who had everything that others have.
+pub fn close(world: &mut World) {
+    let products = names("product", "name");
+    let products: Vec<&str> = products.iter().map(String::as_str).collect();
+    world.organization(GONE, "Zamani", &products, None);
+    world.operator(GONE, "api", &API_ROLES);
+    world.subscriber(GONE_SUBSCRIBER, "Zamani", "Sana", true);
+    for who in [GONE, GONE_SUBSCRIBER] {
+        put(world, who, Status::Closed).unwrap();
+    }
+}
+
+/// Puts an organization or a subscriber into another state.
+pub fn put(world: &mut World, who: &str, status: Status) -> Result<(), AdminError> {
+    let status = Some(status);
+    let write_set = if who.len() == 12 {
+        let change = SubscriberChange { status, ..SubscriberChange::default() };
+        directory::change_subscriber(&world.facts, &Msisdn::try_from(who.to_owned()).unwrap(), change)?.write_set
+    } else {
+        let change = OrganizationChange { status, ..OrganizationChange::default() };
+        directory::change_organization(&world.core, &world.facts, &shortcode(who), change, world.now)?.write_set
+    };
+    world.facts.commit(write_set).unwrap();
+    Ok(())
 }
 
 /// The names of all tables of a kind in the shipped catalogue, read past the code under test.

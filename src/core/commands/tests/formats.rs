@@ -1,0 +1,130 @@
+//! The records that payments write have their fields in order, without names: each field keeps its place
+//! for ever, and records from before that, with names, are still read.
+
+use std::fmt::Debug;
+
+use serde_json::{Value, json};
+
+use crate::core::accounts::OpenAccount;
+use crate::core::directory::{Operator, Organization, Subscriber};
+use crate::core::ledger::StatementLine;
+use crate::core::testing::{AMINA, PAYBILL, World, account};
+use crate::core::transaction::Alias;
+use crate::core::{AccountKind, Outcome, Transaction};
+use crate::store::{Fields, Key, Read, Record, Stored, decode, encode};
+
+/// A world in which Amina paid 1,500.00 to the paybill.
+fn world() -> World {
+    let mut world = World::new();
+    let payment = world.handset("CustomerPayBillOnline", PAYBILL, "1500");
+    let receipt = world.authorize(&payment).decision.report.receipt;
+    let completed = world.core.complete(&world.facts, &receipt, Some("T-1"), world.now).unwrap();
+    world.settle(completed);
+    let paid = world.b2c("100");
+    world.run(&paid);
+    world
+}
+
+fn records(world: &World, kind: Key) -> Vec<Record> {
+    world.facts.range(&kind.subtree(), usize::MAX).unwrap().into_iter().map(|(_, record)| record).collect()
+}
+
+/// All records of a kind read the same when they have been written with names, as format 1 had them.
+fn assert_read_from_before<T: Stored + PartialEq + Debug>(world: &World, kind: &str) {
+    assert_eq!((T::FIELDS, T::FORMAT), (Fields::InOrder, 2), "{kind}");
+    let records = records(world, Key::of(kind));
+    assert!(!records.is_empty(), "{kind}");
+    for record in records {
+        let value: T = decode(&record).unwrap();
+        let named = serde_json::to_value(&value).unwrap();
+        assert!(named.is_object(), "{named}");
+        let before = [vec![1], rmp_serde::to_vec(&named).unwrap()].concat();
+        assert!(before.len() > record.value.len(), "{kind} got no shorter");
+        assert_eq!(decode::<T>(&Record { value: before.into(), ..record.clone() }), Ok(value));
+    }
+}
+
+#[test]
+fn records_from_before_are_read() {
+    let world = world();
+    assert_read_from_before::<Transaction>(&world, "transaction");
+    assert_read_from_before::<Outcome>(&world, "outcome");
+    assert_read_from_before::<Alias>(&world, "session");
+    assert_read_from_before::<Alias>(&world, "originator");
+    assert_read_from_before::<StatementLine>(&world, "statement");
+    assert_read_from_before::<OpenAccount>(&world, "account");
+    assert_read_from_before::<Organization>(&world, "organization");
+    assert_read_from_before::<Operator>(&world, "operator");
+    assert_read_from_before::<Subscriber>(&world, "subscriber");
+}
+
+/// A record's fields in the order in which they are kept.
+fn fields<T: Stored>(value: &T) -> Value {
+    let bytes = encode(value);
+    assert_eq!(bytes[0], 2);
+    rmp_serde::from_slice(&bytes[1..]).unwrap()
+}
+
+#[test]
+fn each_field_has_its_place() {
+    let world = world();
+    let transactions = records(&world, Key::of("transaction"));
+    let paid = transactions.iter().map(|record| decode::<Transaction>(record).unwrap());
+    let paid = paid.into_iter().find(|paid| paid.command == "CustomerPayBillOnline").unwrap();
+    let (receipt, conversation) = (paid.receipt.to_string(), paid.conversation.to_string());
+    let crate::core::transaction::Origin::Handset { session, .. } = &paid.origin else { panic!("{paid:?}") };
+    let now = world.now.micros();
+    let hold = json!(["Hold", now, [["sw254722000000", -151_000, 151_000, "Principal"]]]);
+    let settle = json!([
+        "Settle",
+        now,
+        [
+            ["sw254722000000", 0, -150_000, "Principal"],
+            ["ou600001", 150_000, 0, "Principal"],
+            ["sw254722000000", 0, -1_000, "Charge"],
+            ["pi", 1_000, 0, "Charge"],
+            ["oc600001", -500, 0, "Charge"],
+            ["pi", 500, 0, "Charge"],
+        ]
+    ]);
+    let label = &paid.charges[0].label;
+    assert_eq!(
+        fields(&paid),
+        json!([
+            receipt,
+            "CustomerPayBillOnline",
+            "Completed",
+            "Success",
+            "",
+            conversation,
+            { "Handset": ["ussd", session] },
+            null,
+            null,
+            ["sw254722000000", "Amina Otieno"],
+            ["ou600001", "Maji Water"],
+            150_000,
+            [[label, "sw254722000000", 1_000], [label, "oc600001", 500]],
+            "ACC-7",
+            "T-1",
+            now,
+            now,
+            null,
+            [hold, settle],
+            null,
+            null,
+        ])
+    );
+    let outcome: Outcome = decode(&world.facts.record(&Outcome::key(&paid.conversation)).unwrap().unwrap()).unwrap();
+    let text = "The service request is processed successfully.";
+    let origin = json!({ "Handset": ["ussd", session] });
+    let expected = json!([receipt, "CustomerPayBillOnline", conversation, origin, null, "Success", text, now]);
+    assert_eq!(fields(&outcome), expected);
+
+    let purse = account(AMINA, AccountKind::Working);
+    let line = world.facts.record(&purse.statement().number(2)).unwrap().unwrap();
+    let line: StatementLine = decode(&line).unwrap();
+    let expected = json!([receipt, now, "Hold", "Principal", "CustomerPayBillOnline", -151_000, 151_000, [0, 0]]);
+    assert_eq!(fields(&line), expected);
+    let open: OpenAccount = decode(&world.facts.record(&purse.record()).unwrap().unwrap()).unwrap();
+    assert_eq!(fields(&open), json!(["sw254722000000", now, false]));
+}
