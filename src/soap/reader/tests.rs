@@ -252,6 +252,40 @@ fn after_the_end_comes_the_end() {
     }
 }
 
+/// Kind, text and place of each event that is no run of white space, and where and why it ended.
+fn all_but_blanks(input: &str, blanks: Blanks) -> (Vec<(Kind, String, Position)>, Option<XmlError>) {
+    let limits = Limits { text_bytes_max: 16, ..Limits::default() };
+    let mut reader = Reader::new(input.as_bytes(), &limits).unwrap();
+    let mut events = Vec::new();
+    loop {
+        let kind = reader.advance(blanks);
+        let text = match kind {
+            Kind::Text if is_blank(reader.run().as_str()) => continue,
+            Kind::Text => reader.run().as_str().to_owned(),
+            Kind::Start | Kind::End => reader.name().to_string(),
+            Kind::Eof => return (events, None),
+            Kind::Failed => return (events, Some(reader.error())),
+        };
+        events.push((kind, text, reader.place().position()));
+    }
+}
+
+#[test]
+fn white_space_that_is_passed_over_counts_as_text() {
+    let limits = Limits { text_bytes_max: 3, ..Limits::default() };
+    for (input, fits) in [("<a>\n  <b/></a>", true), ("<a>\n   <b/></a>", false), ("<a> <b/> <b/>  </a>", false)] {
+        let mut reader = Reader::new(input.as_bytes(), &limits).unwrap();
+        let end = loop {
+            match reader.advance(Blanks::PassedOver) {
+                Kind::Text => panic!("{input}: white space was given"),
+                kind @ (Kind::Eof | Kind::Failed) => break kind,
+                Kind::Start | Kind::End => {}
+            }
+        };
+        assert_eq!(end == Kind::Eof, fits, "{input}");
+    }
+}
+
 const VALID: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><s:E xmlns:s='urn:s' xmlns='urn:d'><s:B a='1' s:b='&lt;'>\
                      <![CDATA[<x>1</x>]]>&#65;<!-- c --><d/>é\r\n</s:B></s:E>\n";
 
@@ -282,6 +316,19 @@ proptest! {
         }
         let options = ReaderOptions { any_encoding_label: options.0, root_left_open: options.1, ..Default::default() };
         let _ = events_with(&input, &Limits::default(), options);
+    }
+
+    #[test]
+    fn white_space_that_is_passed_over_changes_nothing_else(
+        pieces in proptest::collection::vec(
+            prop::sample::select(vec![
+                "<a>", "</a>", "<b/>", " ", "\n    ", "\r\n\t", "x", "&lt;", "&#32;", "<![CDATA[ ]]>", "<!-- c -->", "]]>", "&",
+            ]),
+            0..24,
+        ),
+    ) {
+        let input = format!("<r>{}</r>", pieces.concat());
+        prop_assert_eq!(all_but_blanks(&input, Blanks::PassedOver), all_but_blanks(&input, Blanks::Given), "{}", input);
     }
 
     #[test]
