@@ -40,12 +40,17 @@ impl TimeStampRule {
     /// Whether a timeStamp is of this time.
     pub(super) fn check(&self, text: &str, now: Timestamp, started: Timestamp) -> Result<(), Refusal> {
         let Some(window) = self.window() else { return Ok(()) };
-        let at = Timestamp::from_compact(text, self.ahead_of_utc_minutes).ok_or(Refusal::TimeStampUnreadable)?;
+        let at = self.time(text).ok_or(Refusal::TimeStampUnreadable)?;
         let ahead_max = if self.once { AHEAD_MAX.min(window) } else { window };
         let of_this_time = now.since(at) <= window && at.since(now) <= ahead_max;
         // What was used before the start is not remembered.
         let new = !self.once || at > started.plus(AHEAD_MAX);
         if of_this_time && new { Ok(()) } else { Err(Refusal::TimeStampStale) }
+    }
+
+    /// The time that a text says.
+    fn time(&self, text: &str) -> Option<Timestamp> {
+        Timestamp::from_compact(text, self.ahead_of_utc_minutes)
     }
 
     fn window(&self) -> Option<Duration> {
@@ -62,6 +67,9 @@ struct Remembered {
     texts: HashSet<String>,
     /// In the order of use, and when each may be forgotten.
     order: VecDeque<(Timestamp, String)>,
+    /// The latest time that one of those that were forgotten said. What says no later one may have been used:
+    /// a clock that was ahead for a while makes all be forgotten, and is then put right.
+    forgotten: Option<Timestamp>,
 }
 
 impl Used {
@@ -73,7 +81,10 @@ impl Used {
             used.insert(party.to_owned(), Remembered::default());
         }
         let Some(remembered) = used.get_mut(party) else { return Ok(()) };
-        remembered.forget(now);
+        remembered.forget(rule, now);
+        if rule.time(text).is_none_or(|at| remembered.forgotten.is_some_and(|forgotten| at <= forgotten)) {
+            return Err(Refusal::TimeStampStale);
+        }
         if remembered.texts.contains(text) {
             return Err(Refusal::TimeStampUsed);
         }
@@ -93,8 +104,9 @@ impl Used {
 }
 
 impl Remembered {
-    fn forget(&mut self, now: Timestamp) {
+    fn forget(&mut self, rule: &TimeStampRule, now: Timestamp) {
         while let Some((_, text)) = self.order.pop_front_if(|(until, _)| *until < now) {
+            self.forgotten = self.forgotten.max(rule.time(&text));
             self.texts.remove(&text);
         }
     }
@@ -171,14 +183,31 @@ mod tests {
         assert_eq!(used.first_use("soko", &rule, "20270115080000", NOW), Ok(()), "another's is another's");
     }
 
+    /// The clock is an hour ahead for a moment, which makes everything be forgotten, and is put right.
+    #[test]
+    fn what_was_used_before_a_jump_of_the_clock_does_not_come_again_after_it() {
+        let (rule, used) = (rule(true), Used::default());
+        let use_it = |text: &str, now: Timestamp| {
+            rule.check(text, now, LONG_AGO).and_then(|()| used.first_use("duka", &rule, text, now))
+        };
+        assert_eq!(use_it("20270115080000", NOW), Ok(()));
+        assert_eq!(use_it("20270115090000", NOW.plus(Duration::from_secs(3600))), Ok(()));
+        assert_eq!(use_it("20270115080000", NOW), Err(Refusal::TimeStampStale), "it was used before the jump");
+        assert_eq!(use_it("20270115080001", NOW.plus(Duration::from_secs(1))), Ok(()), "a new one is as good as ever");
+        assert_eq!(use_it("20270115080001", NOW.plus(Duration::from_secs(1))), Err(Refusal::TimeStampUsed));
+    }
+
     #[test]
     fn d6_only_so_many_are_remembered_and_only_for_their_time() {
         let (rule, used) = (rule(true), Used::default());
         let taken = |from: usize, now| {
-            (from..from + 200_000).take_while(|at| used.first_use("duka", &rule, &at.to_string(), now).is_ok()).count()
+            let text = |at: usize| {
+                format!("20270115{:02}{:02}{:02}{:03}", at / 3_600_000, at / 60_000 % 60, at / 1000 % 60, at % 1000)
+            };
+            (from..from + 200_000).take_while(|at| used.first_use("duka", &rule, &text(*at), now).is_ok()).count()
         };
         assert_eq!(taken(0, NOW), REMEMBERED_MAX);
-        assert_eq!(used.first_use("duka", &rule, "x", NOW), Err(Refusal::TimeStampsFull));
+        assert_eq!(used.first_use("duka", &rule, "20270115230000", NOW), Err(Refusal::TimeStampsFull));
         assert_eq!(taken(500_000, NOW.plus(Duration::from_secs(306))), REMEMBERED_MAX);
     }
 

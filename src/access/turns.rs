@@ -37,6 +37,12 @@ impl Turns {
         turn.await.ok()
     }
 
+    /// Whether somebody of this party's waits.
+    #[cfg(test)]
+    pub fn waits(&self, party: &str) -> bool {
+        self.lock().waiting.contains_key(party)
+    }
+
     /// Gives a turn that is free now to the next who still waits.
     fn pass_on(self: Arc<Self>) {
         loop {

@@ -1,6 +1,8 @@
 //! `lango check`: everything that a start would read, checked without starting.
 
-use std::path::Path;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -9,6 +11,9 @@ use super::EXIT_USAGE;
 use crate::config::{self, Settings, Xml};
 use crate::mminterface::Enforced;
 use crate::node::Materials;
+
+/// The bits of a file's mode that are about everybody else.
+const OTHERS: u32 = 0o007;
 
 /// Runs `lango check`.
 pub(super) fn run(config: &Path) -> Result<ExitCode> {
@@ -45,6 +50,9 @@ fn print_summary(materials: &Materials) {
         println!("           {} overlaps between third parties; the certificate decides:", overlaps.count);
         overlaps.first.iter().for_each(|overlap| println!("           {overlap}"));
     }
+    for key in open_to_others(&materials.settings) {
+        println!("keys       {} CAN BE READ BY OTHERS: chmod 600", key.display());
+    }
     println!("schemas    compiled{}", if node.wsdl.is_some() { ", with the deployment's own files" } else { "" });
     let guarded = format!("client certificate required, schema enforced, bodies up to {} bytes", limits.body_bytes_max);
     println!("doors      third parties {}: whitelist, {guarded}", doors.third_party.listen);
@@ -78,6 +86,15 @@ fn print_summary(materials: &Materials) {
         "           {attributes_per_element_max} attributes, {namespaces_per_element_max} namespace declarations,"
     );
     println!("           {name_bytes_max} bytes of a name, {text_bytes_max} bytes of text");
+}
+
+/// The files with secrets that not only their owner and group may read or write.
+fn open_to_others(settings: &Settings) -> Vec<&Path> {
+    let Settings { doors, node, callbacks, credentials, .. } = settings;
+    let keys = [&doors.third_party.key, &doors.handset.key, &callbacks.key, &node.secret_key];
+    let second = [&doors.third_party.second_key, &doors.handset.second_key].into_iter().flatten();
+    let all = keys.into_iter().chain(second).chain(&credentials.keys).map(PathBuf::as_path);
+    all.filter(|key| fs::metadata(key).is_ok_and(|found| found.permissions().mode() & OTHERS != 0)).collect()
 }
 
 /// What a door reads, and the schema files that decide what is let in.

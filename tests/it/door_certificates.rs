@@ -227,3 +227,19 @@ async fn rsa_and_ecdsa_stand_side_by_side() {
         assert!(said.contains(&format!("Peer signature type: {kind}")), "{signatures}: {said}");
     }
 }
+
+#[test]
+fn s5_a_key_that_others_can_read_is_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("mine");
+    assert!(lango().arg("init").arg(&dir).output().unwrap().status.success());
+    let (good, said) = says(&dir, &["check"]);
+    assert!(good && !said.contains("BY OTHERS"), "{said}");
+    for key in ["certs/server.key", "certs/secret.key", "certs/credential.key"] {
+        fs::set_permissions(dir.join(key), fs::Permissions::from_mode(0o644)).unwrap();
+        let (good, said) = says(&dir, &["check"]);
+        assert!(good && said.contains(&format!("{key} CAN BE READ BY OTHERS: chmod 600")), "{key}: {said}");
+        fs::set_permissions(dir.join(key), fs::Permissions::from_mode(0o640)).unwrap();
+    }
+    assert!(!says(&dir, &["check"]).1.contains("BY OTHERS"));
+}

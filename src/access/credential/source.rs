@@ -26,21 +26,24 @@ impl Stored for SourceFailures {
 impl SourceFailures {
     /// Whether nothing more of this third party is considered now.
     pub fn stopped(self, settings: &CredentialSettings, now: Timestamp) -> bool {
-        self.failures >= settings.source_failures_max && now < self.over(settings)
+        self.failures >= settings.source_failures_max && self.counts(settings, now)
     }
 
     /// After one more failure.
     pub fn and_one_more(before: Option<Self>, settings: &CredentialSettings, now: Timestamp) -> Self {
         match before {
-            Some(before) if now < before.over(settings) => {
+            Some(before) if before.counts(settings, now) => {
                 Self { failures: before.failures.saturating_add(1), since: before.since }
             }
             _ => Self { failures: 1, since: now },
         }
     }
 
-    fn over(self, settings: &CredentialSettings) -> Timestamp {
-        self.since.plus(Duration::from_secs(settings.source_failures_seconds))
+    /// Whether they are of the present time: so long ago at most, or so far ahead, after which a clock that
+    /// was set back would keep them for as long as it was wrong.
+    fn counts(self, settings: &CredentialSettings, now: Timestamp) -> bool {
+        let time = Duration::from_secs(settings.source_failures_seconds);
+        now < self.since.plus(time) && self.since < now.plus(time)
     }
 }
 
@@ -53,4 +56,23 @@ pub(super) fn source_key(third_party: &str) -> Key {
 pub(super) fn read_source(facts: &dyn Read, third_party: &str) -> Result<Option<(SourceFailures, u64)>, ReadError> {
     let Some(record) = facts.record(&source_key(third_party))? else { return Ok(None) };
     Ok(Some((decode(&record)?, record.version)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::testing::CREDENTIALS;
+
+    #[test]
+    fn failures_stop_a_source_for_their_time_wherever_the_clock_jumps() {
+        let since = Timestamp::from_seconds(1_800_000_000);
+        let settings = CredentialSettings { source_failures_max: 3, source_failures_seconds: 900, ..CREDENTIALS };
+        let failures = SourceFailures { failures: 3, since };
+        let [almost, over] = [899, 900].map(Duration::from_secs);
+        assert!(failures.stopped(&settings, since.plus(almost)) && !failures.stopped(&settings, since.plus(over)));
+        assert!(failures.stopped(&settings, since.minus(almost)), "a clock that is put right forgives nothing");
+        assert!(!failures.stopped(&settings, since.minus(over)), "it is stopped for as long as the clock was wrong");
+        let again = SourceFailures::and_one_more(Some(failures), &settings, since.minus(over));
+        assert_eq!(again, SourceFailures { failures: 1, since: since.minus(over) });
+    }
 }

@@ -188,15 +188,17 @@ async fn two_settings_at_once_do_not_both_win() {
 }
 
 /// S6: every refusal does one decryption per key, one hash and one commit, whatever was wrong, and takes
-/// the same time: the medians of many samples, taken in turns, differ by less than a tenth. A busy machine
-/// may spoil a round of samples; a difference that is there shows in each of them. `LANGO_S6_SAMPLES` says
-/// how many samples a round has.
+/// the same time: of many samples, taken in turns, what the quickest tenth takes differs by less than a
+/// tenth. Whatever else the machine does makes samples slower and none quicker; where it spoils a round all
+/// the same, there is another one, and a difference that is there shows in each. `LANGO_S6_SAMPLES` says how
+/// many samples a round has.
 #[tokio::test]
 async fn s6_2001_looks_the_same_whatever_was_wrong() {
-    const ROUNDS_MAX: usize = 5;
+    const ROUNDS_MAX: usize = 10;
     let cost = HashCost { memory_kib: 2048, passes: 2 };
-    let house = house_with(CredentialSettings { failures_max: 1_000_000, cache_entries_max: 0, cost, ..CREDENTIALS });
-    let house = house.await;
+    let (failures_max, source_failures_max) = (u32::MAX, u32::MAX);
+    let settings = CredentialSettings { failures_max, source_failures_max, cache_entries_max: 0, cost, ..CREDENTIALS };
+    let house = house_with(settings).await;
     const LOCKED: u64 = 3;
     const EXPIRED: u64 = 4;
     for operator in [AMINA, LOCKED, EXPIRED] {
@@ -223,19 +225,19 @@ async fn s6_2001_looks_the_same_whatever_was_wrong() {
     let samples = std::env::var("LANGO_S6_SAMPLES").ok().and_then(|samples| samples.parse().ok()).unwrap_or(60);
     let mut spreads = Vec::new();
     while spreads.len() < ROUNDS_MAX {
-        let medians = s6_medians(&house, &cases, samples).await;
-        let (quickest, slowest) = (medians.iter().min().unwrap(), medians.iter().max().unwrap());
-        println!("s6: medians of {samples}: {medians:?}");
+        let times = s6_times(&house, &cases, samples).await;
+        let (quickest, slowest) = (times.iter().min().unwrap(), times.iter().max().unwrap());
+        println!("s6: the quickest tenth of {samples}: {times:?}");
         if *slowest < *quickest * 11 / 10 {
             return;
         }
-        spreads.push(medians);
+        spreads.push(times);
     }
     panic!("the time tells what was wrong: {spreads:?}");
 }
 
-/// The middle of the times of each case.
-async fn s6_medians(house: &House, cases: &[(Option<u64>, String, R)], samples: usize) -> Vec<Duration> {
+/// What the quickest tenth of the samples of each case takes at most.
+async fn s6_times(house: &House, cases: &[(Option<u64>, String, R)], samples: usize) -> Vec<Duration> {
     let verifier = &house.access.verifier;
     let work = || {
         let counted = [&verifier.keys.decryptions, &*verifier.hashes].map(|count| count.load(Ordering::Relaxed));
@@ -253,11 +255,11 @@ async fn s6_medians(house: &House, cases: &[(Option<u64>, String, R)], samples: 
             assert_eq!(work(), ([decryptions + 2, hashes + 1], commits + 1), "{reason}");
         }
     }
-    let median = |mut times: Vec<Duration>| {
+    let quick = |mut times: Vec<Duration>| {
         times.sort();
-        times[times.len() / 2]
+        times[times.len() / 10]
     };
-    times.into_iter().map(median).collect()
+    times.into_iter().map(quick).collect()
 }
 
 /// Puts a credential on record as nobody can by a command.

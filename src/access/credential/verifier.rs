@@ -145,6 +145,12 @@ impl Verifier {
         }
     }
 
+    /// Whether a credential of this party's waits for its hash.
+    #[cfg(test)]
+    pub fn waits(&self, third_party: &str) -> bool {
+        self.turns.waits(third_party)
+    }
+
     /// How many memories for hashes there are at rest.
     #[cfg(test)]
     pub(super) fn memories(&self) -> usize {

@@ -8,3 +8,4 @@ mod house;
 mod pki;
 mod requests;
 mod shutdown;
+mod vouching;
