@@ -101,7 +101,7 @@ pub(super) fn back_up_on(
 /// Keeps everybody else, also a store that would be opened there, from a backup that is changed.
 pub(super) fn lock(disk: &dyn Disk, backup: &Path) -> Result<Box<dyn Lock>, CopyError> {
     let path = backup.join(LOCK);
-    disk.lock(&path).map_err(at(&path))?.ok_or_else(|| CopyError::InUse(path))
+    disk.lock(&path).map_err(at(&path))?.ok_or(CopyError::InUse(path))
 }
 
 const LOCK: &str = "lock";
