@@ -39,6 +39,7 @@ mod password_change;
 mod payments;
 mod queries;
 mod readme;
+mod refused_orders;
 mod soap_door;
 mod store_crash;
 mod store_formats;

@@ -317,18 +317,19 @@ impl Office {
         self.served = Some(served(&self.dir().join("lango.toml")));
     }
 
-    /// Stops the node; the books and the audit log must be right.
-    pub fn closes(mut self) {
+    /// Stops the node; the books and the audit log must be right. What it logged.
+    pub fn closes(mut self) -> String {
         let verified = self.says(&["ledger", "verify"]);
         assert!(verified.contains("sums to zero"), "{verified}");
-        let (code, log) = self.served.take().unwrap().terminated();
-        assert_eq!(code, Some(0), "{log}");
+        let (code, logged) = self.served.take().unwrap().terminated();
+        assert_eq!(code, Some(0), "{logged}");
         let audited = lango().args(["audit", "verify", "--config"]).arg(self.dir().join("lango.toml")).output();
         assert!(audited.unwrap().status.success(), "s7: the audit log is broken");
         let log = read(&self.dir().join("data/audit.log"));
         for secret in [PASSWORD, SP_PASSWORD] {
             assert!(!log.contains(secret), "s5: a password is on the audit log");
         }
+        logged
     }
 }
 
