@@ -33,6 +33,7 @@ use lango::cli::deployment;
 use lango::clock::{Clock, SystemClock};
 use lango::config;
 use lango::entropy::SystemEntropy;
+use lango::mminterface::{Interfaces, Tolerances};
 use lango::node::{Seams, open_store};
 use lango::store::embedded::EmbeddedStore;
 use lango::store::{Key, Store, WriteSet};
@@ -98,6 +99,7 @@ struct Bench {
     store: Arc<EmbeddedStore>,
     settings: config::Settings,
     vault: Arc<Vault>,
+    interfaces: Arc<Interfaces>,
     signed: bool,
 }
 
@@ -111,7 +113,8 @@ impl Bench {
             let (write_set, _) = signing::rotate(&*store, &vault, &SystemEntropy, "duka", now, Duration::ZERO)?;
             store.commit(write_set).await?;
         }
-        Ok(Self { store, settings, vault, signed })
+        let interfaces = Interfaces::bundled().map_err(|errors| anyhow::anyhow!("{}", errors[0]))?;
+        Ok(Self { store, settings, vault, interfaces: Arc::new(interfaces), signed })
     }
 
     fn callbacks(&self) -> Result<Arc<Callbacks>> {
@@ -121,7 +124,7 @@ impl Bench {
         Ok(Callbacks::start(Parts {
             store: Arc::clone(&self.store) as Arc<dyn Store>,
             transport: Arc::new(transport),
-            wire: Arc::new(Message),
+            wire: Arc::new(Message(Arc::clone(&self.interfaces))),
             vault: Arc::clone(&self.vault),
             settings: &settings,
             clock: Arc::new(SystemClock),
@@ -224,7 +227,7 @@ fn callback(url: &str) -> Callback {
 
 /// A message of the usual size, read and traced as the broker does it.
 #[derive(Debug)]
-struct Message;
+struct Message(Arc<Interfaces>);
 
 impl Wire for Message {
     fn render(&self, _kind: Kind, payload: &[u8], _captured: &[i64]) -> Result<Vec<u8>, String> {
@@ -232,7 +235,7 @@ impl Wire for Message {
     }
 
     fn acknowledgement(&self, _third_party: &str, kind: Kind, body: &[u8]) -> Acknowledgement {
-        lango::mminterface::read_acknowledgement(kind.into(), body)
+        self.0.read_acknowledgement(kind.into(), body, Tolerances::default()).value
     }
 
     fn trace(&self, write_set: &mut WriteSet, exchange: &Exchange<'_>) {

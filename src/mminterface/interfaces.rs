@@ -2,6 +2,7 @@
 //! `wsdl/`; an operator may replace or add to them.
 
 mod check;
+mod known;
 mod receipts;
 
 use std::collections::BTreeMap;
