@@ -150,7 +150,7 @@ pub(super) fn http_request(request: &Request) -> String {
 }
 
 /// A POST of ours.
-fn http_post(url: &str, headers: &[(&'static str, String)], body: &[u8]) -> String {
+fn http_post(url: &str, headers: &HeaderMap, body: &[u8]) -> String {
     let path = Uri::try_from(url).map_or_else(
         |_| url.to_owned(),
         |uri| uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
@@ -158,8 +158,7 @@ fn http_post(url: &str, headers: &[(&'static str, String)], body: &[u8]) -> Stri
     let host = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
     let length = body.len().to_string();
     let fixed = [("host", host), ("content-length", &length)];
-    let headers = headers.iter().map(|(name, value)| (*name, value.as_str())).chain(fixed);
-    http_message(&format!("POST {path} HTTP/1.1"), headers, body)
+    http_message(&format!("POST {path} HTTP/1.1"), texts(headers).chain(fixed), body)
 }
 
 /// An answer with these headers.

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::HeaderMap;
 use tokio::time::{Instant, timeout};
 
 use super::breaker::Permit;
@@ -32,7 +33,7 @@ pub struct Validation {
 
 impl Validation {
     /// The headers that it is sent with, beside Host and Content-Length.
-    pub fn headers(&self) -> Vec<(&'static str, String)> {
+    pub fn headers(&self) -> HeaderMap {
         soap_headers(self.soap_action)
     }
 }

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use hyper::HeaderMap;
+
 use crate::clock::Timestamp;
 use crate::store::WriteSet;
 
@@ -25,7 +27,7 @@ pub struct Exchange<'a> {
     /// Where it went.
     pub url: &'a str,
     /// The headers beside Host and Content-Length.
-    pub headers: &'a [(&'static str, String)],
+    pub headers: &'a HeaderMap,
     /// The body that was sent.
     pub body: &'a [u8],
     /// When it began.
