@@ -18,6 +18,7 @@ mod maintenance;
 mod mask;
 mod password_change;
 mod payment;
+mod payment_query;
 mod query;
 mod refusal;
 mod register_url;

@@ -35,13 +35,15 @@ pub struct Call {
     pub deadline: Duration,
 }
 
-/// Validations never wait behind deliveries, so they have connections of their own.
+/// Validations never wait behind deliveries, nor behind queries, so they have connections of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Pool {
     /// For what the outbox sends.
     Deliveries,
     /// For what a payer waits for.
     Validations,
+    /// For what a payer asks before there is a payment.
+    Queries,
 }
 
 /// What a server answered.
