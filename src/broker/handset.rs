@@ -30,6 +30,7 @@ impl Broker {
         let Some(description) = Description::of_handset_path(request.uri.path()) else { return not_found() };
         match request.method {
             Method::GET | Method::HEAD => self.describe(description, &request),
+            Method::POST if description == Description::HandsetQuery => self.payment_queried(request).await,
             Method::POST => self.submitted(request).await,
             Method::OPTIONS => options(),
             _ => method_not_allowed(),

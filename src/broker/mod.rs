@@ -19,6 +19,7 @@ mod maintenance;
 mod mask;
 mod password_change;
 mod payment;
+mod payment_query;
 mod query;
 mod refusal;
 mod register_url;

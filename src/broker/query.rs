@@ -124,7 +124,9 @@ impl Broker {
         legs.sort_by_key(|leg| leg.at);
         let order = accepted.as_ref().map(|accepted| &accepted.order);
         let commands = [order.map(|order| order.command.clone()), outcome.as_ref().map(|one| one.command.clone())];
-        let Some(command) = commands.into_iter().flatten().next() else { return Ok(None) };
+        // A question has neither an order nor an outcome.
+        let asked = legs.first().filter(|leg| leg.kind == LegKind::Query).map(|_| "C2BPaymentQuery".to_owned());
+        let Some(command) = commands.into_iter().flatten().chain(asked).next() else { return Ok(None) };
         Ok(Some(Story {
             conversation: conversation.as_str().to_owned(),
             command,
@@ -151,6 +153,7 @@ fn state(accepted: Option<&Accepted>, outcome: Option<&Outcome>) -> String {
         (Some(AcceptedState::Expired), _) => "it expired before the core saw it; nothing was executed".into(),
         (Some(AcceptedState::Decided { reason, .. }), _) if !reason.is_empty() => reason.clone(),
         (_, Some(outcome)) => outcome.description.clone(),
+        (None, None) => "what is owed was asked; no money moved".into(),
         (_, None) => "decided".into(),
     }
 }

@@ -70,11 +70,19 @@ impl Broker {
     /// What is to be committed, if the third party acts for the shortcode and its servers may be called.
     pub(super) fn registering(&self, registration: &Registration) -> Result<WriteSet, Refusal> {
         let Parts { store, hosts, special_networks, .. } = &self.parts;
-        urls::register(&**store, &**hosts, special_networks, registration).map_err(|error| match error {
+        let mut before = WriteSet::new();
+        let registered = urls::expect_registration(&**store, &registration.shortcode, &mut before);
+        // RegisterURL has no word for a query URL, so it leaves the third party's own as it is.
+        let own = registered.map_err(unreadable_store)?.filter(|own| own.third_party == registration.third_party);
+        let registration = Registration { query_url: own.and_then(|own| own.query_url), ..registration.clone() };
+        let registering = urls::register(&**store, &**hosts, special_networks, &registration);
+        let mut write_set = registering.map_err(|error| match error {
             RegisterError::Url { .. } => Refusal::Value { name: "URL", reason: error.to_string() },
             RegisterError::NotActing { shortcode, .. } => Refusal::Shortcode(shortcode),
             RegisterError::Read(error) => unreadable_store(error),
-        })
+        })?;
+        write_set.extend(before);
+        Ok(write_set)
     }
 
     /// What is registered if the third party gets what it wants.
@@ -88,6 +96,7 @@ impl Broker {
             shortcode: shortcode.as_str().to_owned(),
             validation_url: wanted.validation_url,
             confirmation_url: wanted.confirmation_url,
+            query_url: None,
             default_action: match wanted.response_type {
                 ResponseType::Completed => DefaultAction::Completed,
                 ResponseType::Cancelled => DefaultAction::Cancelled,

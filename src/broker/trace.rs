@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Request;
 use super::mask::{MASK, masked};
-use crate::callbacks::{Asked, Exchange, Kind, Validation};
+use crate::callbacks::{Asked, Exchange, Kind, PaymentQueryResult, Validation};
 use crate::clock::Timestamp;
 use crate::store::{Key, KeyRange, Read, ReadError, Stored, WriteSet, decode, encode};
 
@@ -50,6 +50,12 @@ pub(super) enum LegKind {
     Validation,
     /// What the organization said to it.
     Verdict,
+    /// The handset side's question what would have to be paid.
+    Query,
+    /// The same, as the organization was asked.
+    PaymentQuery,
+    /// What it said to that.
+    Bill,
     /// What a receiver answered to one of these three.
     Acknowledgement,
     /// That there was no answer.
@@ -68,6 +74,9 @@ impl LegKind {
             Self::Submission => "submission",
             Self::Validation => "validation",
             Self::Verdict => "verdict",
+            Self::Query => "query",
+            Self::PaymentQuery => "payment-query",
+            Self::Bill => "bill",
             Self::Acknowledgement => "acknowledgement",
             Self::NoAnswer => "no-answer",
         }
@@ -124,18 +133,36 @@ pub(super) fn record_exchange(write_set: &mut WriteSet, conversation: &str, exch
 /// The legs of a question to an organization. `began` and `ended` are when it was asked and when that
 /// was over.
 pub(super) fn question_legs(question: &Validation, asked: &Asked, began: Timestamp, ended: Timestamp) -> Vec<Leg> {
+    exchanged([LegKind::Validation, LegKind::Verdict], question, asked, began, ended)
+}
+
+/// The same, of a question what would have to be paid.
+pub(super) fn query_legs(
+    question: &Validation,
+    asked: &Asked<PaymentQueryResult>,
+    began: Timestamp,
+    ended: Timestamp,
+) -> Vec<Leg> {
+    exchanged([LegKind::PaymentQuery, LegKind::Bill], question, asked, began, ended)
+}
+
+fn exchanged<T>(
+    [there, back]: [LegKind; 2],
+    question: &Validation,
+    asked: &Asked<T>,
+    began: Timestamp,
+    ended: Timestamp,
+) -> Vec<Leg> {
     let nothing = |why: &str| Leg { kind: LegKind::NoAnswer, at: ended, message: why.to_owned() };
     let Some(answer) = &asked.answer else { return vec![nothing(asked.outcome.name())] };
     let sent = masked(&http_post(&question.url, &question.headers(), &question.body));
-    let back = match answer {
-        Ok(answer) => Leg {
-            kind: LegKind::Verdict,
-            at: ended,
-            message: masked(&http_answer(answer.status, &answer.headers, &answer.body)),
-        },
+    let answered = match answer {
+        Ok(answer) => {
+            Leg { kind: back, at: ended, message: masked(&http_answer(answer.status, &answer.headers, &answer.body)) }
+        }
         Err(error) => nothing(&error.detail),
     };
-    vec![Leg { kind: LegKind::Validation, at: began, message: sent }, back]
+    vec![Leg { kind: there, at: began, message: sent }, answered]
 }
 
 /// Adds legs that are masked already.
@@ -150,7 +177,7 @@ pub(super) fn http_request(request: &Request) -> String {
 }
 
 /// A POST of ours.
-fn http_post(url: &str, headers: &[(&'static str, String)], body: &[u8]) -> String {
+fn http_post(url: &str, headers: &HeaderMap, body: &[u8]) -> String {
     let path = Uri::try_from(url).map_or_else(
         |_| url.to_owned(),
         |uri| uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
@@ -158,8 +185,7 @@ fn http_post(url: &str, headers: &[(&'static str, String)], body: &[u8]) -> Stri
     let host = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
     let length = body.len().to_string();
     let fixed = [("host", host), ("content-length", &length)];
-    let headers = headers.iter().map(|(name, value)| (*name, value.as_str())).chain(fixed);
-    http_message(&format!("POST {path} HTTP/1.1"), headers, body)
+    http_message(&format!("POST {path} HTTP/1.1"), texts(headers).chain(fixed), body)
 }
 
 /// An answer with these headers.

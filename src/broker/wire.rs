@@ -11,7 +11,7 @@ use super::mask::masked;
 use super::style;
 use super::trace;
 use crate::access::{Access, Sealed, Vault};
-use crate::callbacks::{Acknowledgement, Exchange, Kind, Wire};
+use crate::callbacks::{Acknowledgement, Exchange, Kind, PaymentQueryResult, Wire};
 use crate::core::{Order, Report};
 use crate::mminterface::{
     C2bPayment, Interfaces, Read, ReceiverStyle, ResultDocument, Tolerances, ValidationResult, write_confirmation,
@@ -191,6 +191,10 @@ impl Wire for SoapWire {
 
     fn validation_result(&self, third_party: &str, body: &[u8]) -> Option<ValidationResult> {
         self.interfaces.read_verdict(body, self.tolerances(third_party)).map(|read| self.counted(read))
+    }
+
+    fn payment_query_result(&self, third_party: &str, body: &[u8]) -> Option<PaymentQueryResult> {
+        self.interfaces.read_payment_query_result(body, self.tolerances(third_party)).map(|read| self.counted(read))
     }
 
     fn soap_action(&self, kind: Kind) -> Option<&'static str> {

@@ -7,24 +7,25 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::HeaderMap;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, error, warn};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::entropy::Entropy;
 use crate::store::{CommitError, Store, WriteSet};
 use crate::telemetry::metrics::Metrics;
 
 use super::breaker::Pass;
 use super::delivery::{
-    ANSWER_CHARACTERS_MAX, Attempt, DETAIL_CHARACTERS_MAX, Delivery, InFlight, Kind, Next, Outcome, State,
+    ANSWER_CHARACTERS_MAX, Attempt, DETAIL_CHARACTERS_MAX, Delivery, Entry, InFlight, Kind, Next, Outcome, State,
 };
 use super::lane::Slot;
-use super::outbox::{self, Loaded, Queued};
+use super::outbox::{self, Loaded, Place, Queued};
 use super::schedule::{Schedule, retry_after};
 use super::signing::{Signers, SigningError};
-use super::transport::{Answer, Call, Pool, SendError, Transport, soap_headers};
+use super::transport::{Answer, Call, Pool, SendError, Transport, insert, soap_headers};
 use super::verdict::{Condition, Course, condition, course, judge};
 use super::wire::{Exchange, Wire};
 use super::{urls, verdict::Verdict};
@@ -74,6 +75,26 @@ pub(super) enum Landing {
     Unsettled,
 }
 
+/// What came of writing an attempt down.
+enum Settled {
+    /// It is durable; where the delivery waits now, if it does.
+    Written(Option<Queued>),
+    /// Somebody else had changed the delivery.
+    Changed(Queued),
+    /// The node stops, and the store has not taken it.
+    Unwritten,
+}
+
+impl From<Settled> for Landing {
+    fn from(settled: Settled) -> Self {
+        match settled {
+            Settled::Written(None) => Self::Ended,
+            Settled::Written(Some(queued)) | Settled::Changed(queued) => Self::Waits(queued),
+            Settled::Unwritten => Self::Unsettled,
+        }
+    }
+}
+
 /// An outcome that waits for the store, as long as this lives.
 struct Unwritten<'a>(&'a AtomicUsize);
 
@@ -90,33 +111,49 @@ impl Drop for Unwritten<'_> {
     }
 }
 
+/// What went over the wire in an attempt.
+struct Sent {
+    headers: HeaderMap,
+    body: Bytes,
+    started: Timestamp,
+    ended: Timestamp,
+    answer: Result<Answer, SendError>,
+}
+
 impl Courier {
     /// Makes the attempt that is due. `pass` and `slot` are the endpoint's leave to be called; the
     /// slot is given back as soon as there is an answer.
-    pub(super) async fn carry(&self, queued: Queued, pass: Pass, slot: Slot, stop: watch::Receiver<bool>) -> Landing {
+    pub(super) async fn carry(&self, queued: &Queued, pass: Pass, slot: Slot, stop: &watch::Sender<bool>) -> Landing {
         let loaded = match outbox::load(&*self.store, &queued.id) {
             Ok(Some(loaded)) => loaded,
             Ok(None) => return Landing::Ended,
             Err(error) => {
                 error!(delivery = %queued.id, %error, "a delivery could not be read");
-                return Landing::Waits(Queued { due: self.clock.now().plus(UNREADABLE_PAUSE), ..queued });
+                let due = self.clock.now().plus(UNREADABLE_PAUSE);
+                return Landing::Waits(Queued { due, ..queued.clone() });
             }
         };
         match loaded.delivery.state.due() {
             None => return Landing::Ended,
             // The queue's entry was older than the delivery's state.
-            Some(due) if due > self.clock.now() => return Landing::Waits(Queued { due, ..queued }),
+            Some(due) if due > self.clock.now() => return Landing::Waits(Queued { due, ..queued.clone() }),
             Some(_) => {}
         }
-        let target = self.target(&loaded.delivery);
-        if target.endpoint != queued.endpoint {
-            drop(slot);
-            return self.settle(&loaded, &target, &WriteSet::new(), stop).await;
-        }
-        let Some(in_flight) = target.begin() else { return Landing::Ended };
-        let (after, legs) = self.attempt(in_flight, &loaded, pass, &slot).await;
+        let place = loaded.place();
+        let Loaded { delivery, entry, captured, .. } = loaded;
+        let (made_before, target) = (delivery.attempts_made, self.target(delivery));
+        let (after, sent) = if target.endpoint == queued.endpoint {
+            let Some(in_flight) = target.begin() else { return Landing::Ended };
+            self.attempt(in_flight, &entry, &captured, pass, &slot).await
+        } else {
+            (target, None)
+        };
         drop(slot);
-        self.settle(&loaded, &after, &legs, stop).await
+        let landing = self.settle(&place, &after, &entry, sent.as_ref(), stop).await;
+        if matches!(landing, Settled::Written(_)) && after.attempts_made > made_before {
+            self.count(&after);
+        }
+        landing.into()
     }
 
     /// Whether the store is not taking what must be written down. What cannot be recorded is not sent.
@@ -127,8 +164,7 @@ impl Courier {
     /// The delivery, bound for where its kind of news goes now: confirmations follow the URL that is
     /// registered, so a corrected registration also mends what is still undelivered; while none is
     /// registered they are bound for nowhere, which is no place that may be called.
-    fn target(&self, delivery: &Delivery) -> Delivery {
-        let delivery = delivery.clone();
+    fn target(&self, delivery: Delivery) -> Delivery {
         if delivery.kind != Kind::Confirmation {
             return delivery;
         }
@@ -148,12 +184,20 @@ impl Courier {
         }
     }
 
-    /// Posts, and gives the delivery as it is afterwards, with what is to be written down of the
-    /// messages.
-    async fn attempt(&self, in_flight: InFlight, loaded: &Loaded, pass: Pass, slot: &Slot) -> (Delivery, WriteSet) {
+    /// Posts, and gives the delivery as it is afterwards, with what went over the wire, if anything did.
+    async fn attempt(
+        &self,
+        in_flight: InFlight,
+        entry: &Entry,
+        captured: &[i64],
+        pass: Pass,
+        slot: &Slot,
+    ) -> (Delivery, Option<Sent>) {
         let (started, clock_before) = (self.clock.now(), Instant::now());
-        let mut legs = WriteSet::new();
-        let (answer, verdict) = self.post(&in_flight, loaded, &mut legs).await;
+        let (verdict, sent) = match self.message(&in_flight, entry, captured) {
+            Ok((headers, body)) => self.post(&in_flight, headers, body).await,
+            Err(verdict) => (verdict, None),
+        };
         let condition = condition(verdict.outcome);
         slot.heard(condition);
         match condition {
@@ -161,41 +205,44 @@ impl Courier {
             Condition::Sick => pass.failed(Instant::now()),
             Condition::Unknown => drop(pass),
         }
+        let answer = sent.as_ref().and_then(|sent| sent.answer.as_ref().ok());
         let attempt = Attempt {
             number: in_flight.attempt_number(),
             started,
             milliseconds: u64::try_from(clock_before.elapsed().as_millis()).unwrap_or(u64::MAX),
-            address: answer.as_ref().and_then(|answer| answer.address),
-            status: answer.as_ref().map(|answer| answer.status),
+            address: answer.and_then(|answer| answer.address),
+            status: answer.map(|answer| answer.status),
             outcome: verdict.outcome,
-            detail: verdict.detail.chars().take(DETAIL_CHARACTERS_MAX).collect(),
-            answer: answer.as_ref().and_then(|answer| self.excerpt(&answer.body)),
+            detail: beginning(verdict.detail, DETAIL_CHARACTERS_MAX),
+            answer: answer.and_then(|answer| self.excerpt(&answer.body)),
         };
-        let next = self.next(&in_flight, verdict.outcome, answer.as_ref());
-        (in_flight.end(attempt, next, self.clock.now()), legs)
+        let next = self.next(&in_flight, verdict.outcome, answer);
+        (in_flight.end(attempt, next, self.clock.now()), sent)
     }
 
     /// What is kept of an answer's body, if it has one.
     fn excerpt(&self, body: &[u8]) -> Option<String> {
         // No more is masked than can be kept, as no character has more than four bytes.
-        let beginning = body.get(..ANSWER_CHARACTERS_MAX * 4).unwrap_or(body);
-        let shown = self.wire.excerpt(beginning);
-        (!beginning.is_empty()).then(|| shown.chars().take(ANSWER_CHARACTERS_MAX).collect())
+        let first = body.get(..ANSWER_CHARACTERS_MAX * 4).unwrap_or(body);
+        (!first.is_empty()).then(|| beginning(self.wire.excerpt(first), ANSWER_CHARACTERS_MAX))
     }
 
-    async fn post(&self, in_flight: &InFlight, loaded: &Loaded, legs: &mut WriteSet) -> (Option<Answer>, Verdict) {
+    /// What is to be sent.
+    fn message(&self, in_flight: &InFlight, entry: &Entry, captured: &[i64]) -> Result<(HeaderMap, Bytes), Verdict> {
         let delivery = in_flight.delivery();
-        let body = match self.wire.render(delivery.kind, &loaded.entry.callback.payload, &loaded.captured) {
-            Ok(body) => Bytes::from(body),
-            Err(detail) => return (None, Verdict { outcome: Outcome::Unrenderable, detail }),
-        };
-        let headers = match self.headers(in_flight, &body) {
-            Ok(headers) => headers,
-            Err(error) => {
-                error!(delivery = %delivery.id, %error, "a callback could not be signed");
-                return (None, Verdict { outcome: Outcome::Unsignable, detail: error.to_string() });
-            }
-        };
+        let body = self
+            .wire
+            .render(delivery.kind, &entry.callback.payload, captured)
+            .map_err(|detail| Verdict { outcome: Outcome::Unrenderable, detail })?;
+        let headers = self.headers(in_flight, &body).map_err(|error| {
+            error!(delivery = %delivery.id, %error, "a callback could not be signed");
+            Verdict { outcome: Outcome::Unsignable, detail: error.to_string() }
+        })?;
+        Ok((headers, body.into()))
+    }
+
+    async fn post(&self, in_flight: &InFlight, headers: HeaderMap, body: Bytes) -> (Verdict, Option<Sent>) {
+        let delivery = in_flight.delivery();
         let call = Call {
             third_party: delivery.third_party.clone(),
             url: delivery.url.clone(),
@@ -211,30 +258,38 @@ impl Courier {
             Err(_) => Err(SendError::new(Outcome::TimedOut, "no answer in time")),
         };
         let verdict = judge(&answer, &delivery.third_party, delivery.kind, &*self.wire);
-        let exchange = Exchange {
-            kind: delivery.kind,
-            payload: &loaded.entry.callback.payload,
-            attempt: in_flight.attempt_number(),
-            url: &delivery.url,
-            headers: &headers,
-            body: &body,
-            started,
-            ended: self.clock.now(),
-            answer: answer.as_ref().map_err(|error| error.detail.as_str()),
-        };
-        self.wire.trace(legs, &exchange);
-        (answer.ok(), verdict)
+        (verdict, Some(Sent { headers, body, started, ended: self.clock.now(), answer }))
     }
 
-    fn headers(&self, in_flight: &InFlight, body: &[u8]) -> Result<Vec<(&'static str, String)>, SigningError> {
+    /// What is to be written down of the messages of a delivery's last attempt.
+    fn legs(&self, after: &Delivery, entry: &Entry, sent: &Sent) -> WriteSet {
+        let mut legs = WriteSet::new();
+        let exchange = Exchange {
+            kind: after.kind,
+            payload: &entry.callback.payload,
+            attempt: after.attempts_made,
+            url: &after.url,
+            headers: &sent.headers,
+            body: &sent.body,
+            started: sent.started,
+            ended: sent.ended,
+            answer: sent.answer.as_ref().map_err(|error| error.detail.as_str()),
+        };
+        self.wire.trace(&mut legs, &exchange);
+        legs
+    }
+
+    fn headers(&self, in_flight: &InFlight, body: &[u8]) -> Result<HeaderMap, SigningError> {
         let (delivery, now) = (in_flight.delivery(), self.clock.now());
         let mut headers = soap_headers(self.wire.soap_action(delivery.kind));
-        headers.push(("webhook-id", delivery.id.to_string()));
-        headers.push(("webhook-timestamp", now.seconds().to_string()));
+        insert(&mut headers, "webhook-id", delivery.id.to_string());
+        headers.insert("webhook-timestamp", now.seconds().into());
         let signature = self.signers.sign(&*self.store, &delivery.third_party, delivery.id.as_str(), now, body)?;
-        headers.extend(signature.map(|signature| ("webhook-signature", signature)));
-        headers.push(("lango-attempt", in_flight.attempt_number().to_string()));
-        headers.push(("lango-number", delivery.number.to_string()));
+        if let Some(signature) = signature {
+            insert(&mut headers, "webhook-signature", signature);
+        }
+        headers.insert("lango-attempt", in_flight.attempt_number().into());
+        headers.insert("lango-number", delivery.number.into());
         Ok(headers)
     }
 
@@ -258,33 +313,26 @@ impl Courier {
     /// nothing more is sent ([`Courier::store_is_in_trouble`]).
     async fn settle(
         &self,
-        before: &Loaded,
+        before: &Place,
         after: &Delivery,
-        legs: &WriteSet,
-        mut stop: watch::Receiver<bool>,
-    ) -> Landing {
+        entry: &Entry,
+        sent: Option<&Sent>,
+        stop: &watch::Sender<bool>,
+    ) -> Settled {
         let mut pause = COMMIT_PAUSE_MIN;
         let (mut waiting, mut with_legs) = (None, true);
         loop {
-            let (mut write_set, next) = outbox::settle(&before.delivery, before.version, after);
-            if with_legs {
-                write_set.extend(legs.clone());
+            let (mut write_set, next) = before.settle(after);
+            if let Some(sent) = sent.filter(|_| with_legs) {
+                write_set.extend(self.legs(after, entry, sent));
             }
             match self.store.commit(write_set).await {
-                Ok(_) => {
-                    if after.attempts_made > before.delivery.attempts_made {
-                        self.count(after);
-                    }
-                    return next.map_or(Landing::Ended, Landing::Waits);
-                }
+                Ok(_) => return Settled::Written(next),
                 Err(CommitError::Expectation(_)) => {
                     // Somebody else decided about it meanwhile; the queue will show what.
                     warn!(delivery = %after.id, "a delivery was changed while it was in flight");
-                    return Landing::Waits(Queued {
-                        due: self.clock.now(),
-                        id: after.id.clone(),
-                        endpoint: after.endpoint.clone(),
-                    });
+                    let (id, endpoint) = (after.id.clone(), after.endpoint.clone());
+                    return Settled::Changed(Queued { due: self.clock.now(), id, endpoint });
                 }
                 // What went over the wire is worth less than that it did.
                 Err(CommitError::TooLarge { .. }) if with_legs => {
@@ -295,9 +343,10 @@ impl Courier {
                 Err(error) => error!(delivery = %after.id, %error, "an attempt could not be written down"),
             }
             waiting.get_or_insert_with(|| Unwritten::one_more(&self.unwritten));
+            let mut stopping = stop.subscribe();
             tokio::select! {
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(COMMIT_PAUSE_MAX),
-                _ = stop.wait_for(|stop| *stop) => return Landing::Unsettled,
+                _ = stopping.wait_for(|stop| *stop) => return Settled::Unwritten,
             }
         }
     }
@@ -324,6 +373,35 @@ impl Courier {
             (Course::Delivered, _) => debug!(delivery = %id, owner, number, attempt, ?outcome, "delivered"),
             (_, Some(_)) => debug!(delivery = %id, owner, number, attempt, ?outcome, detail, "to be tried again"),
             (_, None) => warn!(delivery = %id, owner, number, attempt, ?outcome, detail, "given up: dead letter"),
+        }
+    }
+}
+
+/// The first so many characters of a text.
+fn beginning(mut text: String, characters_max: usize) -> String {
+    // No character takes less than a byte.
+    if text.len() > characters_max
+        && let Some((end, _)) = text.char_indices().nth(characters_max)
+    {
+        text.truncate(end);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d6_no_more_than_so_many_characters_are_kept() {
+        for (text, kept) in [
+            ("", ""),
+            ("abc", "abc"),
+            ("abcd", "abc"),
+            ("\u{e4}\u{1f600}\u{e4}", "\u{e4}\u{1f600}\u{e4}"),
+            ("a\u{e4}bc", "a\u{e4}b"),
+        ] {
+            assert_eq!(beginning(text.to_owned(), 3), kept, "{text}");
         }
     }
 }

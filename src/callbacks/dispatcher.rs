@@ -95,8 +95,13 @@ impl Dispatcher {
     }
 
     /// Turns true when the node stops.
-    pub(super) fn stopping(&self) -> watch::Receiver<bool> {
-        self.stop.subscribe()
+    pub(super) fn stop_signal(&self) -> &watch::Sender<bool> {
+        &self.stop
+    }
+
+    /// Whether the node stops.
+    pub(super) fn is_stopping(&self) -> bool {
+        *self.stop.borrow()
     }
 
     /// The queues as they are.
@@ -108,6 +113,7 @@ impl Dispatcher {
     pub(super) async fn stop(&self) {
         self.stop.send_replace(true);
         let running: Vec<Running> = self.lanes().drain().map(|(_, running)| running).collect();
+        running.iter().for_each(|running| running.lane.look_up());
         for Running { task, .. } in running {
             // A task that broke has nothing in flight any more.
             let _ = task.await;
@@ -116,21 +122,21 @@ impl Dispatcher {
 
     fn with_lane(self: &Arc<Self>, endpoint: Endpoint, with: impl FnOnce(&Lane)) {
         let mut lanes = self.lanes();
-        if *self.stop.borrow() {
+        if self.is_stopping() {
             return;
         }
         let running = lanes.entry(endpoint.clone()).or_insert_with(|| {
             let health = self.endpoints.health(&endpoint);
             let limit = self.limits.towards(&endpoint);
             let lane = Arc::new(Lane::new(endpoint, health, limit));
-            let task = Arc::clone(&lane).run(Arc::clone(self), self.stopping());
+            let task = Arc::clone(&lane).run(Arc::clone(self));
             Running { lane, task: self.runtime.spawn(task) }
         });
         with(&running.lane);
     }
 
     async fn end_holds(self: Arc<Self>) {
-        let mut stop = self.stopping();
+        let mut stop = self.stop.subscribe();
         loop {
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => return,
@@ -142,7 +148,7 @@ impl Dispatcher {
     }
 
     async fn search_on(self: Arc<Self>) {
-        let mut stop = self.stopping();
+        let mut stop = self.stop.subscribe();
         loop {
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => return,

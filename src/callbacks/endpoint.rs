@@ -23,6 +23,9 @@ const ENDPOINTS_MAX: usize = 10_000;
 /// Validations under way to one endpoint.
 const VALIDATIONS_PER_ENDPOINT_MAX: usize = 64;
 
+/// Payment queries under way to one endpoint.
+const QUERIES_PER_ENDPOINT_MAX: usize = 64;
+
 /// Scheme, host and port, for example `https://pay.example.com:443`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -114,6 +117,7 @@ impl Limits {
 pub(super) struct Health {
     pub(super) breaker: Breaker,
     pub(super) validations: Arc<Semaphore>,
+    pub(super) queries: Arc<Semaphore>,
 }
 
 /// The health of all endpoints lately called.
@@ -142,6 +146,7 @@ impl Endpoints {
         let health = Arc::new(Health {
             breaker: Breaker::new(self.failures, self.pause),
             validations: Arc::new(Semaphore::new(VALIDATIONS_PER_ENDPOINT_MAX)),
+            queries: Arc::new(Semaphore::new(QUERIES_PER_ENDPOINT_MAX)),
         });
         known.insert(endpoint.clone(), Arc::clone(&health));
         health

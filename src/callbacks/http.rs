@@ -18,7 +18,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Client, Url};
+use reqwest::{Client, Method, Request, Url};
 use rustls::ClientConfig;
 use tokio::time::{Instant, timeout};
 
@@ -172,12 +172,12 @@ impl HttpTransport {
     async fn call(&self, call: Call) -> Result<Answer, SendError> {
         let gate = &self.gate;
         let url = check_url(&*gate.hosts, &gate.special_allowed, &call.third_party, &call.url).map_err(forbidden)?;
-        let key = ClientKey { third_party: call.third_party, endpoint: Endpoint::of(&call.url), pool: call.pool };
-        let mut request = self.client(key, &url)?.post(url);
-        for (name, value) in &call.headers {
-            request = request.header(*name, value);
-        }
-        let response = request.body(call.body).send().await.map_err(|error| classify(&error))?;
+        let key = ClientKey { third_party: call.third_party, endpoint: Endpoint::of_url(&url), pool: call.pool };
+        let client = self.client(key, &url)?;
+        let mut request = Request::new(Method::POST, url);
+        *request.headers_mut() = call.headers;
+        *request.body_mut() = Some(call.body.into());
+        let response = client.execute(request).await.map_err(|error| classify(&error))?;
         self.read(response).await
     }
 
@@ -188,13 +188,13 @@ impl HttpTransport {
             status: response.status().as_u16(),
             retry_after: retry_after.map(str::to_owned),
             address: response.remote_addr(),
-            headers: response.headers().clone(),
+            headers: std::mem::take(response.headers_mut()),
             ..Answer::default()
         };
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error))? {
             let room = self.answer_bytes_max.saturating_sub(body.len());
-            body.extend(chunk.iter().take(room));
+            body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
             if chunk.len() > room {
                 answer.cut = true;
                 break;

@@ -6,13 +6,12 @@
 //! A call holds one of the endpoint's [`Slot`]s until it has its answer. What came of it is written
 //! down after that, many outcomes to one sync of the disk, while the next call is under way.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tracing::error;
 
@@ -54,6 +53,7 @@ pub(super) struct Lane {
     per_second_max: u32,
     window: Mutex<Window>,
     calls: AtomicUsize,
+    arrivals: Mutex<Arrivals>,
     changed: Notify,
 }
 
@@ -100,48 +100,67 @@ pub(super) struct Load {
 
 /// What a task has under way.
 struct Work {
-    flights: JoinSet<Landing>,
-    by_flight: HashMap<Id, Queued>,
-    /// The same by their ids, for who asks whether a delivery is under way.
-    ids: HashSet<DeliveryId>,
-    /// What came up of a delivery while it was under way: it may be on its way anew, and its flight is
-    /// done but has not landed.
-    passed_over: HashMap<DeliveryId, Queued>,
+    /// The deliveries, each with what came up of it while it was under way: it may be on its way anew,
+    /// and its flight is done but has not landed.
+    under_way: HashMap<DeliveryId, Option<Queued>>,
     pace: Pace,
 }
 
 impl Work {
     fn new(per_second_max: u32) -> Self {
-        Self {
-            flights: JoinSet::new(),
-            by_flight: HashMap::new(),
-            ids: HashSet::new(),
-            passed_over: HashMap::new(),
-            pace: Pace::new(per_second_max),
-        }
+        Self { under_way: HashMap::new(), pace: Pace::new(per_second_max) }
     }
 
-    fn took_off(&mut self, flight: Id, queued: Queued) {
-        self.ids.insert(queued.id.clone());
-        self.by_flight.insert(flight, queued);
+    fn took_off(&mut self, id: DeliveryId) {
+        self.under_way.insert(id, None);
     }
 
     /// Whether a delivery is under way. What came up of it is kept until it lands.
     fn passes_over(&mut self, queued: &Queued) -> bool {
-        let is_under_way = self.ids.contains(&queued.id);
-        if is_under_way {
-            self.passed_over.insert(queued.id.clone(), queued.clone());
-        }
-        is_under_way
+        let passed_over = self.under_way.get_mut(&queued.id);
+        passed_over.map(|passed_over| *passed_over = Some(queued.clone())).is_some()
     }
 
-    /// What landed, and what came up of the same delivery meanwhile.
-    fn landed(&mut self, flight: &Id) -> Option<(Queued, Option<Queued>)> {
-        let queued = self.by_flight.remove(flight)?;
-        self.ids.remove(&queued.id);
-        let again = self.passed_over.remove(&queued.id).filter(|again| *again != queued);
-        Some((queued, again))
+    /// What came up of a delivery while it was under way, now that it has landed.
+    fn landed(&mut self, queued: &Queued) -> Option<Queued> {
+        self.under_way.remove(&queued.id).flatten().filter(|again| again != queued)
     }
+}
+
+/// A delivery under way. However it ends, the queue gets to know.
+struct Flight {
+    lane: Arc<Lane>,
+    queued: Queued,
+    /// None as long as it is under way, and for good if it broke off.
+    landing: Option<Landing>,
+}
+
+impl Flight {
+    fn lands(mut self, landing: Landing) {
+        self.landing.replace(landing);
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        let nobody_waits = self.landing == Some(Landing::Ended);
+        let mut arrivals = self.lane.arrivals();
+        arrivals.landed.push((self.queued.clone(), self.landing.take()));
+        let wake = arrivals.awaited || !nobody_waits;
+        drop(arrivals);
+        if wake {
+            self.lane.changed.notify_one();
+        }
+    }
+}
+
+/// Flights that have ended, and that the queue's task has not yet taken note of.
+#[derive(Debug, Default)]
+struct Arrivals {
+    landed: Vec<(Queued, Option<Landing>)>,
+    /// Whether the task waits for any of them. A delivery that has arrived is nothing to get up for
+    /// otherwise: the next answer brings the task here soon enough.
+    awaited: bool,
 }
 
 impl Lane {
@@ -156,6 +175,7 @@ impl Lane {
             per_second_max: limit.per_second_max,
             window,
             calls: AtomicUsize::new(0),
+            arrivals: Mutex::default(),
             changed: Notify::new(),
         }
     }
@@ -192,33 +212,46 @@ impl Lane {
     }
 
     /// The queue's task: until the node stops, or there has been nothing to do for a while.
-    pub(super) async fn run(self: Arc<Self>, dispatcher: Arc<Dispatcher>, mut stop: watch::Receiver<bool>) {
+    pub(super) async fn run(self: Arc<Self>, dispatcher: Arc<Dispatcher>) {
         let mut work = Work::new(self.per_second_max);
-        while !*stop.borrow() {
+        let nap = sleep_until(Instant::now());
+        tokio::pin!(nap);
+        while !dispatcher.is_stopping() {
+            self.land(&dispatcher, &mut work);
             let until = self.take_up(&dispatcher, &mut work);
-            let lingered = tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => break,
-                Some(landed) = work.flights.join_next_with_id(), if !work.flights.is_empty() => {
-                    self.land(&dispatcher, landed, &mut work);
-                    false
+            // To set the timer anew each time costs more than to wake up once too early.
+            if until < nap.deadline() || nap.is_elapsed() {
+                nap.as_mut().reset(until);
+            }
+            tokio::select! {
+                () = self.changed.notified() => {}
+                () = nap.as_mut() => {
+                    self.land(&dispatcher, &mut work);
+                    if Instant::now() >= until && self.is_idle() && dispatcher.close(&self) {
+                        return;
+                    }
                 }
-                () = self.changed.notified() => false,
-                () = sleep_until(until) => true,
-            };
-            if lingered && self.is_idle() && dispatcher.close(&self) {
-                return;
             }
         }
-        while let Some(landed) = work.flights.join_next_with_id().await {
-            self.land(&dispatcher, landed, &mut work);
+        while !work.under_way.is_empty() {
+            self.arrivals().awaited = true;
+            self.land(&dispatcher, &mut work);
+            if !work.under_way.is_empty() {
+                self.changed.notified().await;
+            }
         }
+    }
+
+    /// Has the task look whether the node stops.
+    pub(super) fn look_up(&self) {
+        self.changed.notify_one();
     }
 
     /// Starts what is due and may be started. Returns when to look again, if nothing happens before.
     fn take_up(self: &Arc<Self>, dispatcher: &Arc<Dispatcher>, work: &mut Work) -> Instant {
         let now = Instant::now();
         let nap_max = now + NAP_MAX;
-        while self.calls() < self.width.now() && work.flights.len() < UNSETTLED_MAX {
+        while self.calls() < self.width.now() && self.may_begin(dispatcher, work) {
             if dispatcher.courier.store_is_in_trouble() {
                 return now + STORE_LOOK_AGAIN;
             }
@@ -243,14 +276,24 @@ impl Lane {
             };
             work.pace.spend(now);
             self.window().take(&first);
-            let (slot, dispatcher, queued) = (self.slot(), Arc::clone(dispatcher), first.clone());
-            let flight = work.flights.spawn(async move {
-                let stop = dispatcher.stopping();
-                dispatcher.courier.carry(queued, pass, slot, stop).await
+            work.took_off(first.id.clone());
+            let flight = Flight { lane: Arc::clone(self), queued: first, landing: None };
+            let (slot, dispatcher) = (self.slot(), Arc::clone(dispatcher));
+            tokio::spawn(async move {
+                let landing = dispatcher.courier.carry(&flight.queued, pass, slot, dispatcher.stop_signal()).await;
+                flight.lands(landing);
             });
-            work.took_off(flight.id(), first);
         }
         nap_max
+    }
+
+    /// Whether one more may be under way. If not, the task waits for one to land.
+    fn may_begin(&self, dispatcher: &Arc<Dispatcher>, work: &mut Work) -> bool {
+        if work.under_way.len() >= UNSETTLED_MAX {
+            self.arrivals().awaited = true;
+            self.land(dispatcher, work);
+        }
+        work.under_way.len() < UNSETTLED_MAX
     }
 
     /// Whether a delivery cannot be taken up now, since it is under way or held. It has left the window
@@ -278,7 +321,7 @@ impl Lane {
             (window.more, window.stale) = (false, false);
             window.read_to.take().filter(|_| !from_the_beginning)
         };
-        let limit = WINDOW_MAX + work.ids.len();
+        let limit = WINDOW_MAX + work.under_way.len();
         let read = outbox::pending(&*dispatcher.courier.store, &self.endpoint, read_to.as_ref(), limit);
         let mut window = self.window();
         let page = read.inspect_err(|_| window.stale = true)?;
@@ -291,27 +334,35 @@ impl Lane {
         Ok(())
     }
 
-    /// Takes note of how an attempt ended.
-    fn land(&self, dispatcher: &Arc<Dispatcher>, landed: Result<(Id, Landing), JoinError>, work: &mut Work) {
-        let mut window = self.window();
-        window.unsettled = window.unsettled.saturating_sub(1);
-        drop(window);
-        match landed {
-            Ok((id, landing)) => {
-                let again = work.landed(&id).and_then(|(_, again)| again);
-                let waits = match landing {
-                    Landing::Waits(queued) => Some(queued),
-                    Landing::Ended | Landing::Unsettled => None,
-                };
-                waits.into_iter().chain(again).for_each(|queued| dispatcher.offer(queued));
-            }
-            Err(error) => {
-                error!(endpoint = %self.endpoint, %error, "an attempt broke off");
-                if let Some((queued, _)) = work.landed(&error.id()) {
-                    self.offer(Queued { due: dispatcher.courier.clock.now().plus(TROUBLE_PAUSE), ..queued });
-                }
-            }
+    /// Takes note of how attempts ended.
+    fn land(&self, dispatcher: &Arc<Dispatcher>, work: &mut Work) {
+        let landed = {
+            let mut arrivals = self.arrivals();
+            arrivals.awaited &= arrivals.landed.is_empty();
+            std::mem::take(&mut arrivals.landed)
+        };
+        if landed.is_empty() {
+            return;
         }
+        let mut window = self.window();
+        window.unsettled = window.unsettled.saturating_sub(landed.len());
+        drop(window);
+        for (queued, landing) in landed {
+            let again = work.landed(&queued);
+            let waits = match landing {
+                Some(Landing::Waits(queued)) => Some(queued),
+                Some(Landing::Ended | Landing::Unsettled) => None,
+                None => {
+                    error!(endpoint = %self.endpoint, delivery = %queued.id, "an attempt broke off");
+                    Some(Queued { due: dispatcher.courier.clock.now().plus(TROUBLE_PAUSE), ..queued })
+                }
+            };
+            waits.into_iter().chain(again).for_each(|queued| dispatcher.offer(queued));
+        }
+    }
+
+    fn arrivals(&self) -> MutexGuard<'_, Arrivals> {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn calls(&self) -> usize {
@@ -395,19 +446,18 @@ mod tests {
     }
 
     /// It was delivered, and is sent once more before its flight is known to have ended.
-    #[tokio::test]
-    async fn d1_what_is_replayed_as_its_flight_lands_is_not_lost() {
+    #[test]
+    fn d1_what_is_replayed_as_its_flight_lands_is_not_lost() {
         let (lane, holds, mut work) = (lane(), Holds::default(), Work::new(1000));
-        let flight = work.flights.spawn(async { Landing::Ended }).id();
-        work.took_off(flight, queued(1));
+        work.took_off(queued(1).id);
         // The same again is nothing new.
         assert!(lane.set_aside(&queued(1), &holds, &mut work));
-        assert_eq!(work.landed(&flight), Some((queued(1), None)));
+        assert_eq!(work.landed(&queued(1)), None);
 
-        work.took_off(flight, queued(1));
+        work.took_off(queued(1).id);
         lane.offer(queued(2));
         assert!(lane.set_aside(&queued(2), &holds, &mut work) && lane.window().due.is_empty());
-        assert_eq!(work.landed(&flight), Some((queued(1), Some(queued(2)))));
+        assert_eq!(work.landed(&queued(1)), Some(queued(2)));
         lane.offer(queued(2));
         assert!(!lane.set_aside(&queued(2), &holds, &mut work));
     }

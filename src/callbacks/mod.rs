@@ -51,8 +51,8 @@ pub use ping::Step;
 pub use schedule::RETRY_AFTER_MAX;
 pub use tls::{PinError, TlsError, authorities, client_tls};
 pub use transport::{Answer, Call, Pool, SendError, Transport};
-pub use validation::{Asked, Unreachable, Validation, ValidationOutcome};
-pub use wire::{Acknowledgement, Exchange, ValidationResult, Wire};
+pub use validation::{Asked, Reply, Unreachable, Validation, ValidationOutcome};
+pub use wire::{Acknowledgement, Exchange, PaymentQueryResult, ValidationResult, Wire};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -178,6 +178,11 @@ impl Callbacks {
     /// Asks a third party about a payment.
     pub async fn validate(&self, question: &Validation) -> Asked {
         validation::validate(&self.0, question).await
+    }
+
+    /// Asks a third party what would have to be paid.
+    pub async fn query(&self, question: &Validation) -> Asked<PaymentQueryResult> {
+        validation::query(&self.0, question).await
     }
 
     /// Sends a delivered or dead callback once more, with the same id.

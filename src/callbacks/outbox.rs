@@ -9,7 +9,7 @@
 //!   needs an operator is found without a search.
 
 use crate::clock::Timestamp;
-use crate::store::{self, CommitError, Key, KeyRange, Part, Read, ReadError, WriteSet, decode, encode};
+use crate::store::{self, Change, CommitError, Key, KeyRange, Part, Read, ReadError, WriteSet, decode, encode};
 
 use super::delivery::{Callback, Delivery, DeliveryId, Entry, State};
 use super::endpoint::Endpoint;
@@ -39,6 +39,13 @@ pub struct Loaded {
     pub entry: Entry,
     /// The counters that were captured with it.
     pub captured: Vec<i64>,
+}
+
+impl Loaded {
+    /// Where it was when it was read.
+    pub(super) fn place(&self) -> Place {
+        Place::of(&self.delivery, self.version)
+    }
 }
 
 /// Puts a callback into the write set of what it reports. After the commit, tell the dispatcher with
@@ -85,26 +92,40 @@ fn find_entry(facts: &dyn Read, delivery: &Delivery, newest: u64) -> Result<(u64
     Err(ReadError(format!("delivery {} has no callback in the log of {}", delivery.id, delivery.owner)))
 }
 
-/// The commit that follows an attempt, and the delivery's next place in the queue, if it has one.
-/// `before` is the delivery as it was read, of this `version`.
-pub(super) fn settle(before: &Delivery, version: u64, after: &Delivery) -> (WriteSet, Option<Queued>) {
-    let mut write_set = WriteSet::new();
-    write_set.expect_version(delivery_key(&before.id), version);
-    if let Some(was) = queued(before) {
-        write_set.delete(pointer_key(&was));
+/// Where a delivery was when it was read: what the commit that follows rests on and takes away.
+#[derive(Debug)]
+pub(super) struct Place {
+    version: u64,
+    pointer: Option<Key>,
+    dead: Option<Key>,
+}
+
+impl Place {
+    /// Of a delivery as it was read, of this `version`.
+    pub(super) fn of(delivery: &Delivery, version: u64) -> Self {
+        let dead = matches!(delivery.state, State::Dead { .. }).then(|| dead_key(delivery));
+        Self { version, pointer: queued(delivery).map(|was| pointer_key(&was)), dead }
     }
-    let next = queued(after);
-    if let Some(next) = &next {
-        write_set.put(pointer_key(next), Vec::new());
+
+    /// The commit that brings the delivery from here to how it is `after`, and its next place in the
+    /// queue, if it has one.
+    pub(super) fn settle(&self, after: &Delivery) -> (WriteSet, Option<Queued>) {
+        let mut write_set = WriteSet::new();
+        write_set.expect_version(delivery_key(&after.id), self.version);
+        write_set.changes.extend(self.pointer.clone().map(|key| Change::Delete { key }));
+        let next = queued(after);
+        if let Some(next) = &next {
+            write_set.put(pointer_key(next), Vec::new());
+        }
+        match (&self.dead, after.state) {
+            (Some(_), State::Dead { .. }) => {}
+            (Some(dead), _) => write_set.delete(dead.clone()),
+            (None, State::Dead { .. }) => write_set.put(dead_key(after), Vec::new()),
+            (None, _) => {}
+        }
+        write_set.put(delivery_key(&after.id), encode(after));
+        (write_set, next)
     }
-    match (before.state, after.state) {
-        (State::Dead { .. }, State::Dead { .. }) => {}
-        (State::Dead { .. }, _) => write_set.delete(dead_key(before)),
-        (_, State::Dead { .. }) => write_set.put(dead_key(after), Vec::new()),
-        _ => {}
-    }
-    write_set.put(delivery_key(&after.id), encode(after));
-    (write_set, next)
 }
 
 /// Why a delivery cannot be replayed.
@@ -127,8 +148,8 @@ pub enum ReplayError {
 /// What sends a delivered or dead callback once more, with the same id.
 pub fn replay(facts: &dyn Read, id: &DeliveryId, now: Timestamp) -> Result<(WriteSet, Queued), ReplayError> {
     let loaded = load(facts, id)?.ok_or_else(|| ReplayError::Unknown(id.clone()))?;
-    let again = loaded.delivery.clone().replayed(now);
-    match (loaded.delivery.state, settle(&loaded.delivery, loaded.version, &again)) {
+    let (state, place) = (loaded.delivery.state, loaded.place());
+    match (state, place.settle(&loaded.delivery.replayed(now))) {
         (State::Delivered { .. } | State::Dead { .. }, (write_set, Some(queued))) => Ok((write_set, queued)),
         _ => Err(ReplayError::Pending(id.clone())),
     }

@@ -102,7 +102,7 @@ pub struct Called {
     pub at: Duration,
     pub url: String,
     pub body: String,
-    pub headers: HashMap<&'static str, String>,
+    pub headers: HashMap<String, String>,
 }
 
 type Play = dyn Fn(&Called) -> (Duration, Result<Answer, SendError>) + Send + Sync;
@@ -140,7 +140,11 @@ impl Transport for Script {
                 at: self.begun.elapsed(),
                 url: call.url,
                 body: String::from_utf8(call.body.to_vec()).unwrap(),
-                headers: call.headers.into_iter().collect(),
+                headers: call
+                    .headers
+                    .iter()
+                    .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+                    .collect(),
             };
             let (pause, answer) = (self.play)(&called);
             self.calls.lock().unwrap().push(called);

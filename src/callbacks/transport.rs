@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use hyper::HeaderMap;
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
 use super::delivery::Outcome;
 
@@ -27,20 +28,22 @@ pub struct Call {
     /// Whose connections it uses.
     pub pool: Pool,
     /// Headers beside Host and Content-Length.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
     /// How long it may take in all, from the name's look-up to the answer's last byte.
     pub deadline: Duration,
 }
 
-/// Validations never wait behind deliveries, so they have connections of their own.
+/// Validations never wait behind deliveries, nor behind queries, so they have connections of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Pool {
     /// For what the outbox sends.
     Deliveries,
     /// For what a payer waits for.
     Validations,
+    /// For what a payer asks before there is a payment.
+    Queries,
 }
 
 /// What a server answered.
@@ -78,10 +81,21 @@ impl SendError {
 }
 
 /// The headers that every call has, as real receivers expect them.
-pub(super) fn soap_headers(soap_action: Option<&str>) -> Vec<(&'static str, String)> {
-    let mut headers = vec![("content-type", "text/xml; charset=utf-8".to_owned())];
+pub(super) fn soap_headers(soap_action: Option<&'static str>) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(HEADERS_MAX);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));
     if let Some(action) = soap_action {
-        headers.push(("soapaction", format!("\"{action}\"")));
+        insert(&mut headers, "soapaction", format!("\"{action}\""));
     }
     headers
 }
+
+/// Adds a header whose value is ours; one that could not be sent is left out.
+pub(super) fn insert(headers: &mut HeaderMap, name: &'static str, value: String) {
+    if let Ok(value) = HeaderValue::try_from(value) {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+}
+
+/// Headers that a call of ours has, at most.
+const HEADERS_MAX: usize = 8;

@@ -20,6 +20,9 @@ pub struct Registration {
     pub validation_url: Option<String>,
     /// Who is told of completed payments.
     pub confirmation_url: String,
+    /// Who is asked what would have to be paid, before there is a payment; nobody if none.
+    #[serde(default)]
+    pub query_url: Option<String>,
     /// What happens to a payment when nobody answers the validation.
     pub default_action: DefaultAction,
     /// The third party that registered it, and whose list of hosts applies.
@@ -77,7 +80,8 @@ pub fn register(
     special_allowed: &[IpNet],
     registration: &Registration,
 ) -> Result<WriteSet, RegisterError> {
-    for url in registration.validation_url.iter().chain([&registration.confirmation_url]) {
+    let Registration { validation_url, confirmation_url, query_url, .. } = registration;
+    for url in validation_url.iter().chain([confirmation_url]).chain(query_url) {
         check_url(hosts, special_allowed, &registration.third_party, url)
             .map_err(|why| RegisterError::Url { url: url.clone(), why })?;
     }
@@ -158,6 +162,7 @@ mod tests {
             shortcode: "600000".into(),
             validation_url: validation_url.map(str::to_owned),
             confirmation_url: confirmation_url.into(),
+            query_url: None,
             default_action: DefaultAction::Cancelled,
             third_party: third_party.into(),
             registered_at: Timestamp::from_seconds(1),

@@ -1,10 +1,11 @@
-//! Asking a third party about a payment while the payer waits: one attempt, at once, over
+//! Asking a third party while the payer waits, about a payment or what is to be paid: one attempt, at once, over
 //! connections of its own, never behind deliveries (domain.md 10, rule 1). What follows from the
 //! outcome is for the caller to know; an answer that comes after the deadline is not even read (D5).
 
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::HeaderMap;
 use tokio::time::{Instant, timeout};
 
 use super::breaker::Permit;
@@ -13,7 +14,7 @@ use super::dispatcher::Dispatcher;
 use super::endpoint::Endpoint;
 use super::transport::{Answer, Call, Pool, SendError, soap_headers};
 use super::verdict::{Condition, condition};
-use super::wire::ValidationResult;
+use super::wire::{PaymentQueryResult, ValidationResult};
 
 /// A question.
 #[derive(Clone, Debug)]
@@ -32,25 +33,28 @@ pub struct Validation {
 
 impl Validation {
     /// The headers that it is sent with, beside Host and Content-Length.
-    pub fn headers(&self) -> Vec<(&'static str, String)> {
+    pub fn headers(&self) -> HeaderMap {
         soap_headers(self.soap_action)
     }
 }
 
 /// A question that was asked, or could not be.
 #[derive(Debug)]
-pub struct Asked {
+pub struct Asked<T = ValidationResult> {
     /// What came of it.
-    pub outcome: ValidationOutcome,
+    pub outcome: Reply<T>,
     /// What came back, or why nothing did: `None` if nothing was sent.
     pub answer: Option<Result<Answer, SendError>>,
 }
 
-/// What came of it.
+/// What came of a validation.
+pub type ValidationOutcome = Reply<ValidationResult>;
+
+/// What came of a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ValidationOutcome {
+pub enum Reply<T> {
     /// An answer that could be read, in time.
-    Answered(ValidationResult),
+    Answered(T),
     /// No whole answer in time.
     Late,
     /// The endpoint could not be asked.
@@ -70,7 +74,7 @@ pub enum Unreachable {
     Failed(SendError),
 }
 
-impl ValidationOutcome {
+impl<T> Reply<T> {
     /// Its name in metrics and in traces.
     pub fn name(&self) -> &'static str {
         match self {
@@ -84,24 +88,52 @@ impl ValidationOutcome {
     }
 }
 
-/// Asks, and counts what came of it.
+/// Asks whether a payment is wanted, and counts what came of it.
 pub(super) async fn validate(dispatcher: &Dispatcher, question: &Validation) -> Asked {
-    let asked = match ask(dispatcher, question).await {
-        Ok(answer) => Asked { outcome: outcome(dispatcher, &question.third_party, &answer), answer: Some(answer) },
-        Err(why) => Asked { outcome: ValidationOutcome::Unreachable(why), answer: None },
-    };
+    let wire = &dispatcher.courier.wire;
+    let asked =
+        asked(dispatcher, question, Pool::Validations, |body| wire.validation_result(&question.third_party, body));
+    let asked = asked.await;
     dispatcher.courier.metrics.callback("validation", asked.outcome.name());
     asked
 }
 
-async fn ask(dispatcher: &Dispatcher, question: &Validation) -> Result<Result<Answer, SendError>, Unreachable> {
+/// Asks what would have to be paid, and counts what came of it. Questions of this kind have connections
+/// and places of their own: however many they are, a validation finds its own free.
+pub(super) async fn query(dispatcher: &Dispatcher, question: &Validation) -> Asked<PaymentQueryResult> {
+    let wire = &dispatcher.courier.wire;
+    let asked =
+        asked(dispatcher, question, Pool::Queries, |body| wire.payment_query_result(&question.third_party, body));
+    let asked = asked.await;
+    dispatcher.courier.metrics.callback("query", asked.outcome.name());
+    asked
+}
+
+async fn asked<T>(
+    dispatcher: &Dispatcher,
+    question: &Validation,
+    pool: Pool,
+    read: impl FnOnce(&[u8]) -> Option<T>,
+) -> Asked<T> {
+    match ask(dispatcher, question, pool).await {
+        Ok(answer) => Asked { outcome: outcome(&answer, read), answer: Some(answer) },
+        Err(why) => Asked { outcome: Reply::Unreachable(why), answer: None },
+    }
+}
+
+async fn ask(
+    dispatcher: &Dispatcher,
+    question: &Validation,
+    pool: Pool,
+) -> Result<Result<Answer, SendError>, Unreachable> {
     let health = dispatcher.endpoints.health(&Endpoint::of(&question.url));
-    let Ok(_slot) = health.validations.try_acquire() else { return Err(Unreachable::Busy) };
+    let places = if pool == Pool::Queries { &health.queries } else { &health.validations };
+    let Ok(_slot) = places.try_acquire() else { return Err(Unreachable::Busy) };
     let Permit::Go(pass) = health.breaker.permit(Instant::now()) else { return Err(Unreachable::BreakerOpen) };
     let call = Call {
         third_party: question.third_party.clone(),
         url: question.url.clone(),
-        pool: Pool::Validations,
+        pool,
         headers: question.headers(),
         body: question.body.clone(),
         deadline: question.deadline,
@@ -119,15 +151,13 @@ async fn ask(dispatcher: &Dispatcher, question: &Validation) -> Result<Result<An
     Ok(answer)
 }
 
-fn outcome(dispatcher: &Dispatcher, third_party: &str, answer: &Result<Answer, SendError>) -> ValidationOutcome {
+fn outcome<T>(answer: &Result<Answer, SendError>, read: impl FnOnce(&[u8]) -> Option<T>) -> Reply<T> {
     match answer {
-        Ok(answer) if (200..300).contains(&answer.status) && !answer.cut => dispatcher
-            .courier
-            .wire
-            .validation_result(third_party, &answer.body)
-            .map_or(ValidationOutcome::Unreadable, ValidationOutcome::Answered),
-        Ok(_) => ValidationOutcome::Unreadable,
-        Err(error) if error.outcome == Outcome::TimedOut => ValidationOutcome::Late,
-        Err(error) => ValidationOutcome::Unreachable(Unreachable::Failed(error.clone())),
+        Ok(answer) if (200..300).contains(&answer.status) && !answer.cut => {
+            read(&answer.body).map_or(Reply::Unreadable, Reply::Answered)
+        }
+        Ok(_) => Reply::Unreadable,
+        Err(error) if error.outcome == Outcome::TimedOut => Reply::Late,
+        Err(error) => Reply::Unreachable(Unreachable::Failed(error.clone())),
     }
 }

@@ -4,11 +4,13 @@
 
 use std::fmt;
 
+use hyper::HeaderMap;
+
 use crate::clock::Timestamp;
 use crate::store::WriteSet;
 
-pub use crate::mminterface::{Acknowledgement, ValidationResult};
-use crate::mminterface::{CallbackKind, read_acknowledgement, read_validation_result};
+pub use crate::mminterface::{Acknowledgement, PaymentQueryResult, ValidationResult};
+use crate::mminterface::{CallbackKind, read_acknowledgement, read_payment_query_result, read_validation_result};
 
 use super::delivery::Kind;
 use super::transport::Answer;
@@ -25,7 +27,7 @@ pub struct Exchange<'a> {
     /// Where it went.
     pub url: &'a str,
     /// The headers beside Host and Content-Length.
-    pub headers: &'a [(&'static str, String)],
+    pub headers: &'a HeaderMap,
     /// The body that was sent.
     pub body: &'a [u8],
     /// When it began.
@@ -58,6 +60,11 @@ pub trait Wire: Send + Sync + fmt::Debug {
     /// What a third party's answer to a validation says, if it can be read.
     fn validation_result(&self, _third_party: &str, body: &[u8]) -> Option<ValidationResult> {
         read_validation_result(body)
+    }
+
+    /// What a third party's answer to a payment query says, if it can be read.
+    fn payment_query_result(&self, _third_party: &str, body: &[u8]) -> Option<PaymentQueryResult> {
+        read_payment_query_result(body)
     }
 
     /// The SOAPAction header of a callback, for kinds that have one.

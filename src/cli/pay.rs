@@ -5,18 +5,24 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::{ArgGroup, Args};
 
 use super::ConfigArgument;
 use super::deployment::read_demonstration;
-use super::soap_client::{Identity, SoapClient};
+use super::soap_client::{Identity, Reply, SoapClient};
 use crate::config;
 use crate::entropy::{Entropy, SystemEntropy};
-use crate::mminterface::{HandsetParty, HandsetPayment, read_fault, read_handset_answer, write_handset_payment};
+use crate::mminterface::{
+    HandsetParty, HandsetPayment, HandsetQuery, read_fault, read_handset_answer, read_handset_query_answer,
+    write_handset_payment, write_handset_query,
+};
 
 /// The path of the handset door.
 pub(super) const HANDSET_PATH: &str = "/handset/payment";
+
+/// The path by which the handset side asks what is owed.
+const HANDSET_QUERY_PATH: &str = "/handset/query";
 
 /// Arguments of `lango pay`.
 #[derive(Debug, Args)]
@@ -51,8 +57,11 @@ pub(super) struct Arguments {
     #[arg(long)]
     account: Option<String>,
     /// How much, e.g. 100 or 99.50
-    #[arg(long)]
-    amount: String,
+    #[arg(long, required_unless_present = "query")]
+    amount: Option<String>,
+    /// Only ask the organization what is owed on the account; nothing is paid
+    #[arg(long, requires_all = ["from", "account"], conflicts_with_all = ["to", "to_agent", "session"])]
+    query: bool,
     /// The payment's own id; the same one again gets the same answer again
     #[arg(long)]
     session: Option<String>,
@@ -75,14 +84,12 @@ struct Gateway {
 /// Runs `lango pay`.
 pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     let client = client(&arguments.config.config, &arguments.gateway)?;
+    if arguments.query {
+        return ask(&client, arguments);
+    }
     let message = write_handset_payment(&payment(arguments)?);
     let reply = super::runtime()?.block_on(client.post(HANDSET_PATH, message))?;
-    let Some(answer) = read_handset_answer(&reply.body) else {
-        match read_fault(&reply.body) {
-            Some(reason) => bail!("the door does not take it: {reason}"),
-            None => bail!("the door answered {} with something else: {}", reply.status, reply.text()),
-        }
-    };
+    let Some(answer) = read_handset_answer(&reply.body) else { return Err(not_taken(&reply)) };
     println!("{} {}", answer.result_code, answer.result_desc);
     if let Some(receipt) = &answer.transaction_id {
         println!("receipt {receipt}");
@@ -94,6 +101,45 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
         println!("balance {balance}");
     }
     Ok(if answer.result_code == "0" { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Asks what is owed, and prints what the organization says.
+fn ask(client: &SoapClient, arguments: Arguments) -> Result<ExitCode> {
+    let amount = arguments.amount.clone();
+    let would_be = payment(arguments)?;
+    let (HandsetParty::Msisdn(msisdn), HandsetParty::ShortCode(short_code)) = (would_be.payer, would_be.payee) else {
+        bail!("a subscriber asks an organization: --from and --to-paybill or --to-till");
+    };
+    let query = HandsetQuery {
+        transaction_type: would_be.transaction_type,
+        msisdn,
+        short_code,
+        account_reference: would_be.account_reference.unwrap_or_default(),
+        amount,
+    };
+    let reply = super::runtime()?.block_on(client.post(HANDSET_QUERY_PATH, write_handset_query(&query)))?;
+    let Some(answer) = read_handset_query_answer(&reply.body) else { return Err(not_taken(&reply)) };
+    println!("{} {}", answer.result_code, answer.result_desc);
+    for (what, said) in [
+        ("the receiver's code", &answer.receiver_code),
+        ("organization", &answer.utility_name),
+        ("customer", &answer.customer_name),
+        ("amount owed", &answer.amount),
+        ("conversation", &answer.conversation_id),
+    ] {
+        if let Some(said) = said {
+            println!("{what} {said}");
+        }
+    }
+    Ok(if answer.result_code == "0" { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Why the door did not take a message.
+fn not_taken(reply: &Reply) -> anyhow::Error {
+    match read_fault(&reply.body) {
+        Some(reason) => anyhow!("the door does not take it: {reason}"),
+        None => anyhow!("the door answered {} with something else: {}", reply.status, reply.text()),
+    }
 }
 
 /// The handset door, as somebody who may come in.
@@ -132,7 +178,7 @@ fn payment(arguments: Arguments) -> Result<HandsetPayment> {
         payer,
         payee,
         account_reference: arguments.account,
-        amount: arguments.amount,
+        amount: arguments.amount.unwrap_or_default(),
         timestamp: None,
     })
 }

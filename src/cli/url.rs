@@ -57,6 +57,9 @@ struct Set {
     /// Who is asked before a payment completes
     #[arg(long, value_name = "URL")]
     validation: Option<String>,
+    /// Who is asked what a customer would have to pay, before there is a payment
+    #[arg(long, value_name = "URL")]
+    query: Option<String>,
     /// What happens to a payment when the validation is not answered
     #[arg(long, value_enum, default_value_t = Default::Cancelled)]
     default: Default,
@@ -108,6 +111,7 @@ fn set(arguments: &Set) -> Result<ExitCode> {
         "third_party": arguments.third_party,
         "validation": arguments.validation,
         "confirmation": arguments.confirmation,
+        "query": arguments.query,
         "default_action": default_action,
     });
     let set = desk.ask("url.set", wanted)?;
@@ -123,16 +127,16 @@ fn registrations(desk: &Desk, all: &[Value]) -> String {
             let of = |key: &str| text(one, key);
             let (since, removed) = (time("registered_at"), time("removed_at"));
             let (party, default) = (of("third_party"), of("default_action"));
-            [of("shortcode"), since, removed, party, default, of("validation"), of("confirmation")]
+            [of("shortcode"), since, removed, party, default, of("validation"), of("confirmation"), of("query")]
         })
         .collect();
-    table(["SHORTCODE", "SINCE", "REMOVED", "THIRD PARTY", "DEFAULT", "VALIDATION", "CONFIRMATION"], &rows)
+    table(["SHORTCODE", "SINCE", "REMOVED", "THIRD PARTY", "DEFAULT", "VALIDATION", "CONFIRMATION", "QUERY"], &rows)
 }
 
 fn ping(arguments: &OfShortcode) -> Result<ExitCode> {
     let desk = Desk::of(&arguments.config.config)?;
     let registered = desk.ask("url.show", json!({ "shortcode": arguments.shortcode }))?;
-    let urls = ["validation", "confirmation"].map(|kind| registered.get(kind).and_then(Value::as_str));
+    let urls = ["validation", "confirmation", "query"].map(|kind| registered.get(kind).and_then(Value::as_str));
     let mut walks = Vec::new();
     for url in urls.into_iter().flatten() {
         walks.push(desk.ask("url.ping", json!({ "third_party": text(&registered, "third_party"), "url": url }))?);

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::markup::{ENVELOPE, ENVELOPE_BYTES, pairs_bytes, push_all, push_element};
+use super::payment_query::PaymentQuery;
 use super::style::{C2bEnvelope, C2bPrefix, C2bStyle, EmptyElements, TypeElement, TypeWords};
 
 /// The namespace of the C2B messages; only their root elements are in it.
@@ -35,7 +36,7 @@ pub struct C2bPayment {
 
 /// Writes the envelope for the validation URL.
 pub fn write_validation(payment: &C2bPayment, style: C2bStyle) -> String {
-    let mut message = Message::start(payment, style, "C2BPaymentValidationRequest");
+    let mut message = Message::start(&payment.kyc, style, "C2BPaymentValidationRequest");
     message.common(payment);
     message.field("MSISDN", &payment.msisdn);
     message.kyc(&payment.kyc);
@@ -44,12 +45,27 @@ pub fn write_validation(payment: &C2bPayment, style: C2bStyle) -> String {
 
 /// Writes the envelope for the confirmation URL.
 pub fn write_confirmation(payment: &C2bPayment, style: C2bStyle) -> String {
-    let mut message = Message::start(payment, style, "C2BPaymentConfirmationRequest");
+    let mut message = Message::start(&payment.kyc, style, "C2BPaymentConfirmationRequest");
     message.common(payment);
     message.field("OrgAccountBalance", payment.org_account_balance.as_deref().unwrap_or_default());
     message.optional("ThirdPartyTransID", payment.third_party_trans_id.as_deref());
     message.field("MSISDN", &payment.msisdn);
     message.kyc(&payment.kyc);
+    message.end()
+}
+
+/// The envelope for the query URL; the rest of it is beside its type.
+pub(super) fn query_message(query: &PaymentQuery, style: C2bStyle) -> String {
+    let mut message = Message::start(&[], style, "C2BPaymentQueryRequest");
+    message.trans_type(&query.trans_type);
+    message.field("TransID", &query.trans_id);
+    message.field("TransTime", &query.trans_time);
+    message.field("BusinessShortCode", &query.business_short_code);
+    message.field("BillRefNumber", &query.bill_ref_number);
+    message.field("MSISDN", &query.msisdn);
+    if let Some(amount) = &query.amount {
+        message.field("Amount", amount);
+    }
     message.end()
 }
 
@@ -61,8 +77,8 @@ struct Message {
 }
 
 impl Message {
-    fn start(payment: &C2bPayment, style: C2bStyle, root: &'static str) -> Self {
-        let mut out = String::with_capacity(2 * ENVELOPE_BYTES + pairs_bytes(&payment.kyc));
+    fn start(kyc: &[(String, String)], style: C2bStyle, root: &'static str) -> Self {
+        let mut out = String::with_capacity(2 * ENVELOPE_BYTES + pairs_bytes(kyc));
         match style.envelope {
             C2bEnvelope::Live => {
                 out.push_str(r#"<?xml version="1.0" encoding="utf-8" ?>"#);
@@ -82,20 +98,24 @@ impl Message {
 
     /// The fields with which both messages begin.
     fn common(&mut self, payment: &C2bPayment) {
-        let element = match self.style.type_element {
-            TypeElement::TransType => "TransType",
-            TypeElement::TransactionType => "TransactionType",
-        };
-        match self.style.type_words {
-            TypeWords::Apart => self.field(element, &payment.trans_type),
-            TypeWords::Joined => self.field(element, in_one_word(&payment.trans_type)),
-        }
+        self.trans_type(&payment.trans_type);
         self.field("TransID", &payment.trans_id);
         self.field("TransTime", &payment.trans_time);
         self.field("TransAmount", &payment.trans_amount);
         self.field("BusinessShortCode", &payment.business_short_code);
         self.optional("BillRefNumber", payment.bill_ref_number.as_deref());
         self.optional("InvoiceNumber", None);
+    }
+
+    fn trans_type(&mut self, trans_type: &str) {
+        let element = match self.style.type_element {
+            TypeElement::TransType => "TransType",
+            TypeElement::TransactionType => "TransactionType",
+        };
+        match self.style.type_words {
+            TypeWords::Apart => self.field(element, trans_type),
+            TypeWords::Joined => self.field(element, in_one_word(trans_type)),
+        }
     }
 
     fn field(&mut self, name: &str, text: &str) {

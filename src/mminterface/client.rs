@@ -136,7 +136,7 @@ pub fn write_confirmation_result(trans_id: &str) -> String {
     out
 }
 
-fn c2b_answer(root: &str) -> String {
+pub(super) fn c2b_answer(root: &str) -> String {
     let mut out = String::with_capacity(2 * ENVELOPE_BYTES);
     push_all(&mut out, &[r#"<soapenv:Envelope xmlns:soapenv=""#, ENVELOPE, r#""><soapenv:Body>"#]);
     push_all(&mut out, &["<c2b:", root, r#" xmlns:c2b="http://cps.huawei.com/cpsinterface/c2bpayment">"#]);

@@ -2,6 +2,7 @@
 //! `wsdl/`; an operator may replace or add to them.
 
 mod check;
+mod known;
 mod receipts;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use super::feed::{FeedQuery, feed_query};
 use super::handset::{HANDSET, HandsetParty, HandsetPayment};
 use super::markup::REQUEST;
 use super::password_change::{PasswordChange, password_change};
+use super::payment_query::{Fields, HandsetQuery, PaymentQueryResult, payment_query_result};
 use super::query::{TransactionQuery, transaction_query};
 use super::register_url::register_url_document;
 use super::request::{Read, generic_request, request_document};
@@ -31,15 +33,17 @@ const REQUEST_WSDL: &str = "CBPInterface_Request.wsdl";
 const HANDSET_WSDL: &str = "Handset.wsdl";
 const QUERY_WSDL: &str = "QueryTransaction.wsdl";
 const C2B_WSDL: &str = "CBPInterface_C2BPaymentValidationAndConfirmation.wsdl";
+const PAYMENT_QUERY_WSDL: &str = "C2BPaymentQuery.wsdl";
 const MANAGEMENT_WSDL: &str = "Management.wsdl";
 const FEED_WSDL: &str = "Feed.wsdl";
 const REQUEST_XSD: &str = "CPSInterface_Request.xsd";
 
 /// The files of `wsdl/`.
-const BUNDLED: [(&str, &str); 12] = [
+const BUNDLED: [(&str, &str); 13] = [
     (REQUEST_WSDL, include_str!("../../wsdl/CBPInterface_Request.wsdl")),
     ("CBPInterface_Result.wsdl", include_str!("../../wsdl/CBPInterface_Result.wsdl")),
     (C2B_WSDL, include_str!("../../wsdl/CBPInterface_C2BPaymentValidationAndConfirmation.wsdl")),
+    (PAYMENT_QUERY_WSDL, include_str!("../../wsdl/C2BPaymentQuery.wsdl")),
     ("parlayx_common_head_types_2_1.xsd", include_str!("../../wsdl/parlayx_common_head_types_2_1.xsd")),
     (REQUEST_XSD, include_str!("../../wsdl/CPSInterface_Request.xsd")),
     ("CPSInterface_Response.xsd", include_str!("../../wsdl/CPSInterface_Response.xsd")),
@@ -70,6 +74,9 @@ pub struct Interfaces {
     feed: Description,
     management: Description,
     handset: Description,
+    handset_query: Description,
+    /// What third parties' servers answer to QueryC2BPayment.
+    payment_query: Description,
     /// What third parties' servers answer to ValidateC2BPayment.
     validation: Description,
     /// What they answer to callbacks.
@@ -98,9 +105,12 @@ impl Interfaces {
         let management = findings.note(Description::compile(MANAGEMENT_WSDL, "changePassword", &all));
         let validation = findings.note(Description::of_answers(C2B_WSDL, "ValidateC2BPayment", &all));
         let handset = findings.note(Description::compile(HANDSET_WSDL, "SubmitPayment", &all));
+        let handset_query = findings.note(Description::compile(HANDSET_WSDL, "QueryPayment", &all));
+        let payment_query = findings.note(Description::of_answers(PAYMENT_QUERY_WSDL, "QueryC2BPayment", &all));
         let receipts = Receipts::compile(&all, &mut findings);
         let document = findings.note(document_schema(&all));
-        match (request, query, feed, management, validation, receipts, handset, document) {
+        match (request, query, feed, management, validation, receipts, handset, handset_query, payment_query, document)
+        {
             (
                 Some(request),
                 Some(query),
@@ -109,6 +119,8 @@ impl Interfaces {
                 Some(validation),
                 Some(receipts),
                 Some(handset),
+                Some(handset_query),
+                Some(payment_query),
                 Some((document, document_root)),
             ) if findings.is_empty() => Ok(Self {
                 files: all,
@@ -118,6 +130,8 @@ impl Interfaces {
                 feed,
                 management,
                 handset,
+                handset_query,
+                payment_query,
                 validation,
                 receipts,
                 document,
@@ -130,7 +144,7 @@ impl Interfaces {
     /// What third parties' messages are validated with.
     pub fn enforced_on_third_parties(&self) -> Vec<Enforced> {
         let document = Enforced { what: "the document inside".to_owned(), files: self.document.files().clone() };
-        let served = [&self.request, &self.query, &self.feed, &self.management, &self.validation];
+        let served = [&self.request, &self.query, &self.feed, &self.management, &self.validation, &self.payment_query];
         let mut enforced: Vec<Enforced> = served.map(Description::enforced).into();
         enforced.insert(1, document);
         enforced.extend(self.receipts.descriptions().map(Description::enforced));
@@ -139,7 +153,7 @@ impl Interfaces {
 
     /// What the handset side's messages are validated with.
     pub fn enforced_on_handsets(&self) -> Vec<Enforced> {
-        vec![self.handset.enforced()]
+        vec![self.handset.enforced(), self.handset_query.enforced()]
     }
 
     /// Reads the envelope of a request, for either path.
@@ -205,6 +219,26 @@ impl Interfaces {
     /// Reads what a third party's server answers to ValidateC2BPayment; none if it holds no verdict.
     pub fn read_verdict(&self, body: &[u8], tolerances: Tolerances) -> Option<Read<ValidationResult>> {
         verdict(&self.validation.envelope(&self.limits), body, &tolerances.answer())
+    }
+
+    /// Reads QueryPayment. It is our own, so nothing is tolerated.
+    pub fn read_handset_query(&self, body: &[u8]) -> Result<HandsetQuery, ReadFailure> {
+        let normal = Tolerances::strict().envelope();
+        let mut fields = Fields::of_handset_query();
+        let opened = self
+            .handset_query
+            .envelope(&self.limits)
+            .read(body, &normal, &mut (), &mut fields)
+            .map_err(|error| ReadFailure::Fault(error.fault()))?;
+        fields.handset_query().ok_or_else(|| {
+            let reason = "QueryPayment lacks something".to_owned();
+            ReadFailure::Fault(Fault::new(opened.version, FaultCode::Client, reason))
+        })
+    }
+
+    /// Reads what a third party's server answers to QueryC2BPayment; none if it holds no answer.
+    pub fn read_payment_query_result(&self, body: &[u8], tolerances: Tolerances) -> Option<Read<PaymentQueryResult>> {
+        payment_query_result(&self.payment_query.envelope(&self.limits), body, &tolerances.answer())
     }
 
     /// The text of a description, by its file name.

@@ -20,6 +20,7 @@ mod lenient;
 mod markup;
 mod media;
 mod password_change;
+mod payment_query;
 mod query;
 mod queue_timeout;
 mod register_url;
@@ -47,6 +48,11 @@ pub use handset::{HandsetAnswer, HandsetParty, HandsetPayment, write_handset_ans
 pub use interfaces::{DocumentKind, Enforced, Interfaces};
 pub use media::{MediaFailure, in_utf8};
 pub use password_change::{PasswordChange, write_password_changed};
+pub use payment_query::{
+    HandsetQuery, HandsetQueryAnswer, PaymentQuery, PaymentQueryResult, read_handset_query_answer,
+    read_payment_query_result, write_handset_query, write_handset_query_answer, write_payment_query,
+    write_payment_query_result,
+};
 pub use query::{TransactionQuery, TransactionTrace, write_query_response};
 pub use queue_timeout::write_queue_timeout;
 pub use register_url::{ResponseType, UrlRegistration};

@@ -11,7 +11,7 @@ use crate::callback_shop::{Shop, between, run, said, url_of, wait_until};
 use crate::house::Deployed;
 
 /// The payer's window of these tests.
-const WINDOW_MILLISECONDS: u64 = 1500;
+pub const WINDOW_MILLISECONDS: u64 = 1500;
 
 /// How the shop answers a validation, by the account that the payer typed.
 struct Row {
@@ -49,7 +49,7 @@ fn shop_that_answers(rows: &'static [Row]) -> impl Fn(&Call) -> (StatusCode, Str
     }
 }
 
-async fn deployed_with_window() -> Deployed {
+pub async fn deployed_with_window() -> Deployed {
     let deployed = Deployed::with_demonstration().await;
     let text = std::fs::read_to_string(deployed.config()).unwrap();
     let own = format!("validation_milliseconds_max = {WINDOW_MILLISECONDS}");

@@ -8,6 +8,7 @@ mod approvals;
 mod callback_commands;
 mod callback_feed;
 mod callback_kills;
+mod callback_query;
 mod callback_shop;
 mod callback_trace;
 mod callback_validation;

@@ -33,6 +33,8 @@ pub(super) enum Description {
     Management,
     /// `/handset/payment`
     Handset,
+    /// `/handset/query`
+    HandsetQuery,
 }
 
 impl Description {
@@ -50,7 +52,11 @@ impl Description {
 
     /// What serves this path on the handset door.
     pub fn of_handset_path(path: &str) -> Option<Self> {
-        (path == "/handset/payment").then_some(Self::Handset)
+        match path {
+            "/handset/payment" => Some(Self::Handset),
+            "/handset/query" => Some(Self::HandsetQuery),
+            _ => None,
+        }
     }
 
     fn file(self) -> &'static str {
@@ -59,7 +65,7 @@ impl Description {
             Self::QueryTransaction => "QueryTransaction.wsdl",
             Self::Feed => "Feed.wsdl",
             Self::Management => "Management.wsdl",
-            Self::Handset => "Handset.wsdl",
+            Self::Handset | Self::HandsetQuery => "Handset.wsdl",
         }
     }
 
@@ -73,9 +79,10 @@ impl Description {
                 "CPSInterface_Result.xsd",
                 "CBPInterface_Result.wsdl",
                 "CBPInterface_C2BPaymentValidationAndConfirmation.wsdl",
+                "C2BPaymentQuery.wsdl",
                 "QueueTimeoutNotification.wsdl",
             ],
-            Self::QueryTransaction | Self::Feed | Self::Management | Self::Handset => &[],
+            Self::QueryTransaction | Self::Feed | Self::Management | Self::Handset | Self::HandsetQuery => &[],
         }
     }
 

@@ -25,6 +25,7 @@ pub fn registration(url: &str, now: Timestamp) -> Registration {
     Registration {
         shortcode: "600000".into(),
         validation_url: None,
+        query_url: None,
         confirmation_url: url.into(),
         default_action: DefaultAction::Completed,
         third_party: "acme".into(),

@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod faults;
+mod queries;
 mod sink;
 mod sockets;
 mod tls;

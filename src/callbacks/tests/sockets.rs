@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 
 use super::sink::{Act, Sink};
 use super::tls::Pki;
@@ -29,7 +30,7 @@ fn transport(names: impl Names + 'static) -> Arc<HttpTransport> {
 }
 
 fn call(url: &str) -> Call {
-    let headers = vec![("content-type", "text/xml".to_owned())];
+    let headers = [(CONTENT_TYPE, HeaderValue::from_static("text/xml"))].into_iter().collect();
     let (third_party, deadline) = ("acme".to_owned(), Duration::from_millis(400));
     Call { third_party, url: url.into(), pool: Pool::Deliveries, headers, body: b"<x/>".as_slice().into(), deadline }
 }

@@ -115,7 +115,7 @@ async fn post(transport: &HttpTransport, sink: &Sink) -> Result<Answer, SendErro
         third_party: "acme".into(),
         url: format!("https://{}/", sink.address),
         pool: Pool::Deliveries,
-        headers: Vec::new(),
+        headers: Default::default(),
         body: Default::default(),
         deadline: Duration::from_secs(5),
     };

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::check::Findings;
+use super::known::Known;
 use super::{C2B_WSDL, Description, Interfaces, REQUEST_WSDL, declared};
 use crate::mminterface::acknowledgement::{
     Acknowledgement, CallbackKind, judged, read_acknowledgement, read_fault_of_receiver,
@@ -32,6 +33,7 @@ pub(super) struct Receipts {
     /// The document inside ResponseMsg.
     document: Schema,
     document_root: ElementId,
+    known: Known,
 }
 
 impl Receipts {
@@ -49,6 +51,7 @@ impl Receipts {
             confirmation: confirmation?,
             document,
             document_root,
+            known: Known::default(),
         })
     }
 
@@ -76,6 +79,11 @@ impl Interfaces {
         body: &[u8],
         tolerances: Tolerances,
     ) -> Read<Acknowledgement> {
+        let known = &self.receipts.known;
+        known.or_read(kind, body, tolerances, || self.read_unknown(kind, body, tolerances))
+    }
+
+    fn read_unknown(&self, kind: CallbackKind, body: &[u8], tolerances: Tolerances) -> Read<Acknowledgement> {
         let normal = tolerances.answer();
         let value = self.fitting(kind, body).unwrap_or_else(|| match read_acknowledgement(kind, body) {
             Acknowledgement::Unreadable => Acknowledgement::Unreadable,

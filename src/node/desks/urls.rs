@@ -31,6 +31,8 @@ struct SetUrls {
     shortcodes: Vec<String>,
     third_party: Option<String>,
     validation: Option<String>,
+    #[serde(default)]
+    query: Option<String>,
     confirmation: String,
     default_action: DefaultAction,
 }
@@ -133,6 +135,7 @@ impl NodeAdmin {
             shortcode: shortcode.as_str().to_owned(),
             validation_url: wanted.validation.clone(),
             confirmation_url: wanted.confirmation.clone(),
+            query_url: wanted.query.clone(),
             default_action: wanted.default_action,
             registered_at: self.clock.now(),
             removed_at: None,
@@ -239,6 +242,7 @@ fn registered(registration: &Registration) -> Value {
         "third_party": registration.third_party,
         "validation": registration.validation_url,
         "confirmation": registration.confirmation_url,
+        "query": registration.query_url,
         "default_action": registration.default_action,
         "registered_at": time(registration.registered_at),
         "removed_at": registration.removed_at.map(time),

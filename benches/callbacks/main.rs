@@ -6,17 +6,24 @@
 //! each message is signed twice; and then how long a delivery takes from its commit, alone and while
 //! one endpoint is dead and one is slow.
 //!
-//!     cargo bench --bench callbacks [-- DELIVERIES]
+//! Beside it stand two yardsticks, which post the same bytes as often and as many at a time and read
+//! the answers, with nothing before and after: by a bare client of the crate that callbacks use, and
+//! over bare TLS streams. What they spend, no bookkeeping of ours can save.
+//!
+//!     cargo bench --bench callbacks [-- DELIVERIES [drain]]
+//!
+//! With `drain`, only the unsigned deliveries are measured: for counting instructions.
+
+mod receiver;
+mod yardstick;
 
 use std::fmt;
-use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use lango::access::Vault;
 use lango::callbacks::{
     Acknowledgement, Callback, Callbacks, DeliveryId, Exchange, Hosts, HttpTransport, Kind, Parts, SystemNames, Wire,
@@ -26,15 +33,17 @@ use lango::cli::deployment;
 use lango::clock::{Clock, SystemClock};
 use lango::config;
 use lango::entropy::SystemEntropy;
+use lango::mminterface::{Interfaces, Tolerances};
 use lango::node::{Seams, open_store};
 use lango::store::embedded::EmbeddedStore;
 use lango::store::{Key, Store, WriteSet};
 use lango::telemetry::metrics::Metrics;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_rustls::TlsAcceptor;
+
+use receiver::Receiver;
+
+/// The binary's allocator, so that this costs here what it costs there.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The clock ticks in which Linux tells CPU times (`getconf CLK_TCK`).
 const TICKS_A_SECOND: f64 = 100.0;
@@ -49,13 +58,17 @@ fn main() -> Result<()> {
     if let [role, certs] = arguments.as_slice()
         && role == "receiver"
     {
-        return tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(receive(Path::new(certs)));
+        return tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+            .block_on(receiver::receive(Path::new(certs)));
     }
     let deliveries = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(20_000);
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(measure(deliveries))
+    let only_drain = arguments.iter().any(|argument| argument == "drain");
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(measure(deliveries, only_drain))
 }
 
-async fn measure(deliveries: usize) -> Result<()> {
+async fn measure(deliveries: usize, only_drain: bool) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let dir = folder.path().join("lango");
     let seams = Seams { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
@@ -65,8 +78,12 @@ async fn measure(deliveries: usize) -> Result<()> {
         let bench = Bench::set(&dir, signed).await?;
         bench.drain(&receiver, deliveries).await?;
         bench.store.close();
+        if only_drain {
+            return Ok(());
+        }
     }
     let bench = Bench::set(&dir, false).await?;
+    yardstick::measure(&bench.settings.callbacks, &receiver, deliveries).await?;
     let alone = bench.probe(&receiver, false).await?;
     let beside = bench.probe(&receiver, true).await?;
     println!("commit to delivered, one every {} ms", PROBE_EVERY.as_millis());
@@ -82,6 +99,7 @@ struct Bench {
     store: Arc<EmbeddedStore>,
     settings: config::Settings,
     vault: Arc<Vault>,
+    interfaces: Arc<Interfaces>,
     signed: bool,
 }
 
@@ -95,7 +113,8 @@ impl Bench {
             let (write_set, _) = signing::rotate(&*store, &vault, &SystemEntropy, "duka", now, Duration::ZERO)?;
             store.commit(write_set).await?;
         }
-        Ok(Self { store, settings, vault, signed })
+        let interfaces = Interfaces::bundled().map_err(|errors| anyhow::anyhow!("{}", errors[0]))?;
+        Ok(Self { store, settings, vault, interfaces: Arc::new(interfaces), signed })
     }
 
     fn callbacks(&self) -> Result<Arc<Callbacks>> {
@@ -105,7 +124,7 @@ impl Bench {
         Ok(Callbacks::start(Parts {
             store: Arc::clone(&self.store) as Arc<dyn Store>,
             transport: Arc::new(transport),
-            wire: Arc::new(Message),
+            wire: Arc::new(Message(Arc::clone(&self.interfaces))),
             vault: Arc::clone(&self.vault),
             settings: &settings,
             clock: Arc::new(SystemClock),
@@ -144,9 +163,7 @@ impl Bench {
         let (took, cpu) = (begun.elapsed(), cpu()? - cpu_before);
         callbacks.stop().await;
         let how = if self.signed { "signed twice each" } else { "without signatures" };
-        println!("{deliveries} deliveries, {how}");
-        println!("  delivered           {:>8.0} a second", deliveries as f64 / took.as_secs_f64());
-        println!("  our CPU             {:>8.1} microseconds each", cpu.as_secs_f64() * 1e6 / deliveries as f64);
+        tell(&format!("{deliveries} deliveries, {how}"), deliveries, took, cpu);
         Ok(())
     }
 
@@ -178,6 +195,13 @@ impl Bench {
     }
 }
 
+/// Prints what so many calls took and cost.
+fn tell(what: &str, calls: usize, took: Duration, cpu: Duration) {
+    println!("{what}");
+    println!("  answered            {:>8.0} a second", calls as f64 / took.as_secs_f64());
+    println!("  our CPU             {:>8.1} microseconds each", cpu.as_secs_f64() * 1e6 / calls as f64);
+}
+
 /// How long deliveries took, in milliseconds.
 struct Latencies {
     p50: f64,
@@ -203,7 +227,7 @@ fn callback(url: &str) -> Callback {
 
 /// A message of the usual size, read and traced as the broker does it.
 #[derive(Debug)]
-struct Message;
+struct Message(Arc<Interfaces>);
 
 impl Wire for Message {
     fn render(&self, _kind: Kind, payload: &[u8], _captured: &[i64]) -> Result<Vec<u8>, String> {
@@ -211,7 +235,7 @@ impl Wire for Message {
     }
 
     fn acknowledgement(&self, _third_party: &str, kind: Kind, body: &[u8]) -> Acknowledgement {
-        lango::mminterface::read_acknowledgement(kind.into(), body)
+        self.0.read_acknowledgement(kind.into(), body, Tolerances::default()).value
     }
 
     fn trace(&self, write_set: &mut WriteSet, exchange: &Exchange<'_>) {
@@ -233,116 +257,6 @@ impl Hosts for AnyHost {
     fn plain_allowed(&self, _third_party: &str) -> bool {
         false
     }
-}
-
-/// The receiver's process.
-struct Receiver {
-    child: Child,
-    quick: u16,
-    slow: u16,
-}
-
-impl Receiver {
-    fn start(certs: &Path) -> Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg("receiver")
-            .arg(certs)
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("the receiver does not start")?;
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
-        let mut ports = line.split_whitespace().filter_map(|port| port.parse().ok());
-        match (ports.next(), ports.next()) {
-            (Some(quick), Some(slow)) => Ok(Self { child, quick, slow }),
-            _ => bail!("the receiver says {line:?}"),
-        }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("https://localhost:{}{path}", self.quick)
-    }
-
-    fn slow_url(&self) -> String {
-        format!("https://localhost:{}/slow", self.slow)
-    }
-}
-
-impl Drop for Receiver {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Acknowledges everything on one port at once, on the other after a second.
-async fn receive(certs: &Path) -> Result<()> {
-    let acceptor = acceptor(certs)?;
-    let quick = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let slow = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    println!("{} {}", quick.local_addr()?.port(), slow.local_addr()?.port());
-    loop {
-        let (stream, pause) = tokio::select! {
-            accepted = quick.accept() => (accepted?.0, Duration::ZERO),
-            accepted = slow.accept() => (accepted?.0, Duration::from_secs(1)),
-        };
-        let acceptor = acceptor.clone();
-        tokio::spawn(async move {
-            stream.set_nodelay(true)?;
-            let stream = acceptor.accept(stream).await?;
-            acknowledge(stream, pause).await
-        });
-    }
-}
-
-/// Enough of HTTP for a caller that we know: requests with a Content-Length, one after the other.
-async fn acknowledge(
-    mut stream: tokio_rustls::server::TlsStream<tokio::net::TcpStream>,
-    pause: Duration,
-) -> std::io::Result<()> {
-    let body = lango::mminterface::write_acknowledgement("00000000", "success");
-    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-    let mut seen = Vec::with_capacity(16 * 1024);
-    loop {
-        let whole = loop {
-            if let Some(length) = request_length(&seen).filter(|length| *length <= seen.len()) {
-                break length;
-            }
-            if stream.read_buf(&mut seen).await? == 0 {
-                return Ok(());
-            }
-        };
-        seen.drain(..whole);
-        if !pause.is_zero() {
-            tokio::time::sleep(pause).await;
-        }
-        stream.write_all(answer.as_bytes()).await?;
-        stream.flush().await?;
-    }
-}
-
-/// The bytes of the first request, head and body, once its head is there.
-fn request_length(seen: &[u8]) -> Option<usize> {
-    let head_ends = seen.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
-    let head = std::str::from_utf8(&seen[..head_ends]).ok()?;
-    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
-    Some(head_ends + length.unwrap_or(0))
-}
-
-fn acceptor(certs: &Path) -> Result<TlsAcceptor> {
-    let read = |name: &str| std::fs::read(certs.join(name));
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(&read("ca.pem")?)?)?;
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build()?;
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(
-            vec![CertificateDer::from_pem_slice(&read("receiver.pem")?)?],
-            PrivateKeyDer::from_pem_slice(&read("receiver.key")?)?,
-        )?;
-    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 /// The CPU time that this process has used, all threads (proc(5), fields 14 and 15).
