@@ -201,6 +201,10 @@ impl Broker {
                     said = Said::No(CancelReason::Expired);
                     continue;
                 }
+                Err(SettleError::PayeeClosed(_)) => {
+                    said = Said::No(CancelReason::PayeeClosed);
+                    continue;
+                }
                 // Somebody was faster, who also wrote down what to tell.
                 Err(SettleError::Ended { .. }) => return self.told(session),
                 Err(error) => return Err(NotPaid::Undecided(error.into())),

@@ -129,6 +129,8 @@ pub enum CancelReason {
     },
     /// The payee could not be asked in time and had registered `Cancelled` for that.
     Unreachable,
+    /// The payee's organization was closed meanwhile.
+    PayeeClosed,
     /// Nobody settled the payment before its reservation ran out.
     Expired,
 }

@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::core::Core;
 use crate::core::codes::ResultCode;
 use crate::core::decision::Decision;
+use crate::core::directory::{Status, load_organization};
 use crate::core::evidence::Evidence;
 use crate::core::ledger::{Entry, Leg, Stage, Unbalanced};
 use crate::core::order::CancelReason;
@@ -35,6 +36,9 @@ pub enum SettleError {
     /// Its time has run out; it can only be cancelled.
     #[error("transaction {0} was not completed in time")]
     Overdue(Receipt),
+    /// The payee's organization was closed while the payment was under way; it can only be cancelled.
+    #[error("the payee of {0} was closed meanwhile")]
+    PayeeClosed(Receipt),
     /// Our own fault: legs that do not sum to zero.
     #[error(transparent)]
     Unbalanced(#[from] Unbalanced),
@@ -84,6 +88,13 @@ pub(in crate::core) fn complete(
     if transaction.expires.is_some_and(|expires| expires <= now) {
         return Err(SettleError::Overdue(*receipt));
     }
+    // What was promised is kept, whatever the payee's state is by now, but for money that would lie in
+    // what is closed for good, where nobody could give it back.
+    if let Some(payee) = transaction.credit.account.holder.shortcode()
+        && load_organization(&mut evidence, payee)?.is_none_or(|payee| payee.status == Status::Closed)
+    {
+        return Err(SettleError::PayeeClosed(*receipt));
+    }
     transaction.state = State::Completed;
     transaction.third_party_trans_id = third_party_trans_id.map(str::to_owned);
     let legs = settling_legs(&transaction);
@@ -113,6 +124,9 @@ pub(in crate::core) fn cancel(
         }
         CancelReason::Unreachable => {
             (State::Cancelled, ResultCode::ReceiverDeclined, format!("{receipt}: the payee could not be asked"))
+        }
+        CancelReason::PayeeClosed => {
+            (State::Cancelled, ResultCode::CreditPartyState, format!("{receipt}: the payee was closed meanwhile"))
         }
         CancelReason::Expired => (State::Expired, ResultCode::ReservationExpired, format!("{receipt} ran out")),
     };

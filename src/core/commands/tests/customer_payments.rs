@@ -1,6 +1,7 @@
 //! Subscribers' payments: reserved, then moved or given back.
 
-use crate::core::directory::{self, NewOrganization};
+use super::street::put;
+use crate::core::directory::{self, NewOrganization, Status};
 use crate::core::limits::Period;
 use crate::core::testing::{AMINA, BULK, PAYBILL, STRANGER, TILL, World, handset_party, shortcode};
 use crate::core::{AccountKind, CancelReason, Credential, HandsetParty, Receipt, SettleError, State};
@@ -63,6 +64,28 @@ fn a_payment_to_a_till_goes_to_its_merchant_account() {
     assert_eq!(world.available(TILL, AccountKind::Merchant), "250.50");
     assert_eq!(world.available(AMINA, AccountKind::Working), "9749.50");
     world.assert_books();
+}
+
+#[test]
+fn what_was_closed_meanwhile_is_not_paid_and_the_payer_has_it_back() {
+    for (status, code, after) in [(Status::Suspended, "0", "9750.00"), (Status::Closed, "14", "10000.00")] {
+        let mut world = World::new();
+        let receipt = authorized(&mut world, TILL, "250");
+        // Decided before the change of state, and too late to be committed.
+        let early = world.core.complete(&world.facts, &receipt, None, world.now).unwrap();
+        put(&mut world, TILL, status).unwrap();
+        let raced = world.facts.commit(early.write_set);
+        assert!(matches!(raced, Err(CommitError::Expectation(_))), "{raced:?}");
+        let ended = match world.core.complete(&world.facts, &receipt, None, world.now) {
+            Err(SettleError::PayeeClosed(_)) => {
+                world.core.cancel(&world.facts, &receipt, CancelReason::PayeeClosed, world.now)
+            }
+            decided => decided,
+        };
+        assert_eq!(world.settle(ended.unwrap()).code(), code, "{status:?}");
+        assert_eq!(world.balance(AMINA, AccountKind::Working), (after.into(), "0.00".into()));
+        world.assert_books();
+    }
 }
 
 #[test]

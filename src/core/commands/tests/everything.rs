@@ -378,6 +378,7 @@ impl Play {
         match self.world.core.complete(&self.world.facts, &receipt, None, self.world.now) {
             Ok(completed) => {
                 assert!(!self.ideal.is_overdue(open, self.world.now.seconds()), "{receipt} was completed too late");
+                assert_ne!(self.ideal.states[self.ideal.payee(open)], Status::Closed, "{receipt} was paid for good");
                 self.world.settle(completed);
                 self.ideal.complete(open);
                 self.ended("0");
@@ -389,6 +390,14 @@ impl Play {
                 self.world.settle(expired);
                 self.ideal.give_back(open);
                 self.ended("L000003");
+            }
+            Err(SettleError::PayeeClosed(_)) => {
+                assert_eq!(self.ideal.states[self.ideal.payee(open)], Status::Closed, "{receipt}");
+                let why = CancelReason::PayeeClosed;
+                let given_back = self.world.core.cancel(&self.world.facts, &receipt, why, self.world.now).unwrap();
+                self.world.settle(given_back);
+                self.ideal.give_back(open);
+                self.ended("14");
             }
             Err(error) => panic!("{receipt}: {error}"),
         }

@@ -209,6 +209,11 @@ impl Ideal {
     }
 
     /// Whether the organization or subscriber has nothing, so that it can be closed.
+    /// Whom an open payment pays.
+    pub fn payee(&self, open: usize) -> &'static str {
+        self.open[open].made.to.0
+    }
+
     pub fn is_empty(&self, who: &'static str) -> bool {
         let held = |purse: &Purse| self.held(*purse) != 0;
         !self.funds.keys().any(|purse| purse.0 == who && held(purse))
