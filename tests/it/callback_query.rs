@@ -51,13 +51,15 @@ fn money(deployed: &Deployed) -> String {
 async fn what_is_owed_is_asked_at_the_query_url_and_told_to_the_payer_and_no_money_moves() {
     let deployed = deployed_with_window().await;
     let _served = deployed.served();
-    let shop = Shop::speaking(&deployed, billing).await;
     let before = money(&deployed);
-    let confirmation = url_of(&deployed, "/confirmation");
+    let (confirmation, query) = (url_of(&deployed, "/confirmation"), url_of(&deployed, "/query"));
+    said(&deployed, &["url", "set", "600000", "--confirmation", &confirmation, "--query", &query]);
+    let unheard = ask(&deployed, "600000", "known");
+    assert!(unheard.contains("The organization did not answer."), "nobody listens yet: {unheard}");
+    let shop = Shop::speaking(&deployed, billing).await;
     said(&deployed, &["url", "set", "600000", "--confirmation", &confirmation]);
     let unasked = ask(&deployed, "600000", "known");
     assert!(unasked.contains("does not answer payment queries"), "no query URL is registered: {unasked}");
-    let query = url_of(&deployed, "/query");
     let shown = said(&deployed, &["url", "set", "600000", "--confirmation", &confirmation, "--query", &query]);
     assert!(shown.contains(&query), "{shown}");
 
@@ -100,7 +102,5 @@ async fn what_is_owed_is_asked_at_the_query_url_and_told_to_the_payer_and_no_mon
         let (_, after) = rest.split_once(leg).unwrap_or_else(|| panic!("{leg} is missing, or too early, in {story}"));
         rest = after;
     }
-    drop(shop);
-    assert!(ask(&deployed, "600000", "known").contains("The organization did not answer."), "nobody listens");
     assert_eq!(money(&deployed), before, "a question moved money");
 }
