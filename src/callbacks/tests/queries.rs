@@ -61,7 +61,7 @@ async fn a_host_that_is_not_to_be_called_is_not_asked() {
     assert_eq!(asked.outcome.name(), "forbidden");
 }
 
-/// Two thirds of a minute's questions that hang leave the validations their own places.
+/// Queries that hang take no place from validations.
 #[tokio::test(start_paused = true)]
 async fn d7_queries_that_hang_hold_up_no_validation() {
     let script = Script::new(|call| match call.body.as_str() {
