@@ -103,12 +103,14 @@ struct Work {
     /// The deliveries, each with what came up of it while it was under way: it may be on its way anew,
     /// and its flight is done but has not landed.
     under_way: HashMap<DeliveryId, Option<Queued>>,
+    /// How many of them have something that came up.
+    passed_over: usize,
     pace: Pace,
 }
 
 impl Work {
     fn new(per_second_max: u32) -> Self {
-        Self { under_way: HashMap::new(), pace: Pace::new(per_second_max) }
+        Self { under_way: HashMap::new(), passed_over: 0, pace: Pace::new(per_second_max) }
     }
 
     fn took_off(&mut self, id: DeliveryId) {
@@ -117,13 +119,23 @@ impl Work {
 
     /// Whether a delivery is under way. What came up of it is kept until it lands.
     fn passes_over(&mut self, queued: &Queued) -> bool {
-        let passed_over = self.under_way.get_mut(&queued.id);
-        passed_over.map(|passed_over| *passed_over = Some(queued.clone())).is_some()
+        let Some(came_up) = self.under_way.get_mut(&queued.id) else { return false };
+        if came_up.replace(queued.clone()).is_none() {
+            self.passed_over += 1;
+        }
+        true
+    }
+
+    /// Whether something can go on only when a delivery has landed.
+    fn waits_for_a_landing(&self) -> bool {
+        self.passed_over > 0 || self.under_way.len() >= UNSETTLED_MAX
     }
 
     /// What came up of a delivery while it was under way, now that it has landed.
     fn landed(&mut self, queued: &Queued) -> Option<Queued> {
-        self.under_way.remove(&queued.id).flatten().filter(|again| again != queued)
+        let came_up = self.under_way.remove(&queued.id).flatten()?;
+        self.passed_over = self.passed_over.saturating_sub(1);
+        (came_up != *queued).then_some(came_up)
     }
 }
 
@@ -158,7 +170,7 @@ impl Drop for Flight {
 #[derive(Debug, Default)]
 struct Arrivals {
     landed: Vec<(Queued, Option<Landing>)>,
-    /// Whether the task waits for any of them. A delivery that has arrived is nothing to get up for
+    /// Whether the task waits for any to end. A delivery that has arrived is nothing to get up for
     /// otherwise: the next answer brings the task here soon enough.
     awaited: bool,
 }
@@ -219,6 +231,7 @@ impl Lane {
         while !dispatcher.is_stopping() {
             self.land(&dispatcher, &mut work);
             let until = self.take_up(&dispatcher, &mut work);
+            self.await_landings(work.waits_for_a_landing());
             // To set the timer anew each time costs more than to wake up once too early.
             if until < nap.deadline() || nap.is_elapsed() {
                 nap.as_mut().reset(until);
@@ -233,12 +246,21 @@ impl Lane {
                 }
             }
         }
+        self.await_landings(true);
+        self.land(&dispatcher, &mut work);
         while !work.under_way.is_empty() {
-            self.arrivals().awaited = true;
+            self.changed.notified().await;
             self.land(&dispatcher, &mut work);
-            if !work.under_way.is_empty() {
-                self.changed.notified().await;
-            }
+        }
+    }
+
+    /// Whether the task is to be woken by each flight that ends from now on.
+    fn await_landings(&self, awaited: bool) {
+        let mut arrivals = self.arrivals();
+        arrivals.awaited = awaited;
+        // What ended before has woken nobody.
+        if awaited && !arrivals.landed.is_empty() {
+            self.changed.notify_one();
         }
     }
 
@@ -287,10 +309,9 @@ impl Lane {
         nap_max
     }
 
-    /// Whether one more may be under way. If not, the task waits for one to land.
+    /// Whether one more may be under way.
     fn may_begin(&self, dispatcher: &Arc<Dispatcher>, work: &mut Work) -> bool {
         if work.under_way.len() >= UNSETTLED_MAX {
-            self.arrivals().awaited = true;
             self.land(dispatcher, work);
         }
         work.under_way.len() < UNSETTLED_MAX
@@ -336,11 +357,7 @@ impl Lane {
 
     /// Takes note of how attempts ended.
     fn land(&self, dispatcher: &Arc<Dispatcher>, work: &mut Work) {
-        let landed = {
-            let mut arrivals = self.arrivals();
-            arrivals.awaited &= arrivals.landed.is_empty();
-            std::mem::take(&mut arrivals.landed)
-        };
+        let landed = std::mem::take(&mut self.arrivals().landed);
         if landed.is_empty() {
             return;
         }
@@ -404,6 +421,8 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
     use crate::callbacks::endpoint::Endpoints;
     use crate::clock::Timestamp;
@@ -443,6 +462,36 @@ mod tests {
         assert!(holds.has_parked(&first.id) && lane.window().due.is_empty());
         holds.release(&first.id).into_iter().for_each(|queued| lane.offer(queued));
         assert!(lane.window().due.contains(&first));
+    }
+
+    /// What came up of a delivery under way comes to its turn when that lands, and not at the next look
+    /// at the store; whichever is first, its end or that the task waits for it.
+    #[test]
+    fn d1_a_flight_whose_delivery_came_up_again_wakes_its_queue() {
+        let ends = |lane: &Arc<Lane>, number| {
+            Flight { lane: Arc::clone(lane), queued: queued(number), landing: None }.lands(Landing::Ended)
+        };
+        let woken = |lane: &Lane| lane.changed.notified().now_or_never().is_some();
+        for ends_first in [false, true] {
+            let (lane, holds, mut work) = (Arc::new(lane()), Holds::default(), Work::new(1000));
+            work.took_off(queued(1).id);
+            lane.await_landings(work.waits_for_a_landing());
+            assert!(lane.set_aside(&queued(2), &holds, &mut work));
+            if ends_first {
+                ends(&lane, 1);
+                assert!(!woken(&lane));
+            }
+            lane.await_landings(work.waits_for_a_landing());
+            if !ends_first {
+                // Another one's end changes nothing about that.
+                ends(&lane, 7);
+                assert!(woken(&lane));
+                ends(&lane, 1);
+            }
+            assert!(woken(&lane), "ends first: {ends_first}");
+            assert_eq!(work.landed(&queued(1)), Some(queued(2)));
+            assert!(!work.waits_for_a_landing());
+        }
     }
 
     /// It was delivered, and is sent once more before its flight is known to have ended.
