@@ -1,17 +1,14 @@
 //! `lango approval`: what waits for the provider's approval, and its operators' word on it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::desk::{Desk, DeskArguments, list, print_json, table, text};
-use super::secret::PasswordArgument;
-use crate::access::security_credential;
-use crate::config;
+use super::secret::{PasswordArgument, credential};
 
 /// Arguments of `lango approval`.
 pub(super) type Arguments = DeskArguments<Command>;
@@ -71,16 +68,12 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
 }
 
 fn word(config: &Path, checker: &Checker, reason: Option<&str>) -> Result<Value> {
-    let settings = config::load(config)?;
-    let beside = settings.credentials.keys.first().map(|key| key.with_extension("pem"));
-    let path = checker.credential_certificate.clone().or(beside);
-    let path = path.context("say where the certificate of the credential key is: --credential-certificate")?;
-    let certificate = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
     let password = checker.password.read()?;
+    let credential = credential(config, checker.credential_certificate.as_deref(), &password)?;
     Ok(json!({
         "conversation": checker.conversation,
         "operator": checker.operator,
-        "credential": security_credential(password.expose(), &certificate)?,
+        "credential": credential,
         "reason": reason,
     }))
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::desk::{Desk, DeskArguments, list, print_json, sheet, table, text};
 use super::role::{GrantDates, granted, warn};
-use super::secret::PasswordArgument;
+use super::secret::{ActingArguments, PasswordArgument};
 
 /// Arguments of `lango operator`.
 pub(super) type Arguments = DeskArguments<Command>;
@@ -38,9 +38,16 @@ pub(super) enum Command {
         which: Which,
         #[command(flatten)]
         password: PasswordArgument,
+        #[command(flatten)]
+        acting: ActingArguments,
     },
     /// Let an operator go on that was locked, by wrong passwords or by somebody
-    Unlock(Which),
+    Unlock {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        acting: ActingArguments,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -64,7 +71,8 @@ pub(super) struct Addition {
 
 /// Runs `lango operator`.
 pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
-    let desk = Desk::of(&arguments.config.config)?;
+    let config = &arguments.config.config;
+    let desk = Desk::of(config)?;
     let (name, wanted) = match arguments.command {
         Command::List { of } => ("operator.list", json!({ "of": of })),
         Command::Show(Which { operator }) => ("operator.show", json!({ "operator": operator })),
@@ -73,11 +81,14 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
             ("operator.add", json!({ "of": it.of, "user_name": it.user_name, "roles": roles }))
         }
         Command::Change { which, state } => ("operator.change", json!({ "operator": which.operator, "state": state })),
-        Command::Password { which, password } => {
-            let password = password.read()?;
-            ("operator.password", json!({ "operator": which.operator, "password": password.expose() }))
+        Command::Password { which, password, acting } => {
+            let (acting, password) = (acting.read(config)?, password.read()?);
+            let wanted = json!({ "operator": which.operator, "password": password.expose(), "acting": acting });
+            ("operator.password", wanted)
         }
-        Command::Unlock(Which { operator }) => ("operator.unlock", json!({ "operator": operator })),
+        Command::Unlock { which, acting } => {
+            ("operator.unlock", json!({ "operator": which.operator, "acting": acting.read(config)? }))
+        }
     };
     let answer = desk.ask(name, wanted)?;
     warn(&answer);

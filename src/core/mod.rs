@@ -39,7 +39,7 @@ pub use accounts::{Account, AccountKind, Balance, Holder};
 pub use catalogue::{Catalogue, CatalogueError};
 pub use channel::Channel;
 pub use codes::ResultCode;
-pub use commands::{ApprovalError, Flaw, PendingApproval, SettleError};
+pub use commands::{ApprovalError, Care, CareError, Flaw, PendingApproval, SettleError};
 pub use cores::Cores;
 pub use decision::Decision;
 pub use ids::{ConversationId, Draw, IdError, Msisdn, OperatorId, Shortcode};
@@ -50,7 +50,7 @@ pub use report::{RECEIVER_CODE, Report, ReportValue};
 pub use transaction::{Outcome, State, Transaction};
 
 use crate::clock::{Timestamp, Zone};
-use crate::store::{CommitError, Read, ReadError};
+use crate::store::{CommitError, Read, ReadError, WriteSet};
 use directory::Operator;
 
 /// How deep a hierarchy of organizations can be.
@@ -218,6 +218,19 @@ impl Core {
         limit: usize,
     ) -> Result<Vec<PendingApproval>, ReadError> {
         commands::approvals(facts, after, limit)
+    }
+
+    /// Whether the operator `by` may do this with the credential of `other`; the write set holds what that
+    /// rests on, and is committed with what is done.
+    pub fn may_care(
+        &self,
+        facts: &dyn Read,
+        care: Care,
+        by: OperatorId,
+        other: &Operator,
+        now: Timestamp,
+    ) -> Result<WriteSet, CareError> {
+        commands::may_care(self, facts, care, (by, other), now)
     }
 
     /// What becomes of a decision whose write set the store refused because a counter would have

@@ -193,6 +193,60 @@ async fn an_operator_is_pending_until_its_password_is_set_locks_and_is_unlocked(
     office.closes();
 }
 
+/// domain.md 7: who may set the password of an API operator and who may unlock it, by roles of the portal
+/// and within one's own organization.
+#[tokio::test(flavor = "multi_thread")]
+async fn s2_an_operator_is_unlocked_and_gets_its_password_by_the_right_roles_of_its_own_organization() {
+    const ADMIN_PASSWORD: &str = "Meneja-22#";
+    let office = Office::opened().await;
+    let user = operator(BULK);
+    for (of, name, roles) in [
+        (BULK, "admin", &["Business Administrator"][..]),
+        (BULK, "keys", &["Set Org API Password"]),
+        (BULK, "auditor", &["Business Auditor"]),
+        // With the right name, on the wrong channel.
+        (BULK, "api", &["Org B2C API Initiator"]),
+        (PAYBILL, "admin", &["Business Administrator", "Set Org API Password"]),
+    ] {
+        let roles = roles.iter().flat_map(|role| ["--role", role]);
+        office.says(&["operator", "add", of, name].into_iter().chain(roles).collect::<Vec<_>>());
+        office.says_with(&["operator", "password", &format!("{of}/{name}")], ADMIN_PASSWORD);
+    }
+    let [admin, keys, auditor, api, other] =
+        [(BULK, "admin"), (BULK, "keys"), (BULK, "auditor"), (BULK, "api"), (PAYBILL, "admin")]
+            .map(|(of, name)| format!("{of}/{name}"));
+    let refused =
+        |verb: &str, who: &str, input: &str| office.refuses_with(&["operator", verb, &user, "--as", who], input);
+    let done = |verb: &str, who: &str, input: &str| office.says_with(&["operator", verb, &user, "--as", who], input);
+    let both = format!("{ADMIN_PASSWORD}\n{PASSWORD}\n");
+
+    office.says(&["operator", "change", &user, "--state", "locked"]);
+    for who in [&keys, &auditor, &api] {
+        let why = refused("unlock", who, ADMIN_PASSWORD);
+        assert!(why.contains("no role in force on the channel Web"), "{who}: {why}");
+    }
+    assert!(refused("unlock", &other, ADMIN_PASSWORD).contains("may not act for 600100"), "s1");
+    assert!(refused("unlock", &admin, "Wrong-22#").contains("not its password"));
+    assert!(office.says(&["operator", "show", &user]).contains("locked"));
+    done("unlock", &admin, ADMIN_PASSWORD);
+    assert!(!office.says(&["operator", "show", &user]).contains("locked"));
+
+    for who in [&admin, &auditor, &api] {
+        let why = refused("password", who, &both);
+        assert!(why.contains("no role in force on the channel Web"), "{who}: {why}");
+    }
+    assert!(refused("password", &other, &both).contains("may not act for 600100"), "s1");
+    done("password", &keys, &both);
+    office.says(&["operator", "change", &keys, "--state", "suspended"]);
+    assert!(refused("password", &keys, &both).contains("Suspended"));
+
+    assert_eq!(office.audited("operator-care-refused").len(), 9);
+    let unlocked = office.audited("operator-unlocked");
+    let acting = office.json(&["operator", "show", &admin]);
+    assert_eq!(unlocked.last().unwrap()["acting"], acting["id"]);
+    office.closes();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_third_party_is_changed_disabled_and_loses_its_key() {
     let mut office = Office::opened().await;

@@ -69,7 +69,7 @@ impl NodeAdmin {
     }
 
     /// The operator, if the credential is its own. Whatever is wrong, the answer is the same (S6).
-    async fn verified(&self, by: &str, name: &str, credential: &str) -> Result<OperatorId, String> {
+    pub(super) async fn verified(&self, by: &str, name: &str, credential: &str) -> Result<OperatorId, String> {
         let operator = self.operator(name).ok();
         let id = operator.as_ref().map(|operator| operator.id.value());
         match (self.access.verify_credential(by, id, credential).await, operator) {

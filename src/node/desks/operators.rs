@@ -14,7 +14,7 @@ use crate::access::credential::{self, Credential};
 use crate::clock::Timestamp;
 use crate::core::directory::{self, AdminError, NewOperator, Operator, Status};
 use crate::core::roles::Grant;
-use crate::core::{Catalogue, OperatorId, Shortcode};
+use crate::core::{Care, Catalogue, OperatorId, Shortcode};
 use crate::store::WriteSet;
 
 #[derive(Deserialize)]
@@ -53,6 +53,23 @@ struct Change {
 struct Password {
     operator: String,
     password: String,
+    acting: Option<Acting>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unlocking {
+    operator: String,
+    acting: Option<Acting>,
+}
+
+/// The operator in whose name something is done, where it is not the provider's; the credential is
+/// encrypted, as third parties send it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Acting {
+    operator: String,
+    credential: String,
 }
 
 impl NodeAdmin {
@@ -134,8 +151,9 @@ impl NodeAdmin {
 
     /// Sets a password, which activates an operator that waited for its first one (domain.md 7).
     async fn set_password(&self, by: &str, arguments: Value) -> Result<Value, String> {
-        let Password { operator, password } = read(arguments)?;
+        let Password { operator, password, acting } = read(arguments)?;
         let (operator, password) = (self.operator(&operator)?, Secret::new(password));
+        let (allowed, acting) = self.allowed(by, acting, Care::SetPassword, &operator).await?;
         let access = Arc::clone(&self.access);
         let id = operator.id;
         // Hashing takes long on purpose.
@@ -144,23 +162,54 @@ impl NodeAdmin {
         if operator.status == Status::PendingActive {
             write_set.extend(directory::set_status(&*self.store, id, Status::Active).map_err(in_words)?.write_set);
         }
+        write_set.extend(allowed);
         self.commit_once(write_set).await?;
-        self.record("operator-password-set", by, &[("operator", &id.to_string()), ("name", &full_name(&operator))]);
+        self.record_care("operator-password-set", by, &acting, &operator);
         self.shown(&known(self, id)?)
     }
 
     /// Lets an operator go on that wrong passwords, or somebody, had locked.
     async fn unlock(&self, by: &str, arguments: Value) -> Result<Value, String> {
-        let Named { operator } = read(arguments)?;
+        let Unlocking { operator, acting } = read(arguments)?;
         let operator = self.operator(&operator)?;
+        let (allowed, acting) = self.allowed(by, acting, Care::Unlock, &operator).await?;
         let id = operator.id;
         let mut write_set = credential::unlock(&*self.store, id.value()).map_err(in_words)?;
         if operator.status == Status::Locked {
             write_set.extend(directory::set_status(&*self.store, id, Status::Active).map_err(in_words)?.write_set);
         }
+        write_set.extend(allowed);
         self.commit_once(write_set).await?;
-        self.record("operator-unlocked", by, &[("operator", &id.to_string()), ("name", &full_name(&operator))]);
+        self.record_care("operator-unlocked", by, &acting, &operator);
         self.shown(&known(self, id)?)
+    }
+
+    /// Who acts, and what it rests on that it may: an operator by its password, roles and organization; or
+    /// the provider's user of this machine, who may do everything.
+    async fn allowed(
+        &self,
+        by: &str,
+        acting: Option<Acting>,
+        care: Care,
+        other: &Operator,
+    ) -> Result<(WriteSet, String), String> {
+        let Some(Acting { operator, credential }) = acting else { return Ok((WriteSet::new(), PROVIDER.to_owned())) };
+        let id = self.verified(by, &operator, &credential).await?;
+        let allowed = self.core().may_care(&*self.store, care, id, other, self.clock.now());
+        match allowed {
+            Ok(rests_on) => Ok((rests_on, id.to_string())),
+            Err(error) => {
+                let fields =
+                    [("acting", &*id.to_string()), ("operator", &other.id.to_string()), ("reason", &error.to_string())];
+                self.record("operator-care-refused", by, &fields);
+                Err(in_words(error))
+            }
+        }
+    }
+
+    fn record_care(&self, event: &str, by: &str, acting: &str, operator: &Operator) {
+        let fields = [("operator", &*operator.id.to_string()), ("name", &full_name(operator)), ("acting", acting)];
+        self.record(event, by, &fields);
     }
 
     async fn commit_once(&self, write_set: WriteSet) -> Result<(), String> {
