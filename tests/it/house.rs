@@ -16,6 +16,7 @@ use lango::config;
 use lango::core::accounts::ledger_sum;
 use lango::entropy::{Entropy, SystemEntropy};
 use lango::node::{Seams, open_store};
+use lango::store::embedded::OpenError;
 use tempfile::TempDir;
 
 /// How long anything may take that must happen.
@@ -54,7 +55,14 @@ impl House {
     pub async fn torn_down(self) {
         self.stage.strike().await;
         let settings = config::load(&self.folder.path().join("lango.toml")).unwrap();
-        let store = open_store(&settings).unwrap();
+        let begun = Instant::now();
+        let store = loop {
+            match open_store(&settings) {
+                // A child that another test is just starting has all our files open for a moment.
+                Err(OpenError::Locked { .. }) if begun.elapsed() < PATIENCE => tokio::task::yield_now().await,
+                opened => break opened.unwrap(),
+            }
+        };
         assert_eq!(ledger_sum(&*store).unwrap(), 0, "l1: the ledger does not sum to zero");
         store.close();
     }
