@@ -53,15 +53,19 @@ impl Broker {
 
     /// Who calls, from where, and not too often.
     fn admit(&self, request: &Request, header: &CallerHeader, need: NetworkKind) -> Result<Permit, Refusal> {
-        let claim = Claim {
-            sp_id: &header.sp_id,
-            sp_password: header.sp_password.as_deref(),
-            service_id: header.service_id.as_deref(),
-            time_stamp: header.time_stamp.as_deref(),
-        };
         let access = &self.parts.access;
         let address: IpAddr = request.peer.address.ip();
-        access.admit(&claim, address, request.peer.key, need).map_err(Refusal::Access)
+        access.admit(&claim(header), address, request.peer.key, need).map_err(Refusal::Access)
+    }
+}
+
+/// What a header claims.
+pub(super) fn claim(header: &CallerHeader) -> Claim<'_> {
+    Claim {
+        sp_id: &header.sp_id,
+        sp_password: header.sp_password.as_deref(),
+        service_id: header.service_id.as_deref(),
+        time_stamp: header.time_stamp.as_deref(),
     }
 }
 

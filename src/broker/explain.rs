@@ -5,12 +5,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::call::switched;
+use super::call::{claim, switched};
 use super::describe::Description;
 use super::register_url::wanted;
 use super::request::{speaks_for, unreadable_store};
 use super::{Broker, Refusal, fingerprint};
-use crate::access::{Claim, CredentialVerdict, KeyFingerprint, NetworkKind, ThirdParty};
+use crate::access::{CredentialVerdict, KeyFingerprint, NetworkKind, ThirdParty};
 use crate::core::{Account, Credential, Decision, Order, Report, ResultCode};
 use crate::mminterface::{
     DocumentFailure, DocumentKind, GenericRequest, MediaFailure, Read, ReadFailure, RequestDocument, Tolerances,
@@ -144,17 +144,11 @@ impl Broker {
         let GenericRequest { header, document, document_position, version, .. } = &read.value;
         let version = if *version == Version::Soap12 { "SOAP 1.2" } else { "SOAP 1.1" };
         steps.push(Step::open("envelope", format!("{version}{}", patience(&read.tolerances))));
-        let claim = Claim {
-            sp_id: &header.sp_id,
-            sp_password: header.sp_password.as_deref(),
-            service_id: header.service_id.as_deref(),
-            time_stamp: header.time_stamp.as_deref(),
-        };
         let need = match kind {
             DocumentKind::Request => NetworkKind::Vpn,
             DocumentKind::RegisterUrl => self.registration_need(),
         };
-        let (third_party, gates) = self.parts.access.examine(&claim, inquiry.address, inquiry.key, need);
+        let (third_party, gates) = self.parts.access.examine(&claim(header), inquiry.address, inquiry.key, need);
         steps.extend(gates.into_iter().map(|one| match one.verdict {
             Some(verdict) => Step::of(one.gate, verdict.map_err(Refusal::Access)),
             None => Step::not_asked(one.gate, "what it needs to know was not said"),
