@@ -8,6 +8,10 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use memchr::memchr2;
+use memchr::memmem::{self, Finder};
 
 /// Elements whose text never reaches the store.
 const SECRET_ELEMENTS: [&str; 6] =
@@ -39,23 +43,26 @@ pub(super) fn masked(message: &str) -> String {
     out
 }
 
-/// Whether a message plainly has no secret element, as most that we send: no such name stands in it, and
-/// nothing by which one could be written in another way.
+/// What is in every message that has a secret element: the name of one, or something by which a name could
+/// be written in another way.
+static SIGNS: LazyLock<Vec<Finder<'static>>> =
+    LazyLock::new(|| ["&#", COMMENT.0].iter().chain(&SECRET_ELEMENTS).map(Finder::new).collect());
+
+/// Whether a message plainly has no secret element, as most that we send.
 fn names_no_secret(message: &str) -> bool {
-    let is_there = |text: &&str| message.contains(*text);
-    !["&#", COMMENT.0].iter().any(is_there) && !is_in_pieces(message) && !SECRET_ELEMENTS.iter().any(is_there)
+    !is_in_pieces(message) && !SIGNS.iter().any(|sign| sign.find(message.as_bytes()).is_some())
 }
 
 /// Whether a name could lie across a border of a CDATA section.
 fn is_in_pieces(message: &str) -> bool {
     let (opener, closer) = CDATA;
     let within_name = |border: &str| {
-        message.match_indices(border).any(|(at, _)| {
+        memmem::find_iter(message.as_bytes(), border).any(|at| {
             let (before, after) = (&message[..at], &message[at + border.len()..]);
             !before.ends_with(['<', '>', '/', ';', '\n']) && !after.starts_with(['<', '>', '/', '&', '\n'])
         })
     };
-    message.matches(opener).nth(1).is_some() || within_name(opener) || within_name(closer)
+    memmem::find_iter(message.as_bytes(), opener).nth(1).is_some() || within_name(opener) || within_name(closer)
 }
 
 /// The marker that has to stand in the place of a part of a message, so that the CDATA sections around
@@ -95,7 +102,7 @@ fn secrets(text: &str, levels: u8) -> Vec<Range<usize>> {
 /// Where the secrets are in what a run of character data says.
 fn inner_secrets(text: &str, run: Range<usize>, levels: u8) -> Vec<Range<usize>> {
     let raw = &text[run.clone()];
-    if !raw.contains(['<', '&']) {
+    if memchr2(b'<', b'&', raw.as_bytes()).is_none() {
         return Vec::new();
     }
     let said = Said::by(raw);
@@ -137,7 +144,7 @@ fn tag_ends(tag: &str) -> Option<usize> {
 
 /// Whether a tag, without its brackets, begins a secret element that is not empty.
 fn begins_secret(tag: &str) -> bool {
-    let name = tag.split(|c: char| c.is_whitespace() || c == '/').next().unwrap_or_default();
+    let name = tag.split(|c: char| c == '/' || c.is_whitespace()).next().unwrap_or_default();
     let local = name.rsplit_once(':').map_or(name, |(_, local)| local);
     SECRET_ELEMENTS.contains(&local) && !tag.ends_with('/')
 }
@@ -176,8 +183,9 @@ impl<'a> Said<'a> {
                 said.add(Cow::Owned(character.to_string()), at..at + length, false);
                 at + length
             } else {
-                let first = rest.chars().next().map_or(1, char::len_utf8);
-                let ends = rest[first..].find(['<', '&']).map_or(raw.len(), |next| at + first + next);
+                // What stands here begins neither a section nor a reference, so it is looked past.
+                let next = rest.as_bytes().get(1..).and_then(|rest| memchr2(b'<', b'&', rest));
+                let ends = next.map_or(raw.len(), |next| at + 1 + next);
                 said.verbatim(raw, at..ends);
                 ends
             };

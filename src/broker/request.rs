@@ -187,7 +187,7 @@ impl Broker {
 
     fn seal_original(&self, request: &Request, generic: &GenericRequest, order: &Order) -> Result<Sealed, Refusal> {
         let place = original_place(order.conversation.as_str());
-        let original = Secret::new(String::from_utf8_lossy(&generic.without_header(&request.body)));
+        let original = Secret::new(trace::text_of(&generic.without_header(&request.body)));
         self.parts
             .vault
             .seal(&place, &original, &*self.parts.entropy)

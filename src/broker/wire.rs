@@ -182,7 +182,7 @@ impl Wire for SoapWire {
     }
 
     fn excerpt(&self, body: &[u8]) -> String {
-        masked(&String::from_utf8_lossy(body))
+        masked(&trace::text_of(body))
     }
 
     fn acknowledgement(&self, third_party: &str, kind: Kind, body: &[u8]) -> Acknowledgement {
