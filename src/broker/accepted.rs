@@ -7,7 +7,7 @@ use crate::access::Sealed;
 use crate::callbacks::DeliveryId;
 use crate::clock::Timestamp;
 use crate::core::{ConversationId, Order, Shortcode};
-use crate::store::{Key, KeyRange, Stored};
+use crate::store::{Fields, Key, KeyRange, Stored};
 
 /// A request that got the answer `0`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -38,6 +38,8 @@ pub(super) struct Accepted {
 
 impl Stored for Accepted {
     const NAME: &'static str = "an accepted request";
+    const FORMAT: u8 = 2;
+    const FIELDS: Fields = Fields::InOrder;
 }
 
 /// How an accepted request stands. It leaves `Waiting` once, and then
@@ -76,6 +78,8 @@ pub(super) struct Used {
 
 impl Stored for Used {
     const NAME: &'static str = "a used OriginatorConversationID";
+    const FORMAT: u8 = 2;
+    const FIELDS: Fields = Fields::InOrder;
 }
 
 /// The accepted request of a conversation.

@@ -1,5 +1,7 @@
 //! The broker over a store that has bad days: what was accepted is decided all the same.
 
+mod formats;
+
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 

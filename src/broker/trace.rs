@@ -10,7 +10,7 @@ use super::Request;
 use super::mask::{MASK, masked};
 use crate::callbacks::{Asked, Exchange, Kind, PaymentQueryResult, Validation};
 use crate::clock::Timestamp;
-use crate::store::{Key, KeyRange, Read, ReadError, Stored, WriteSet, decode, encode};
+use crate::store::{Fields, Key, KeyRange, Read, ReadError, Stored, WriteSet, decode, encode};
 
 /// Headers whose values never reach the store.
 const SECRET_HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
@@ -31,6 +31,8 @@ pub(super) struct Leg {
 
 impl Stored for Leg {
     const NAME: &'static str = "a leg of a conversation";
+    const FORMAT: u8 = 2;
+    const FIELDS: Fields = Fields::InOrder;
 }
 
 /// What a leg was.

@@ -17,7 +17,7 @@ use crate::mminterface::{
     C2bPayment, Interfaces, Read, ReceiverStyle, ResultDocument, Tolerances, ValidationResult, write_confirmation,
     write_queue_timeout, write_result,
 };
-use crate::store::{self, Record, Store, Stored, WriteSet, encode};
+use crate::store::{self, Fields, Record, Store, Stored, WriteSet, encode};
 use crate::telemetry::metrics::Metrics;
 
 /// The result of a third party's request, as it is kept until it is delivered.
@@ -36,6 +36,8 @@ pub(super) struct ResultNews {
 
 impl Stored for ResultNews {
     const NAME: &'static str = "a result";
+    const FORMAT: u8 = 2;
+    const FIELDS: Fields = Fields::InOrder;
 }
 
 impl ResultNews {
@@ -102,6 +104,8 @@ pub(super) struct ConfirmationNews {
 
 impl Stored for ConfirmationNews {
     const NAME: &'static str = "a confirmation";
+    const FORMAT: u8 = 2;
+    const FIELDS: Fields = Fields::InOrder;
 }
 
 impl ConfirmationNews {
