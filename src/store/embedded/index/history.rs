@@ -6,9 +6,12 @@
 //! left out, since the journal is the truth. Each block has a checksum, so what was changed on the
 //! disk is an error when it is read and never a wrong answer.
 
+use std::fs;
+use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
+use lsm_tree::checksum::ChecksummedWriter;
 use lsm_tree::{AbstractTree, AnyTree, Cache, Config, Guard, SequenceNumberCounter};
 
 use super::compactor::Compactor;
@@ -37,6 +40,7 @@ const UNMERGED_MAX: usize = 40;
 impl History {
     /// Opens or makes the history.
     pub(super) fn open(dir: &Path) -> Result<Self, IndexError> {
+        check_list(dir)?;
         let numbers = SequenceNumberCounter::default();
         let tree = guarded(|| {
             let config = Config::new(dir, numbers.clone(), SequenceNumberCounter::default());
@@ -111,6 +115,25 @@ impl History {
         Ok(())
     }
 }
+
+/// The list of tables is as it was written. The tree keeps a checksum of it beside its number, and does
+/// not look at it when it reads the list; a byte changed there could let old values hide new ones.
+fn check_list(dir: &Path) -> Result<(), IndexError> {
+    let changed = || IndexError::Damaged("the list of its tables was changed".into());
+    let newest = match fs::read(dir.join(NEWEST_LIST)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        newest => newest?,
+    };
+    let (number, rest) = newest.split_first_chunk::<8>().ok_or_else(changed)?;
+    let checksum = rest.first_chunk::<16>().ok_or_else(changed)?;
+    let mut list = ChecksummedWriter::new(io::sink());
+    list.write_all(&fs::read(dir.join(format!("v{}", u64::from_le_bytes(*number))))?)?;
+    let whole = list.checksum().into_u128() == u128::from_le_bytes(*checksum);
+    if whole { Ok(()) } else { Err(changed()) }
+}
+
+/// Where the number and the checksum of the newest list are.
+const NEWEST_LIST: &str = "current";
 
 fn counter_key(key: &Key) -> Key {
     Key::from_bytes([COUNTERS]).followed_by(key)
