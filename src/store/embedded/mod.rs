@@ -131,8 +131,8 @@ impl EmbeddedStore {
             queue: Queue::new(options.waiting_max, queue_bytes_max),
             checkpoints: Turns::default(),
             scans: RwLock::new(()),
-            // Both generations are full when the active one, of half the size, may not grow more.
             generation_bytes_max: options.memory_bytes_max / 2,
+            memory_bytes_max: options.memory_bytes_max,
             index_full: AtomicBool::new(false),
             refusing: OnceLock::new(),
             longest: Longest::default(),
@@ -156,7 +156,7 @@ impl EmbeddedStore {
     /// Moves everything committed so far into the index and waits for it. A failure shows in
     /// [`Store::health`].
     pub fn checkpoint(&self) {
-        self.shared.checkpoints.ask_and_wait();
+        self.shared.checkpoint_all();
     }
 
     /// How long commits were held up by checkpoints.
@@ -172,7 +172,7 @@ impl EmbeddedStore {
         self.shared.queue.close();
         let committer = committer.join();
         if self.shared.refusing().is_none() {
-            self.shared.checkpoints.ask_and_wait();
+            self.shared.checkpoint_all();
         }
         self.shared.checkpoints.close();
         if committer.and(checkpointer.join()).is_err() {
@@ -214,6 +214,8 @@ impl Store for EmbeddedStore {
     }
 }
 
+/// The active one and the frozen one.
+const GENERATIONS: usize = 2;
 /// Commits are paced when this part of their generation is full and the one before is not in the index.
 const PACED_FROM: u64 = 4;
 /// So long after each MiB, which is about as long as a MiB takes at full speed.
@@ -261,7 +263,10 @@ struct Shared {
     /// Held by range reads while they read the index; a checkpoint lets those that began before it
     /// froze a generation end before it changes the index under them.
     scans: RwLock<()>,
+    /// A generation that has reached this is frozen.
     generation_bytes_max: u64,
+    /// When both have reached this together, commits wait.
+    memory_bytes_max: u64,
     /// The last checkpoint found no room on the disk. Commits go on while memory lasts.
     index_full: AtomicBool,
     /// Why nothing is committed any more. Set once: only opening again leaves this state.
@@ -281,10 +286,12 @@ impl Shared {
         }
     }
 
-    /// Makes durable commits visible, and asks for a checkpoint when there is enough to move.
+    /// Makes durable commits visible. A generation that is full is frozen at once, if none is, and a
+    /// checkpoint asked for.
     fn publish(&self, commits: Vec<Commit>) {
         self.memtable.publish(commits);
         if self.memtable.look(|layers| layers.active.bytes()) >= self.generation_bytes_max {
+            self.memtable.freeze(&self.longest);
             self.checkpoints.ask();
         }
     }
@@ -293,9 +300,7 @@ impl Shared {
     /// room for the checkpoint that this takes.
     fn make_room(&self, bytes: u64) -> bool {
         self.pace(bytes);
-        let full = || {
-            self.memtable.look(|layers| layers.frozen.is_some() && layers.active.bytes() >= self.generation_bytes_max)
-        };
+        let full = || self.memtable.look(|layers| layers.frozen.is_some() && layers.bytes() >= self.memory_bytes_max);
         while full() && self.refusing.get().is_none() {
             self.longest.room(|| {
                 self.checkpoints.ask();
@@ -317,6 +322,18 @@ impl Shared {
         if overtaking && !self.is_index_full() {
             let pause = Duration::from_micros(bytes.saturating_mul(PAUSE_MICROS_OF_A_MIB) >> 20).min(PAUSE_MAX);
             self.longest.room(|| self.checkpoints.wait_idle_for(pause));
+        }
+    }
+
+    /// Makes checkpoints until everything committed before this call is in the index. What the opening, or
+    /// an attempt that failed, left frozen takes one of its own.
+    fn checkpoint_all(&self) {
+        let goal = self.memtable.look(|layers| layers.active.position().sequence);
+        for _ in 0..GENERATIONS {
+            self.checkpoints.ask_and_wait();
+            if self.index.checkpoint() >= goal {
+                return;
+            }
         }
     }
 
@@ -345,16 +362,8 @@ impl Shared {
         self.index_full.load(Ordering::Acquire)
     }
 
-    /// Moves everything committed so far into the index: what the opening, or an attempt that failed, left
-    /// frozen, and then the active generation.
+    /// Moves the generation frozen before, or else the active one, into the index.
     fn move_to_index(&self) -> Result<(), IndexError> {
-        if self.memtable.look(|layers| layers.frozen.is_some()) {
-            self.move_generation()?;
-        }
-        self.move_generation()
-    }
-
-    fn move_generation(&self) -> Result<(), IndexError> {
         let Some(frozen) = self.memtable.freeze(&self.longest) else { return Ok(()) };
         // Range reads that began before the freeze have not seen the frozen generation and must not
         // find parts of it in the index. Those that begin now see it, and it hides what it changes.
