@@ -1,7 +1,8 @@
 //! How many payment-shaped write sets the embedded store commits in a second, and what CPU each
 //! costs, at 1, 16 and 256 writers, or at as many as are asked for, and then also at no more than so
 //! many a second. `cargo bench --bench store -- [SECONDS [WRITERS [COMMITS A SECOND]]]`; the
-//! checkpoints that fall into the time count in. A run of a minute or more also shows the memory of
+//! checkpoints that fall into the time count in, and the longest that one held commits up is shown: while
+//! it locked the state, and while both generations in memory were full. A run of a minute or more also shows the memory of
 //! this process as it goes on. Beside sled and SQLite: `benches/engines`.
 
 #[path = "engines/src/write_set.rs"]
@@ -26,8 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut numbers = std::env::args().filter_map(|argument| argument.parse().ok());
     let (seconds, writers, rate) = (numbers.next().unwrap_or(3), numbers.next(), numbers.next());
     println!(
-        "{:>8} {:>12} {:>14} {:>12} {:>12}",
-        "writers", "commits/s", "cpu us/commit", "bytes/commit", "checkpoints"
+        "{:>8} {:>12} {:>14} {:>14} {:>12} {:>12} {:>10} {:>10}",
+        "writers", "commits/s", "cpu us/commit", "journal/commit", "written", "checkpoints", "swap ms", "room ms"
     );
     for writers in writers.map_or_else(|| vec![1, 16, 256], |writers| vec![writers]) {
         measure(writers, Duration::from_secs(seconds), rate)?;
@@ -49,7 +50,7 @@ fn measure(writers: u64, time: Duration, rate: Option<u64>) -> Result<(), Box<dy
     let store = EmbeddedStore::open(options, Arc::new(RealDisk))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let numbers = Arc::new(AtomicU64::new(0));
-    let (begin, cpu_before) = (Instant::now(), cpu_microseconds()?);
+    let (begin, cpu_before, written_before) = (Instant::now(), cpu_microseconds()?, written_bytes()?);
     let tasks: Vec<_> = (0..writers)
         .map(|_| {
             let (store, numbers) = (store.clone(), numbers.clone());
@@ -84,19 +85,23 @@ fn measure(writers: u64, time: Duration, rate: Option<u64>) -> Result<(), Box<dy
         runtime.block_on(task)??;
     }
     let elapsed = begin.elapsed().as_secs_f64();
-    let health = store.health();
+    let (health, stalls) = (store.health(), store.stalls());
     store.close();
     let cpu = cpu_microseconds()?.saturating_sub(cpu_before) as f64;
+    let written = written_bytes()?.saturating_sub(written_before);
     let commits = health.sequence as f64;
     let bytes = fs::read_dir(dir.path().join("journal"))?
         .map(|entry| Ok(entry?.metadata()?.len()))
         .sum::<std::io::Result<u64>>()?;
     println!(
-        "{writers:>8} {:>12.0} {:>14.1} {:>12.0} {:>12}",
+        "{writers:>8} {:>12.0} {:>14.1} {:>14.0} {:>12.0} {:>12} {:>10.3} {:>10.1}",
         commits / elapsed,
         cpu / commits,
         bytes as f64 / commits,
+        written as f64 / commits,
         if health.checkpoint > 0 { "yes" } else { "at the end" },
+        stalls.swap.as_secs_f64() * 1000.0,
+        stalls.room.as_secs_f64() * 1000.0,
     );
     Ok(())
 }
@@ -108,6 +113,13 @@ fn memory_mib(field: &str) -> Result<u64, Box<dyn Error>> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix(field)).ok_or("the kernel does not say")?;
     Ok(line.trim_end_matches("kB").trim().parse::<u64>()? / 1024)
+}
+
+/// Bytes that this process handed to the disk, in all files.
+fn written_bytes() -> Result<u64, Box<dyn Error>> {
+    let io = fs::read_to_string("/proc/self/io")?;
+    let line = io.lines().find_map(|line| line.strip_prefix("write_bytes:")).ok_or("the kernel does not say")?;
+    Ok(line.trim().parse()?)
 }
 
 /// CPU time of this process, all threads, user and system.

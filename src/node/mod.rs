@@ -56,10 +56,10 @@ pub struct Seams {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The store does not open.
-    #[error("the store does not open: {0}")]
+    #[error("the store does not open")]
     Store(#[from] OpenError),
     /// The audit log does not open.
-    #[error("the audit log does not open: {0}")]
+    #[error("the audit log does not open")]
     Audit(#[from] AuditError),
     /// The door's records cannot be read.
     #[error(transparent)]
@@ -76,7 +76,7 @@ pub enum StartError {
         error: std::io::Error,
     },
     /// The admin socket does not open.
-    #[error("the admin socket does not open: {0}")]
+    #[error("the admin socket does not open")]
     Admin(#[from] SocketError),
 }
 

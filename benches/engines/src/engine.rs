@@ -19,7 +19,7 @@ use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::oneshot;
 
 /// The engines that are compared.
-pub const NAMES: [&str; 3] = ["lango", "sled", "sqlite"];
+pub const NAMES: [&str; 4] = ["lango", "sled", "sqlite", "sqlite64"];
 
 type Done = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
@@ -38,7 +38,8 @@ pub fn open(name: &str, dir: &Path) -> Result<Arc<dyn Engine>> {
     Ok(match name {
         "lango" => Arc::new(Lango(EmbeddedStore::open(options(dir), Arc::new(RealDisk))?)),
         "sled" => Arc::new(Committer::start(Sled::open(dir)?)),
-        "sqlite" => Arc::new(Committer::start(Sqlite::open(dir)?)),
+        "sqlite" => Arc::new(Committer::start(Sqlite::open(dir, None)?)),
+        "sqlite64" => Arc::new(Committer::start(Sqlite::open(dir, Some(PAGES_OF_64_MIB))?)),
         other => bail!("no engine {other}"),
     })
 }
@@ -226,13 +227,20 @@ impl Plain for Sled {
 /// SQLite with a write-ahead log that is synced at each commit.
 struct Sqlite(Connection);
 
+/// As much as Lango's store keeps back until a checkpoint, in SQLite's pages of 4 KiB; by itself it makes
+/// a checkpoint after 1,000 pages.
+const PAGES_OF_64_MIB: u32 = 16_384;
+
 impl Sqlite {
-    fn open(dir: &Path) -> Result<Self> {
+    fn open(dir: &Path, pages_of_checkpoint: Option<u32>) -> Result<Self> {
         std::fs::create_dir_all(dir)?;
         let db = Connection::open(dir.join("sqlite"))?;
         db.pragma_update(None, "journal_mode", "WAL")?;
         db.pragma_update(None, "synchronous", "FULL")?;
         db.pragma_update(None, "cache_size", -(64 << 10))?;
+        if let Some(pages) = pages_of_checkpoint {
+            db.pragma_update(None, "wal_autocheckpoint", pages)?;
+        }
         db.execute_batch(
             "create table if not exists records (key blob primary key, value blob not null) without rowid",
         )?;

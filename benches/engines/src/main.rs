@@ -1,6 +1,7 @@
 //! The store beside other engines, and engines in the role of the index below its journal.
 //!
-//! * `store [SECONDS]` measures commits of Lango's store, sled and SQLite, one after the other.
+//! * `store [SECONDS]` measures commits of Lango's store, sled, SQLite, and SQLite with checkpoints as
+//!   large as Lango's (sqlite64), one after the other.
 //! * `reopen [PAYMENTS]` measures how soon each opens again after so many payments and a kill.
 //! * `index ENGINE [PAYMENTS]` measures sled, fjall, fjall-kv (large values apart) or redb as the
 //!   index; `headings` names its columns.
@@ -14,6 +15,10 @@ mod reopen;
 mod write_set;
 
 use anyhow::{Result, bail};
+
+/// As in Lango's binary; what is Rust of the others has it as well.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -17,7 +17,8 @@ pub fn statement_of(paybill: u64) -> Vec<u8> {
 }
 
 /// What the payment of this number leaves: request and its index, transaction and its receipt, two
-/// balances and a limit, two statement entries with their logs, and the result in the outbox.
+/// balances and a limit, two statement entries with their logs, and the result in the outbox with its place
+/// in the queue of what is due.
 pub fn writes(number: u64, write: &mut dyn FnMut(Vec<u8>, Vec<u8>)) {
     let scattered = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let (payer, paybill) = (scattered % PAYERS, number % PAYBILLS);
@@ -29,6 +30,7 @@ pub fn writes(number: u64, write: &mut dyn FnMut(Vec<u8>, Vec<u8>)) {
     put(Key::of("statement").text("payer").number(payer).number(number), b's', 80);
     put(Key::of("statement").text("paybill").number(paybill).number(number), b's', 80);
     put(Key::of("outbox").number(number), b'x', 900);
+    put(Key::of("due").text("endpoint").number(number).number(scattered), b'd', 20);
     for (kind, account) in [("balance", payer), ("limit", payer), ("log", payer)] {
         put(Key::of(kind).text("payer").number(account), b'b', 8);
     }

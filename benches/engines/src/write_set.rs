@@ -6,7 +6,7 @@ const PAYERS: u64 = 100_000;
 const PAYBILLS: u64 = 100;
 
 /// The payment of this number: request and its index, transaction and its receipt, two balances and a limit, two
-/// statement entries with their logs, and the result in the outbox.
+/// statement entries with their logs, and the result in the outbox with its place in the queue of what is due.
 pub fn payment(number: u64) -> WriteSet {
     // Neighbours in time are not neighbours among the payers.
     let payer = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) % PAYERS;
@@ -29,5 +29,6 @@ pub fn payment(number: u64) -> WriteSet {
     let captured = vec![balance("paybill", paybill)];
     write_set.append(Key::of("statement").text("paybill").number(paybill), vec![b's'; 80], captured);
     write_set.put(Key::of("outbox").number(number), vec![b'x'; 900]);
+    write_set.put(Key::of("due").text("endpoint").number(number).number(number), vec![b'd'; 20]);
     write_set
 }

@@ -63,7 +63,8 @@ const BUFFER_BYTES_KEPT: usize = 8 << 20;
 
 impl Committer<'_> {
     fn commit(&mut self, waiting: Vec<Waiting>) {
-        let room = self.shared.make_room();
+        let bytes = waiting.iter().map(|one| one.bytes as u64).fold(0, u64::saturating_add);
+        let room = self.shared.make_room(bytes);
         let (write_sets, answers): (Vec<_>, Vec<_>) =
             waiting.into_iter().map(|one| (one.write_set, one.answer)).unzip();
         let outcome = match self.shared.refusing() {

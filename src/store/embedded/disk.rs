@@ -63,6 +63,11 @@ pub trait DiskFile: Send + fmt::Debug {
     /// zeros. A sync after a write within it then has no new blocks and no new length to record,
     /// which makes it several times cheaper.
     fn reserve(&mut self, bytes: u64) -> io::Result<()>;
+
+    /// Writes zeros where nothing else was written. They read the same before and after, but a sync
+    /// after a write over them need not record that the blocks are in use now, which makes it nearly twice
+    /// as fast.
+    fn write_zeros(&mut self, from: u64, to: u64) -> io::Result<()>;
 }
 
 /// A lock on a file, held until it is dropped.
@@ -145,7 +150,22 @@ impl DiskFile for RealFile {
     fn reserve(&mut self, bytes: u64) -> io::Result<()> {
         Ok(rustix::fs::fallocate(&self.0, FallocateFlags::empty(), 0, bytes)?)
     }
+
+    /// Page by page: the kernel keeps together what was written at once, and counts all of it as written
+    /// anew with each small write within.
+    fn write_zeros(&mut self, mut from: u64, to: u64) -> io::Result<()> {
+        while from < to {
+            let page_end = from.saturating_add(1).next_multiple_of(PAGE_BYTES as u64);
+            let length = page_end.min(to).saturating_sub(from) as usize;
+            self.0.write_all_at(ZEROS.get(..length).unwrap_or(&ZEROS), from)?;
+            from = page_end;
+        }
+        Ok(())
+    }
 }
+
+const PAGE_BYTES: usize = 4096;
+static ZEROS: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
 
 /// Dropping the file gives the lock up, also when the process dies.
 #[derive(Debug)]

@@ -25,6 +25,10 @@ pub(super) struct Journal {
     file: Box<dyn DiskFile>,
     /// The end of the last good frame; the next batch is written here.
     offset: u64,
+    /// The end of the room that is reserved: 0 when the disk had none.
+    reserved: u64,
+    /// Zeros were written up to here.
+    zeroed: u64,
     position: Position,
 }
 
@@ -55,8 +59,9 @@ impl Journal {
     pub(super) fn begin(disk: Arc<dyn Disk>, dir: &Path, segment_bytes_max: u64) -> io::Result<Self> {
         let identity = disk.identity();
         let position = Position::start(&identity);
-        let (file, offset) = begin_segment(&*disk, dir, identity, position, segment_bytes_max)?;
-        Ok(Self { disk, dir: dir.to_owned(), identity, segment_bytes_max, file, offset, position })
+        let (file, offset, reserved) = begin_segment(&*disk, dir, identity, position, segment_bytes_max)?;
+        let dir = dir.to_owned();
+        Ok(Self { disk, dir, identity, segment_bytes_max, file, offset, reserved, zeroed: 0, position })
     }
 
     /// Goes on where the journal ends. What is behind the end is cut off, and what is before it is
@@ -66,9 +71,10 @@ impl Journal {
         file.truncate(end.offset)?;
         file.sync()?;
         disk.sync_dir(dir)?;
-        reserve(&mut *file, segment_bytes_max);
+        let reserved = reserve(&mut *file, segment_bytes_max);
         let End { offset, position, identity, .. } = end;
-        Ok(Self { disk, dir: dir.to_owned(), identity, segment_bytes_max, file, offset, position })
+        let dir = dir.to_owned();
+        Ok(Self { disk, dir, identity, segment_bytes_max, file, offset, reserved, zeroed: 0, position })
     }
 
     /// The journal's name.
@@ -86,6 +92,7 @@ impl Journal {
         if self.offset >= self.segment_bytes_max {
             self.begin_next()?;
         }
+        self.write_zeros_behind(self.offset.saturating_add(batch.len() as u64));
         if let Err(error) = self.file.write_at(self.offset, batch) {
             return Err(self.undo(&error));
         }
@@ -100,6 +107,20 @@ impl Journal {
         Ok(())
     }
 
+    /// Writes zeros behind a small batch that goes beyond those of before, so that the syncs of the next
+    /// ones are fast. A large batch takes about as long either way, and its zeros would be as many again.
+    fn write_zeros_behind(&mut self, end: u64) {
+        let small = end.saturating_sub(self.offset) <= SMALL_BATCH_BYTES;
+        let to = end.saturating_add(ZEROS_BYTES).min(self.reserved);
+        if small && self.zeroed < end && end < to {
+            // Without them it is only slower.
+            if let Err(error) = self.file.write_zeros(end, to) {
+                tracing::debug!(%error, "the room of a journal segment was not written in advance");
+            }
+            self.zeroed = to;
+        }
+    }
+
     /// Gives back the room that was reserved and not used, when nothing more will be written.
     pub(super) fn finish(mut self) {
         if let Err(error) = self.file.truncate(self.offset) {
@@ -108,6 +129,8 @@ impl Journal {
     }
 
     fn undo(&mut self, error: &io::Error) -> AppendError {
+        // What is cut off is no longer reserved.
+        self.reserved = 0;
         match self.file.truncate(self.offset) {
             Ok(()) if is_full(error) => AppendError::Full,
             Ok(()) => AppendError::Failed(format!("writing the journal failed: {error}")),
@@ -119,9 +142,8 @@ impl Journal {
 
     fn begin_next(&mut self) -> Result<(), AppendError> {
         match begin_segment(&*self.disk, &self.dir, self.identity, self.position, self.segment_bytes_max) {
-            Ok((file, offset)) => {
-                self.file = file;
-                self.offset = offset;
+            Ok((file, offset, reserved)) => {
+                (self.file, self.offset, self.reserved, self.zeroed) = (file, offset, reserved, 0);
                 Ok(())
             }
             Err(error) if is_full(&error) => {
@@ -142,23 +164,32 @@ fn begin_segment(
     identity: [u8; 16],
     position: Position,
     segment_bytes_max: u64,
-) -> io::Result<(Box<dyn DiskFile>, u64)> {
+) -> io::Result<(Box<dyn DiskFile>, u64, u64)> {
     let header = Header { identity, after: position };
     let mut file = disk.create(&dir.join(segment_name(position.sequence.saturating_add(1))))?;
     file.write_at(0, &header.encode())?;
     file.sync()?;
     disk.sync_dir(dir)?;
-    reserve(&mut *file, segment_bytes_max);
-    Ok((file, HEADER_BYTES as u64))
+    let reserved = reserve(&mut *file, segment_bytes_max);
+    Ok((file, HEADER_BYTES as u64, reserved))
 }
 
-/// Reserves room for a whole segment. Where the disk has not so much, or its file system cannot do
-/// it, the file grows as it is written.
-fn reserve(file: &mut dyn DiskFile, segment_bytes_max: u64) {
-    if let Err(error) = file.reserve(segment_bytes_max) {
-        tracing::debug!(%error, "a journal segment grows as it is written");
+/// Reserves room for a whole segment and gives its end. Where the disk has not so much, or its file
+/// system cannot do it, the file grows as it is written.
+fn reserve(file: &mut dyn DiskFile, segment_bytes_max: u64) -> u64 {
+    match file.reserve(segment_bytes_max) {
+        Ok(()) => segment_bytes_max,
+        Err(error) => {
+            tracing::debug!(%error, "a journal segment grows as it is written");
+            0
+        }
     }
 }
+
+/// Batches of up to about twenty payments.
+const SMALL_BATCH_BYTES: u64 = 64 << 10;
+/// So much is written in advance, which takes about as long as a sync.
+const ZEROS_BYTES: u64 = 256 << 10;
 
 /// The name of the segment whose first frame has this sequence number; names sort as numbers do.
 pub(super) fn segment_name(first: u64) -> String {

@@ -10,6 +10,7 @@ use std::sync::{Arc, RwLock};
 
 use super::ordered::Ordered;
 use super::segment::Position;
+use super::stalls::Longest;
 use crate::store::key::KeyMap;
 use crate::store::locks::{read, write};
 use crate::store::state::Write;
@@ -150,9 +151,9 @@ pub(super) struct Layers {
 }
 
 impl Memtable {
-    /// A memtable that begins with one generation.
-    pub(super) fn new(active: Generation) -> Self {
-        Self { layers: RwLock::new(Layers { active, frozen: None }) }
+    /// A memtable that begins with these generations.
+    pub(super) fn new(frozen: Option<Generation>, active: Generation) -> Self {
+        Self { layers: RwLock::new(Layers { active, frozen: frozen.map(Arc::new) }) }
     }
 
     /// Makes commits visible, all at once.
@@ -170,19 +171,23 @@ impl Memtable {
 
     /// The frozen generation: the one there is, or else the active one, frozen now; nothing when
     /// there is nothing to move.
-    pub(super) fn freeze(&self) -> Option<Arc<Generation>> {
+    pub(super) fn freeze(&self, longest: &Longest) -> Option<Arc<Generation>> {
         let mut layers = write(&self.layers);
-        if layers.frozen.is_none() && !layers.active.is_empty() {
-            let next = Generation::new(layers.active.position());
-            layers.frozen = Some(Arc::new(std::mem::replace(&mut layers.active, next)));
-        }
-        layers.frozen.clone()
+        longest.swap(|| {
+            if layers.frozen.is_none() && !layers.active.is_empty() {
+                let next = Generation::new(layers.active.position());
+                layers.frozen = Some(Arc::new(std::mem::replace(&mut layers.active, next)));
+            }
+            layers.frozen.clone()
+        })
     }
 
     /// Forgets the frozen generation: the index holds it now.
-    pub(super) fn forget_frozen(&self) {
+    pub(super) fn forget_frozen(&self, longest: &Longest) {
         // Taken out under the lock and dropped behind it: freeing a generation takes a while.
-        let frozen = write(&self.layers).frozen.take();
+        let mut layers = write(&self.layers);
+        let frozen = longest.swap(|| layers.frozen.take());
+        drop(layers);
         drop(frozen);
     }
 }
@@ -241,12 +246,12 @@ mod tests {
 
     #[test]
     fn freezing_moves_everything_aside_and_is_seen_until_it_is_forgotten() {
-        let memtable = Memtable::new(after(vec![put(true)]));
-        let frozen = memtable.freeze().unwrap();
-        assert!(Arc::ptr_eq(&frozen, &memtable.freeze().unwrap()), "one generation is frozen at a time");
+        let (memtable, longest) = (Memtable::new(None, after(vec![put(true)])), Longest::default());
+        let frozen = memtable.freeze(&longest).unwrap();
+        assert!(Arc::ptr_eq(&frozen, &memtable.freeze(&longest).unwrap()), "one generation is frozen at a time");
         assert!(memtable.look(|layers| layers.record(&Key::of("k")).is_some()));
-        memtable.forget_frozen();
+        memtable.forget_frozen(&longest);
         assert!(memtable.look(|layers| layers.record(&Key::of("k")).is_none()));
-        assert!(memtable.freeze().is_none());
+        assert!(memtable.freeze(&longest).is_none());
     }
 }

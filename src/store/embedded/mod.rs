@@ -27,6 +27,7 @@ mod queue;
 mod rebuild;
 mod recent;
 mod segment;
+mod stalls;
 mod stamp;
 #[cfg(test)]
 pub(in crate::store) mod tests;
@@ -40,6 +41,7 @@ pub use backup::{BackedUp, CopyError, back_up, copy};
 pub use open::OpenError;
 pub use rebuild::rebuild;
 pub use segment::Flaw;
+pub use stalls::Stalls;
 pub use verify::{Standing, TornTail, Verified, compare, verify, verify_with};
 pub use walk::Until;
 
@@ -48,11 +50,13 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use self::disk::{Disk, Lock};
 use self::index::{Index, IndexError};
 use self::memtable::{Commit, Memtable};
 use self::queue::Queue;
+use self::stalls::Longest;
 use self::turns::Turns;
 use super::locks::{lock, write};
 use super::{CommitError, Health, Key, KeyRange, Pending, Read, ReadError, Record, Store, WriteSet};
@@ -118,18 +122,20 @@ impl EmbeddedStore {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Arc<Self>, OpenError> {
         let opened = open::open(&options, disk, progress)?;
+        let left = opened.replayed.frozen.is_some();
         let queue_bytes_max = usize::try_from(options.memory_bytes_max).unwrap_or(usize::MAX);
         let shared = Arc::new(Shared {
             identity: opened.journal.identity(),
-            memtable: Memtable::new(opened.generation),
+            memtable: Memtable::new(opened.replayed.frozen, opened.replayed.active),
             index: opened.index,
             queue: Queue::new(options.waiting_max, queue_bytes_max),
             checkpoints: Turns::default(),
             scans: RwLock::new(()),
-            // Both generations are full when the active one, of half the size, may not grow more.
             generation_bytes_max: options.memory_bytes_max / 2,
+            memory_bytes_max: options.memory_bytes_max,
             index_full: AtomicBool::new(false),
             refusing: OnceLock::new(),
+            longest: Longest::default(),
             clock: options.clock.clone(),
         });
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
@@ -140,6 +146,9 @@ impl EmbeddedStore {
         let checkpointer = spawn("checkpointer", Box::new(move || checkpoint::run(&of_checkpointer)))?;
         let committer = spawn("committer", Box::new(move || committer::run(&of_committer, journal)));
         let committer = committer.inspect_err(|_| shared.checkpoints.close())?;
+        if left {
+            shared.checkpoints.ask();
+        }
         let threads = Mutex::new(Some(Threads { committer, checkpointer, lock: opened.lock }));
         Ok(Arc::new(Self { shared, write_set_bytes_max: options.write_set_bytes_max, threads }))
     }
@@ -147,7 +156,12 @@ impl EmbeddedStore {
     /// Moves everything committed so far into the index and waits for it. A failure shows in
     /// [`Store::health`].
     pub fn checkpoint(&self) {
-        self.shared.checkpoints.ask_and_wait();
+        self.shared.checkpoint_all();
+    }
+
+    /// How long commits were held up by checkpoints.
+    pub fn stalls(&self) -> Stalls {
+        self.shared.longest.read()
     }
 
     /// Commits what waits, makes a checkpoint, ends the threads and gives the directory up; reads and
@@ -158,7 +172,7 @@ impl EmbeddedStore {
         self.shared.queue.close();
         let committer = committer.join();
         if self.shared.refusing().is_none() {
-            self.shared.checkpoints.ask_and_wait();
+            self.shared.checkpoint_all();
         }
         self.shared.checkpoints.close();
         if committer.and(checkpointer.join()).is_err() {
@@ -200,6 +214,15 @@ impl Store for EmbeddedStore {
     }
 }
 
+/// The active one and the frozen one.
+const GENERATIONS: usize = 2;
+/// Commits are paced when this part of their generation is full and the one before is not in the index.
+const PACED_FROM: u64 = 4;
+/// So long after each MiB, which is about as long as a MiB takes at full speed.
+const PAUSE_MICROS_OF_A_MIB: u64 = 6_000;
+/// Never longer, whatever the batch: commits are not held up by a checkpoint for more than 10 ms.
+const PAUSE_MAX: Duration = Duration::from_millis(5);
+
 type Answer = tokio::sync::oneshot::Receiver<Result<super::Committed, CommitError>>;
 
 impl EmbeddedStore {
@@ -240,11 +263,15 @@ struct Shared {
     /// Held by range reads while they read the index; a checkpoint lets those that began before it
     /// froze a generation end before it changes the index under them.
     scans: RwLock<()>,
+    /// A generation that has reached this is frozen.
     generation_bytes_max: u64,
+    /// When both have reached this together, commits wait.
+    memory_bytes_max: u64,
     /// The last checkpoint found no room on the disk. Commits go on while memory lasts.
     index_full: AtomicBool,
     /// Why nothing is committed any more. Set once: only opening again leaves this state.
     refusing: OnceLock<String>,
+    longest: Longest,
     clock: Arc<dyn Clock>,
 }
 
@@ -259,28 +286,55 @@ impl Shared {
         }
     }
 
-    /// Makes durable commits visible, and asks for a checkpoint when there is enough to move.
+    /// Makes durable commits visible. A generation that is full is frozen at once, if none is, and a
+    /// checkpoint asked for.
     fn publish(&self, commits: Vec<Commit>) {
         self.memtable.publish(commits);
         if self.memtable.look(|layers| layers.active.bytes()) >= self.generation_bytes_max {
+            self.memtable.freeze(&self.longest);
             self.checkpoints.ask();
         }
     }
 
-    /// Waits until the memtable may grow by another batch; false when the disk has no room for the
-    /// checkpoint that this takes.
-    fn make_room(&self) -> bool {
-        let full = || {
-            self.memtable.look(|layers| layers.frozen.is_some() && layers.active.bytes() >= self.generation_bytes_max)
-        };
+    /// Waits until the memtable may grow by another batch of so many bytes; false when the disk has no
+    /// room for the checkpoint that this takes.
+    fn make_room(&self, bytes: u64) -> bool {
+        self.pace(bytes);
+        let full = || self.memtable.look(|layers| layers.frozen.is_some() && layers.bytes() >= self.memory_bytes_max);
         while full() && self.refusing.get().is_none() {
-            self.checkpoints.ask();
-            self.checkpoints.wait_idle();
+            self.longest.room(|| {
+                self.checkpoints.ask();
+                self.checkpoints.wait_idle();
+            });
             if self.is_index_full() {
                 return false;
             }
         }
         true
+    }
+
+    /// Lets a checkpoint that commits are about to overtake catch up a little with each batch: many
+    /// moments that nobody notices, in the place of one wait for its end when memory is full.
+    fn pace(&self, bytes: u64) {
+        let overtaking = self
+            .memtable
+            .look(|layers| layers.frozen.is_some() && layers.active.bytes() >= self.generation_bytes_max / PACED_FROM);
+        if overtaking && !self.is_index_full() {
+            let pause = Duration::from_micros(bytes.saturating_mul(PAUSE_MICROS_OF_A_MIB) >> 20).min(PAUSE_MAX);
+            self.longest.room(|| self.checkpoints.wait_idle_for(pause));
+        }
+    }
+
+    /// Makes checkpoints until everything committed before this call is in the index. What the opening, or
+    /// an attempt that failed, left frozen takes one of its own.
+    fn checkpoint_all(&self) {
+        let goal = self.memtable.look(|layers| layers.active.position().sequence);
+        for _ in 0..GENERATIONS {
+            self.checkpoints.ask_and_wait();
+            if self.index.checkpoint() >= goal {
+                return;
+            }
+        }
     }
 
     /// Makes a checkpoint. One that finds the disk full is made again with the next; any other
@@ -310,12 +364,12 @@ impl Shared {
 
     /// Moves the generation frozen before, or else the active one, into the index.
     fn move_to_index(&self) -> Result<(), IndexError> {
-        let Some(frozen) = self.memtable.freeze() else { return Ok(()) };
+        let Some(frozen) = self.memtable.freeze(&self.longest) else { return Ok(()) };
         // Range reads that began before the freeze have not seen the frozen generation and must not
         // find parts of it in the index. Those that begin now see it, and it hides what it changes.
         drop(write(&self.scans));
         self.index.absorb(self.identity, &frozen)?;
-        self.memtable.forget_frozen();
+        self.memtable.forget_frozen(&self.longest);
         Ok(())
     }
 }

@@ -93,9 +93,25 @@ pub(super) struct Opened {
     /// What checkpoints moved out of memory.
     pub index: Index,
     /// What came after.
-    pub generation: Generation,
+    pub replayed: Replayed,
     /// Kept as long as the store is open.
     pub lock: Box<dyn Lock>,
+}
+
+/// What the journal holds beyond the index, as the memtable takes it over.
+#[derive(Debug)]
+pub(super) struct Replayed {
+    /// A generation that was full before the journal ended. It is not moved into the index by the opening,
+    /// which somebody waits for, but by the first checkpoint.
+    pub frozen: Option<Generation>,
+    /// What came after that.
+    pub active: Generation,
+}
+
+impl Replayed {
+    fn after(position: Position) -> Self {
+        Self { frozen: None, active: Generation::new(position) }
+    }
 }
 
 /// Opens or makes the store, and tells how far the replay is.
@@ -125,13 +141,13 @@ pub(super) fn open(
         disk.remove(&path).map_err(at(&path))?;
     }
     let max = options.segment_bytes_max;
-    let (journal, generation) = match replayed {
-        Some((end, generation)) => (Journal::resume(disk, &journal_dir, max, end), Some(generation)),
+    let (journal, replayed) = match replayed {
+        Some((end, replayed)) => (Journal::resume(disk, &journal_dir, max, end), Some(replayed)),
         None => (Journal::begin(disk, &journal_dir, max), None),
     };
     let journal = journal.map_err(at(&journal_dir))?;
-    let generation = generation.unwrap_or_else(|| Generation::new(journal.position()));
-    Ok(Opened { journal, index, generation, lock })
+    let replayed = replayed.unwrap_or_else(|| Replayed::after(journal.position()));
+    Ok(Opened { journal, index, replayed, lock })
 }
 
 /// Where the journal is in a store's directory.
@@ -213,7 +229,7 @@ impl Replay<'_> {
         &self,
         found: &[(u64, PathBuf)],
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Option<(End, Generation)>, OpenError> {
+    ) -> Result<Option<(End, Replayed)>, OpenError> {
         let stamped = self.stamp.map_or(0, |stamp| stamp.position.sequence);
         let behind = |journal: u64| OpenError::Behind {
             dir: self.journal_dir.to_owned(),
@@ -229,7 +245,7 @@ impl Replay<'_> {
             None if found.is_empty() => return Ok(None),
             None => return Err(OpenError::Missing { dir: self.journal_dir.to_owned(), first: needed }),
         };
-        let mut state: Option<(End, Generation)> = None;
+        let mut state: Option<(End, Replayed)> = None;
         for (nth, (first, path)) in needed_segments.iter().enumerate() {
             let done = nth.saturating_add(1);
             state = Some(self.segment(*first, path, done == needed_segments.len(), state)?);
@@ -246,8 +262,8 @@ impl Replay<'_> {
         first: u64,
         path: &Path,
         last: bool,
-        before: Option<(End, Generation)>,
-    ) -> Result<(End, Generation), OpenError> {
+        before: Option<(End, Replayed)>,
+    ) -> Result<(End, Replayed), OpenError> {
         let bytes = read_segment(self.disk, path).map_err(at(path))?;
         let damaged =
             |offset: usize, flaw: Flaw| OpenError::Damaged { file: path.to_owned(), offset: offset as u64, flaw };
@@ -255,8 +271,8 @@ impl Replay<'_> {
         self.check_header(first, path, &header, before.as_ref().map(|(end, _)| end))?;
         let stamped = self.stamp.map(|stamp| stamp.position);
         self.check_stamp(path, header.after)?;
-        let generation = before.map(|(_, generation)| generation);
-        let mut generation = generation.unwrap_or_else(|| Generation::new(stamped.unwrap_or(header.after)));
+        let replayed = before.map(|(_, replayed)| replayed);
+        let mut replayed = replayed.unwrap_or_else(|| Replayed::after(stamped.unwrap_or(header.after)));
         let mut frames = Frames::new(&header, &bytes);
         while let Some(next) = frames.next() {
             let frame = match next {
@@ -274,15 +290,18 @@ impl Replay<'_> {
             // Never fresh: a checkpoint that was cut short may have left parts of this in the index.
             let writes = entry.records.into_iter().map(|(key, record)| Write { key, record, fresh: false });
             let (writes, counters) = (writes.collect(), entry.counters);
-            generation.apply(Commit { writes, counters, position: frame.position });
-            if generation.bytes() >= self.options.memory_bytes_max / 2 {
-                self.absorb(&header, &generation)?;
-                generation = Generation::new(frame.position);
+            replayed.active.apply(Commit { writes, counters, position: frame.position });
+            if replayed.active.bytes() >= self.options.memory_bytes_max / 2 {
+                if let Some(frozen) = replayed.frozen.take() {
+                    self.absorb(&header, &frozen)?;
+                }
+                let full = std::mem::replace(&mut replayed.active, Generation::new(frame.position));
+                replayed.frozen = Some(full);
             }
         }
         let (offset, position) = (frames.offset() as u64, frames.position());
         let end = End { path: path.to_owned(), offset, position, identity: header.identity };
-        Ok((end, generation))
+        Ok((end, replayed))
     }
 
     fn check_header(&self, first: u64, path: &Path, header: &Header, before: Option<&End>) -> Result<(), OpenError> {

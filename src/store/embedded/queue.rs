@@ -12,6 +12,8 @@ use crate::store::{CommitError, Committed, WriteSet};
 pub(super) struct Waiting {
     /// What to commit.
     pub write_set: WriteSet,
+    /// About how large it is.
+    pub bytes: usize,
     /// Where the answer goes.
     pub answer: oneshot::Sender<Result<Committed, CommitError>>,
 }
@@ -50,13 +52,13 @@ impl Queue {
             return Err(CommitError::Refusing("it is closed".into()));
         }
         let first = state.waiting.is_empty();
-        let bytes = state.bytes.saturating_add(bytes);
-        if !first && (state.waiting.len() >= self.waiting_max || bytes > self.bytes_max) {
+        let bytes_after = state.bytes.saturating_add(bytes);
+        if !first && (state.waiting.len() >= self.waiting_max || bytes_after > self.bytes_max) {
             return Err(CommitError::Busy);
         }
         let (answer, receiver) = oneshot::channel();
-        state.waiting.push(Waiting { write_set, answer });
-        state.bytes = bytes;
+        state.waiting.push(Waiting { write_set, bytes, answer });
+        state.bytes = bytes_after;
         drop(state);
         if first {
             // Only an empty queue lets the committer sleep, and it is the only one who does.

@@ -374,6 +374,41 @@ mod tests {
         }
     }
 
+    /// Gives a frame the checksum that belongs to what it holds now.
+    fn with_right_checksum(frame: &mut [u8]) {
+        let mut checksum = crc32fast::Hasher::new();
+        checksum.update(&frame[4..8]);
+        checksum.update(&frame[PREFIX_BYTES..]);
+        frame[8..PREFIX_BYTES].copy_from_slice(&checksum.finalize().to_le_bytes());
+    }
+
+    #[test]
+    fn s7_a_record_in_whose_place_a_whole_one_was_put_is_found_at_the_next() {
+        let (header, bytes, ends) = segment(&[1, 1, 1]);
+        let (mut forged, marker) = (bytes.clone(), header.marker());
+        let after = header.after.next(b"payload");
+        let mut frame = Vec::new();
+        push_frame(&mut frame, marker, &after, 0, |out| out.extend_from_slice(b"PAYLOAD")).unwrap();
+        forged[ends[0]..ends[1]].copy_from_slice(&frame);
+        let (whole, flaw, frames) = scan(&header, &forged);
+        assert_eq!((whole, flaw, frames.offset()), (2, Some(Flaw::Chain), ends[1]));
+        // Or only its content, with the checksum made right.
+        let mut forged = bytes;
+        forged[ends[1] - 1] ^= 1;
+        with_right_checksum(&mut forged[ends[0]..ends[1]]);
+        let (whole, flaw, frames) = scan(&header, &forged);
+        assert_eq!((whole, flaw, frames.offset()), (1, Some(Flaw::Chain), ends[0]));
+    }
+
+    #[test]
+    fn s7_a_record_that_says_another_number_than_the_next_is_found() {
+        let (header, mut bytes, ends) = segment(&[1, 1, 1]);
+        bytes[ends[0] + PREFIX_BYTES] ^= 4;
+        with_right_checksum(&mut bytes[ends[0]..ends[1]]);
+        let (whole, flaw, frames) = scan(&header, &bytes);
+        assert_eq!((whole, flaw, frames.offset()), (1, Some(Flaw::Sequence), ends[0]));
+    }
+
     #[test]
     fn a_hole_in_the_last_batch_is_a_torn_end_and_one_before_it_is_damage() {
         let (header, mut bytes, ends) = segment(&[2, 3]);

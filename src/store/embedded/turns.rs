@@ -50,6 +50,12 @@ impl Turns {
         drop(wait_while(&self.changed, lock(&self.state), |state| (state.wanted || state.running) && !state.closed));
     }
 
+    /// The same, for so long at most.
+    pub(super) fn wait_idle_for(&self, time: Duration) {
+        let busy = |state: &mut State| (state.wanted || state.running) && !state.closed;
+        drop(wait_while_for(&self.changed, lock(&self.state), time, busy));
+    }
+
     /// Lets the thread end after the turn under way.
     pub(super) fn close(&self) {
         lock(&self.state).closed = true;

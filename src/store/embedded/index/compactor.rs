@@ -10,6 +10,7 @@ use lsm_tree::{AbstractTree, AnyTree, SequenceNumberCounter};
 
 use super::IndexError;
 use super::guard::guarded;
+use super::tables::Tables;
 use crate::store::embedded::turns::Turns;
 
 /// The compactor of one tree; it ends with this.
@@ -21,23 +22,30 @@ pub(super) struct Compactor {
 struct Merging {
     tree: AnyTree,
     numbers: SequenceNumberCounter,
+    /// What look-ups see of the tree.
+    tables: Arc<Tables>,
     turns: Turns,
     /// The last merge failed. Nothing is lost by it, and it is tried again after the next checkpoint.
     failed: AtomicBool,
 }
 
 /// How many tables of checkpoints make a merge worth it. Each merge of them also writes anew what
-/// they overlap with, so more tables at once make less to write, and fewer less to look into: with 4
-/// a payment took 64 us of processor in all, with 8 and with 12 it took 56.
-const TABLES_OF_A_MERGE: u8 = 8;
+/// they overlap with, so more tables at once make less to write; whoever looks a key up asks each of
+/// them, but no more than its filter in memory.
+const TABLES_OF_A_MERGE: u8 = 16;
 /// About how large a merged table is: small ones make short merges, which end soon when the store
-/// is closed.
-const TABLE_BYTES: u64 = 32 << 20;
+/// is closed, and keep the level below the checkpoints' smaller than what is merged into it.
+const TABLE_BYTES: u64 = 16 << 20;
 
 impl Compactor {
     /// Starts the thread for a tree whose next number `numbers` gives.
-    pub(super) fn start(tree: AnyTree, numbers: SequenceNumberCounter) -> Result<Self, IndexError> {
-        let merging = Arc::new(Merging { tree, numbers, turns: Turns::default(), failed: AtomicBool::new(false) });
+    pub(super) fn start(
+        tree: AnyTree,
+        numbers: SequenceNumberCounter,
+        tables: Arc<Tables>,
+    ) -> Result<Self, IndexError> {
+        let (turns, failed) = (Turns::default(), AtomicBool::new(false));
+        let merging = Arc::new(Merging { tree, numbers, tables, turns, failed });
         let of_thread = merging.clone();
         let thread = thread::Builder::new().name("compactor".into()).spawn(move || of_thread.run())?;
         Ok(Self { merging, thread: Some(thread) })
@@ -95,6 +103,7 @@ impl Merging {
             if self.tree.current_version().id() == before {
                 break;
             }
+            self.tables.refresh(&self.tree);
         }
         Ok(())
     }

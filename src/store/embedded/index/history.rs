@@ -6,13 +6,18 @@
 //! left out, since the journal is the truth. Each block has a checksum, so what was changed on the
 //! disk is an error when it is read and never a wrong answer.
 
+use std::fs;
+use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use lsm_tree::{AbstractTree, AnyTree, Cache, Config, Guard, SeqNo, SequenceNumberCounter};
+use lsm_tree::checksum::ChecksummedWriter;
+use lsm_tree::{AbstractTree, AnyTree, Cache, Config, Guard, SequenceNumberCounter};
 
 use super::compactor::Compactor;
+use super::filter::Filter;
 use super::guard::guarded;
+use super::tables::{NEWEST, Tables, hash_of, unmerged};
 use super::{IndexError, STAMP, Write, decode_stamp, encode_record, unreadable};
 use crate::store::embedded::stamp::Stamp;
 use crate::store::{Key, KeyRange};
@@ -20,6 +25,7 @@ use crate::store::{Key, KeyRange};
 /// Records that are not of the directory, and counters.
 pub(super) struct History {
     tree: AnyTree,
+    tables: Arc<Tables>,
     compactor: Compactor,
 }
 
@@ -27,15 +33,14 @@ pub(super) struct History {
 const CACHE_BYTES: u64 = 64 << 20;
 /// What a counter's key begins with: behind the stamp and before all records.
 const COUNTERS: u8 = 0x01;
-/// Reads see all that was registered.
-const NEWEST: SeqNo = SeqNo::MAX;
-/// Tables of checkpoints that wait to be merged. A read may have to look into each, and each takes
+/// Tables of checkpoints that wait to be merged. A range read looks into each, and each takes
 /// memory for its filter, so checkpoints wait when merging falls behind.
-const UNMERGED_MAX: usize = 24;
+const UNMERGED_MAX: usize = 40;
 
 impl History {
     /// Opens or makes the history.
     pub(super) fn open(dir: &Path) -> Result<Self, IndexError> {
+        check_list(dir)?;
         let numbers = SequenceNumberCounter::default();
         let tree = guarded(|| {
             let config = Config::new(dir, numbers.clone(), SequenceNumberCounter::default());
@@ -43,23 +48,24 @@ impl History {
         })?;
         // The tree numbers its tables by when they came in and leaves it to us to go on counting.
         numbers.set(tree.get_highest_seqno().map_or(0, |newest| newest.saturating_add(1)));
-        let compactor = Compactor::start(tree.clone(), numbers)?;
-        Ok(Self { tree, compactor })
+        let tables = Arc::new(Tables::of(&tree));
+        let compactor = Compactor::start(tree.clone(), numbers, tables.clone())?;
+        Ok(Self { tree, tables, compactor })
     }
 
     /// What it says about itself, once it has taken something in.
     pub(super) fn stamp(&self) -> Result<Option<Stamp>, IndexError> {
-        guarded(|| self.tree.get(STAMP, NEWEST))?.map(|bytes| decode_stamp(&bytes)).transpose()
+        guarded(|| self.tables.look_up(STAMP))?.map(|bytes| decode_stamp(&bytes)).transpose()
     }
 
     /// The bytes of the record under `key`.
     pub(super) fn look_up(&self, key: &Key) -> Result<Option<lsm_tree::Slice>, IndexError> {
-        guarded(|| self.tree.get(key.as_bytes(), NEWEST))
+        guarded(|| self.tables.look_up(key.as_bytes()))
     }
 
     /// The counter, if it was ever moved.
     pub(super) fn counter(&self, key: &Key) -> Result<Option<i64>, IndexError> {
-        let Some(bytes) = guarded(|| self.tree.get(counter_key(key), NEWEST))? else { return Ok(None) };
+        let Some(bytes) = guarded(|| self.tables.look_up(counter_key(key).as_bytes()))? else { return Ok(None) };
         let digits = <[u8; 8]>::try_from(&*bytes).map_err(|_| unreadable("a counter"))?;
         Ok(Some(i64::from_le_bytes(digits)))
     }
@@ -82,14 +88,18 @@ impl History {
         writes: impl Iterator<Item = Write<'a>>,
     ) -> Result<(), IndexError> {
         self.compactor.wait_for_fewer_than(UNMERGED_MAX);
+        let (known, mut hashes) = (unmerged(&self.tree), vec![hash_of(STAMP)]);
         guarded(|| {
             let mut table = self.tree.ingestion()?;
             table.write(STAMP, stamp.encode())?;
             for (key, value) in counters {
-                table.write(counter_key(key), &value.to_le_bytes()[..])?;
+                let key = counter_key(key);
+                hashes.push(hash_of(key.as_bytes()));
+                table.write(key.as_bytes(), &value.to_le_bytes()[..])?;
             }
             let mut value = Vec::new();
             for (key, record) in writes {
+                hashes.push(hash_of(key.as_bytes()));
                 match record {
                     Some(record) => {
                         encode_record(&mut value, record);
@@ -100,11 +110,31 @@ impl History {
             }
             table.finish()
         })?;
+        self.tables.refresh_with(&self.tree, &known, Filter::of(&hashes));
         self.compactor.ask();
         Ok(())
     }
 }
 
-fn counter_key(key: &Key) -> Vec<u8> {
-    [&[COUNTERS], key.as_bytes()].concat()
+/// The list of tables is as it was written. The tree keeps a checksum of it beside its number, and does
+/// not look at it when it reads the list; a byte changed there could let old values hide new ones.
+fn check_list(dir: &Path) -> Result<(), IndexError> {
+    let changed = || IndexError::Damaged("the list of its tables was changed".into());
+    let newest = match fs::read(dir.join(NEWEST_LIST)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        newest => newest?,
+    };
+    let (number, rest) = newest.split_first_chunk::<8>().ok_or_else(changed)?;
+    let checksum = rest.first_chunk::<16>().ok_or_else(changed)?;
+    let mut list = ChecksummedWriter::new(io::sink());
+    list.write_all(&fs::read(dir.join(format!("v{}", u64::from_le_bytes(*number))))?)?;
+    let whole = list.checksum().into_u128() == u128::from_le_bytes(*checksum);
+    if whole { Ok(()) } else { Err(changed()) }
+}
+
+/// Where the number and the checksum of the newest list are.
+const NEWEST_LIST: &str = "current";
+
+fn counter_key(key: &Key) -> Key {
+    Key::from_bytes([COUNTERS]).followed_by(key)
 }

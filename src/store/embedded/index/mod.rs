@@ -13,8 +13,10 @@
 
 mod compactor;
 mod directory;
+mod filter;
 mod guard;
 mod history;
+mod tables;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -148,7 +150,8 @@ impl Index {
     pub(super) fn absorb(&self, identity: [u8; 16], generation: &Generation) -> Result<(), IndexError> {
         let position = generation.position();
         self.with(|parts| {
-            let of_directory = generation.records().filter(|(key, _)| self.in_directory(key));
+            let kinds: Vec<KeyRange> = self.directory_prefixes.iter().map(Key::subtree).collect();
+            let of_directory = kinds.iter().flat_map(|kind| generation.range(kind));
             parts.directory.absorb(identity, position, of_directory)?;
             let directory = parts.directory.stamp()?.map_or(0, |stamp| stamp.position.sequence);
             let of_history = generation.records().filter(|(key, _)| !self.in_directory(key));

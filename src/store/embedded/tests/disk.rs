@@ -155,4 +155,9 @@ impl DiskFile for FaultyFile {
         self.state.check(Operation::Change)?;
         self.file.reserve(bytes)
     }
+
+    fn write_zeros(&mut self, from: u64, to: u64) -> io::Result<()> {
+        self.state.check(Operation::Change)?;
+        self.file.write_zeros(from, to)
+    }
 }

@@ -1,11 +1,14 @@
 //! Disks that fail: whatever operation fails, and whatever the disk says, what was acknowledged is
 //! there afterwards, and the laws of money hold in it.
 
+use std::fs;
 use std::io::ErrorKind;
 
 use super::disk::{FaultyDisk, Operation};
 use super::{copy, folder, open, open_on};
-use crate::store::embedded::EmbeddedStore;
+use crate::store::embedded::journal::{AppendError, Journal, segment_name};
+use crate::store::embedded::segment::{Frames, Header, marker, push_frame};
+use crate::store::embedded::{EmbeddedStore, OpenError};
 use crate::store::tests::{commit, put};
 use crate::store::{CommitError, Key, Store, WriteSet};
 
@@ -125,4 +128,38 @@ fn nothing_acknowledged_is_lost_whatever_change_of_the_disk_fails() {
             assert!(full && kind == ErrorKind::StorageFull || refused.iter().all(is_refusing), "{kind}: {refused:?}");
         });
     }
+}
+
+#[test]
+fn nothing_of_a_batch_that_found_no_room_is_left_in_the_journal() {
+    // The first write is the header's.
+    let (dir, disk) = (folder(), FaultyDisk::failing(Operation::Write, 1, ErrorKind::StorageFull));
+    let mut journal = Journal::begin(disk, dir.path(), 1 << 20).unwrap();
+    let (mut batch, mut position, marker) = (Vec::new(), journal.position(), marker(&journal.identity()));
+    for place in 0..4 {
+        position = push_frame(&mut batch, marker, &position, place, |out| out.extend([7; 100])).unwrap();
+    }
+    let frames = || {
+        let bytes = fs::read(dir.path().join(segment_name(1))).unwrap();
+        let mut frames = Frames::new(&Header::decode(&bytes).unwrap(), &bytes);
+        std::iter::from_fn(|| frames.next()).take_while(Result::is_ok).count()
+    };
+    assert!(matches!(journal.append(&batch, position), Err(AppendError::Full)));
+    // Two of the four were whole: a process that died now must not leave what it refused.
+    assert_eq!(frames(), 0);
+    journal.append(&batch, position).unwrap();
+    assert_eq!(frames(), 4);
+}
+
+#[test]
+fn opening_syncs_what_it_found_before_anything_rests_on_it() {
+    let dir = folder();
+    let store = open(dir.path()).unwrap();
+    commit(&*store, put(Key::of("k"), b"v")).unwrap();
+    store.close();
+    drop(store);
+    // A process that died may have left it written and not synced.
+    let disk = FaultyDisk::failing(Operation::Sync, 0, ErrorKind::Other);
+    assert!(matches!(open_on(dir.path(), disk), Err(OpenError::Io { .. })));
+    open(dir.path()).unwrap();
 }

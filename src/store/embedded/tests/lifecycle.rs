@@ -138,6 +138,33 @@ fn a_checkpoint_cut_short_is_done_again_by_the_replay() {
 }
 
 #[test]
+fn what_opening_finds_beyond_the_index_is_there_before_and_after_the_first_checkpoint() {
+    const VALUE_BYTES: usize = 10_000;
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path()).unwrap();
+    // Two and a half generations: one goes into the index at once, one is left to the first checkpoint.
+    for number in 0..130_u64 {
+        let mut write_set = put(Key::of("h").number(number), &[number as u8; VALUE_BYTES]);
+        write_set.adjust(Key::of("count"), 1, 0, i64::MAX);
+        if let Some(before) = number.checked_sub(60) {
+            write_set.delete(Key::of("h").number(before));
+        }
+        commit(&*store, write_set).unwrap();
+    }
+    store.close();
+    std::fs::remove_dir_all(dir.path().join("index")).unwrap();
+    let store = open(dir.path()).unwrap();
+    for _ in 0..2 {
+        let found = store.range(&Key::of("h").subtree(), usize::MAX).unwrap();
+        let expected = (70..130_u64).map(|number| Key::of("h").number(number));
+        assert!(found.into_iter().map(|(key, _)| key).eq(expected));
+        assert_eq!(store.counter(&Key::of("count")), Ok(130));
+        store.checkpoint();
+        assert_eq!((store.health().checkpoint, store.health().memory_bytes), (130, 0));
+    }
+}
+
+#[test]
 fn opening_waits_for_what_is_left_of_the_store_before() {
     let dir = TempDir::new().unwrap();
     let store = open(dir.path()).unwrap();

@@ -6,6 +6,7 @@ mod damage;
 mod dark;
 mod disk;
 mod faults;
+mod gate;
 mod lifecycle;
 mod power;
 

@@ -316,4 +316,8 @@ impl DiskFile for PowerFile {
         self.pend(Pending::Length(length));
         Ok(())
     }
+
+    fn write_zeros(&mut self, from: u64, to: u64) -> io::Result<()> {
+        self.write_at(from, &vec![0; (to - from) as usize])
+    }
 }
