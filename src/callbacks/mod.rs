@@ -177,12 +177,12 @@ impl Callbacks {
 
     /// Asks a third party about a payment.
     pub async fn validate(&self, question: &Validation) -> Asked {
-        validation::validate(&self.0, question).await
+        validation::asked(&self.0, question).await
     }
 
     /// Asks a third party what would have to be paid.
     pub async fn query(&self, question: &Validation) -> Asked<PaymentQueryResult> {
-        validation::query(&self.0, question).await
+        validation::asked(&self.0, question).await
     }
 
     /// Sends a delivered or dead callback once more, with the same id.
