@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Request;
 use super::mask::{MASK, masked};
-use crate::callbacks::{Asked, Exchange, Kind, PaymentQueryResult, Validation};
+use crate::callbacks::{Asked, Exchange, Kind, PaymentQueryResult, Validation, shown};
 use crate::clock::Timestamp;
 use crate::store::{Key, KeyRange, Read, ReadError, Stored, WriteSet, decode, encode};
 
@@ -206,6 +206,6 @@ fn http_message<'a>(start: &str, headers: impl Iterator<Item = (&'a str, &'a str
         ["\r\n", name, ": ", value].iter().for_each(|part| message.push_str(part));
     }
     message.push_str("\r\n\r\n");
-    message.push_str(&String::from_utf8_lossy(body));
+    message.push_str(&shown(body));
     message
 }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use super::breaker::Permit;
 use super::dispatcher::Dispatcher;
 use super::endpoint::Endpoint;
-use super::delivery::Outcome;
+use super::outcome::Outcome;
 use super::transport::{Answer, Call, Pool, SendError, soap_headers};
 use super::verdict::{Condition, condition};
 use super::wire::{PaymentQueryResult, ValidationResult, Wire};
