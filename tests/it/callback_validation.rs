@@ -136,12 +136,16 @@ async fn d5_a_payment_follows_what_was_answered_in_time_and_the_default_otherwis
     assert_eq!(asked, ROWS.len(), "each payment is asked about once, however often it is submitted");
 }
 
-/// What was asked before the node was killed is cancelled when it starts again, whatever the default action
-/// says: nobody was told that it was paid. The answer, when it comes, finds nobody.
+/// What was asked before the node was killed is cancelled when its reservation runs out, whatever the default
+/// action says: nobody was told that it was paid. The answer, when it comes, finds nobody.
 #[tokio::test(flavor = "multi_thread", worker_threads = 6)]
 async fn d5_l3_a_yes_to_a_payment_that_was_cancelled_by_a_kill_changes_nothing() {
     static ROWS: [Row; 2] = [row("asked", "0", 1200, "completed", false), row("after", "0", 0, "completed", true)];
     let deployed = deployed_with_window().await;
+    let services = deployed.dir().join("catalogue/services.toml");
+    let text = std::fs::read_to_string(&services).unwrap();
+    assert!(text.contains("reservation_seconds = 60\n"));
+    std::fs::write(&services, text.replace("reservation_seconds = 60\n", "reservation_seconds = 4\n")).unwrap();
     let served = deployed.served();
     let shop = Shop::speaking(&deployed, shop_that_answers(&ROWS)).await;
     register(&deployed, "completed");
