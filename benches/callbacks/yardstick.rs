@@ -37,7 +37,7 @@ impl Calls {
 
 /// Measures both ways, and prints them.
 pub async fn measure(settings: &config::Callbacks, receiver: &Receiver, calls: usize) -> Result<()> {
-    let tls = client_tls(settings)?;
+    let tls = rustls::ClientConfig::clone(client_tls(settings)?.config());
     let client = reqwest::Client::builder()
         .tls_backend_preconfigured(tls.clone())
         .redirect(reqwest::redirect::Policy::none())

@@ -12,7 +12,7 @@ use super::{Answer, Broker, Refusal, Request, fingerprint};
 use crate::access::{
     self, CredentialRefusal, CredentialVerdict, NetworkKind, NoShare, Permit, Sealed, Secret, Share, ThirdParty,
 };
-use crate::callbacks::DeliveryId;
+use crate::callbacks::{self, DeliveryId};
 use crate::clock::Timestamp;
 use crate::core::directory::Operator;
 use crate::core::{self, Channel, ConversationId, Order, Shortcode};
@@ -187,7 +187,7 @@ impl Broker {
 
     fn seal_original(&self, request: &Request, generic: &GenericRequest, order: &Order) -> Result<Sealed, Refusal> {
         let place = original_place(order.conversation.as_str());
-        let original = Secret::new(trace::text_of(&generic.without_header(&request.body)));
+        let original = Secret::new(callbacks::shown(&generic.without_header(&request.body)));
         self.parts
             .vault
             .seal(&place, &original, &*self.parts.entropy)

@@ -1,14 +1,12 @@
 //! The legs of a conversation as they went over the wire, for `queryTransaction` and for operators.
 //! What is secret in them is masked before it gets here (S5).
 
-use std::borrow::Cow;
-
 use hyper::{HeaderMap, StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 
 use super::Request;
 use super::mask::{MASK, masked};
-use crate::callbacks::{Asked, Exchange, Kind, PaymentQueryResult, Validation};
+use crate::callbacks::{Asked, Exchange, Kind, PaymentQueryResult, Validation, shown};
 use crate::clock::Timestamp;
 use crate::store::{Fields, Key, KeyRange, Read, ReadError, Stored, WriteSet, decode, encode};
 
@@ -210,12 +208,6 @@ fn http_message<'a>(start: &str, headers: impl Iterator<Item = (&'a str, &'a str
         ["\r\n", name, ": ", value].iter().for_each(|part| message.push_str(part));
     }
     message.push_str("\r\n\r\n");
-    message.push_str(&text_of(body));
+    message.push_str(&shown(body));
     message
-}
-
-/// What a body says, with what is no UTF-8 replaced. Nearly every body is UTF-8, and to see that takes much
-/// less than to go through it for what is not.
-pub(super) fn text_of(body: &[u8]) -> Cow<'_, str> {
-    std::str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed)
 }

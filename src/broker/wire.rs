@@ -11,7 +11,7 @@ use super::mask::masked;
 use super::style;
 use super::trace;
 use crate::access::{Access, Sealed, Vault};
-use crate::callbacks::{Acknowledgement, Exchange, Kind, PaymentQueryResult, Wire};
+use crate::callbacks::{Acknowledgement, Exchange, Kind, PaymentQueryResult, Wire, shown};
 use crate::core::{Order, Report};
 use crate::mminterface::{
     C2bPayment, Interfaces, Read, ReceiverStyle, ResultDocument, Tolerances, ValidationResult, write_confirmation,
@@ -186,7 +186,7 @@ impl Wire for SoapWire {
     }
 
     fn excerpt(&self, body: &[u8]) -> String {
-        masked(&trace::text_of(body))
+        masked(&shown(body))
     }
 
     fn acknowledgement(&self, third_party: &str, kind: Kind, body: &[u8]) -> Acknowledgement {

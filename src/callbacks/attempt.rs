@@ -1,41 +1,48 @@
-//! One attempt: read what is due, make the body, post it, judge the answer, and write down what
-//! came of it in one commit. The next attempt of the same delivery can only follow from that commit,
-//! so there is never more than one at a time.
+//! One attempt: read what is due, make the body, post it, judge the answer, and have what came of it
+//! [written down](super::records). The next attempt of the same delivery can only follow from that
+//! commit, so there is never more than one at a time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::HeaderMap;
+use hyper::header::HeaderName;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
 use crate::clock::{Clock, Timestamp};
 use crate::entropy::Entropy;
-use crate::store::{CommitError, Store, WriteSet};
+use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 
 use super::breaker::Pass;
 use super::delivery::{
-    ANSWER_CHARACTERS_MAX, Attempt, DETAIL_CHARACTERS_MAX, Delivery, Entry, InFlight, Kind, Next, Outcome, State,
+    ANSWER_CHARACTERS_MAX, Attempt, DETAIL_CHARACTERS_MAX, Delivery, Entry, InFlight, Kind, Next, State,
 };
+use super::flight::{Flight, Landing};
 use super::lane::Slot;
-use super::outbox::{self, Loaded, Place, Queued};
+use super::outbox::{self, Loaded, Queued};
+use super::outcome::Outcome;
+use super::records::{Carried, Records};
 use super::schedule::{Schedule, retry_after};
 use super::signing::{Signers, SigningError};
 use super::transport::{Answer, Call, Pool, SendError, Transport, insert, soap_headers};
 use super::verdict::{Condition, Course, condition, course, judge};
-use super::wire::{Exchange, Wire};
+use super::wire::Wire;
 use super::{urls, verdict::Verdict};
 
 /// How long a delivery rests that could not be read.
 const UNREADABLE_PAUSE: Duration = Duration::from_secs(30);
 
-/// The first and the longest pause before a commit is tried again.
-const COMMIT_PAUSE_MIN: Duration = Duration::from_millis(20);
-const COMMIT_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// What stands beside the body of a delivery.
+const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
+const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+const LANGO_ATTEMPT: HeaderName = HeaderName::from_static("lango-attempt");
+const LANGO_NUMBER: HeaderName = HeaderName::from_static("lango-number");
 
 /// Who carries deliveries to their endpoints.
 #[derive(Debug)]
@@ -50,8 +57,8 @@ pub(super) struct Courier {
     pub(super) signers: Signers,
     pub(super) counts: Counts,
     pub(super) metrics: Arc<Metrics>,
-    /// Outcomes that the store did not take at the first try, and that wait for it.
-    pub(super) unwritten: AtomicUsize,
+    /// What waits to be written down.
+    pub(super) records: Records,
 }
 
 /// What has been carried since the start.
@@ -63,102 +70,54 @@ pub(super) struct Counts {
     pub(super) dead: AtomicU64,
 }
 
-/// Where a delivery is after it was taken up.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Landing {
-    /// Nothing more is to be done about it.
-    Ended,
-    /// It waits, in this endpoint's queue or another's.
-    Waits(Queued),
-    /// What came of the attempt could not be written down before the node stopped; when it starts
-    /// again, the delivery is due.
-    Unsettled,
-}
-
-/// What came of writing an attempt down.
-enum Settled {
-    /// It is durable; where the delivery waits now, if it does.
-    Written(Option<Queued>),
-    /// Somebody else had changed the delivery.
-    Changed(Queued),
-    /// The node stops, and the store has not taken it.
-    Unwritten,
-}
-
-impl From<Settled> for Landing {
-    fn from(settled: Settled) -> Self {
-        match settled {
-            Settled::Written(None) => Self::Ended,
-            Settled::Written(Some(queued)) | Settled::Changed(queued) => Self::Waits(queued),
-            Settled::Unwritten => Self::Unsettled,
-        }
-    }
-}
-
-/// An outcome that waits for the store, as long as this lives.
-struct Unwritten<'a>(&'a AtomicUsize);
-
-impl<'a> Unwritten<'a> {
-    fn one_more(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Unwritten<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// What went over the wire in an attempt.
-struct Sent {
-    headers: HeaderMap,
-    body: Bytes,
-    started: Timestamp,
-    ended: Timestamp,
-    answer: Result<Answer, SendError>,
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    pub(super) started: Timestamp,
+    pub(super) ended: Timestamp,
+    pub(super) answer: Result<Answer, SendError>,
 }
 
 impl Courier {
-    /// Makes the attempt that is due. `pass` and `slot` are the endpoint's leave to be called; the
-    /// slot is given back as soon as there is an answer.
-    pub(super) async fn carry(&self, queued: &Queued, pass: Pass, slot: Slot, stop: &watch::Sender<bool>) -> Landing {
+    /// Makes the attempt that is due, and has what came of it written down. `pass` and `slot` are the
+    /// endpoint's leave to be called; the slot is given back as soon as there is an answer.
+    pub(super) async fn carry(&self, flight: Flight, pass: Pass, slot: Slot, stop: &watch::Sender<bool>) {
+        match self.carried(flight.queued(), pass, slot).await {
+            Ok(outcome) => self.write_down(outcome, flight, stop).await,
+            Err(landing) => flight.lands(landing),
+        }
+    }
+
+    /// What came of the attempt, or where the delivery is if there was none to be made.
+    async fn carried(&self, queued: &Queued, pass: Pass, slot: Slot) -> Result<Carried, Landing> {
         let loaded = match outbox::load(&*self.store, &queued.id) {
             Ok(Some(loaded)) => loaded,
-            Ok(None) => return Landing::Ended,
+            Ok(None) => return Err(Landing::Ended),
             Err(error) => {
                 error!(delivery = %queued.id, %error, "a delivery could not be read");
                 let due = self.clock.now().plus(UNREADABLE_PAUSE);
-                return Landing::Waits(Queued { due, ..queued.clone() });
+                return Err(Landing::Waits(Queued { due, ..queued.clone() }));
             }
         };
         match loaded.delivery.state.due() {
-            None => return Landing::Ended,
+            None => return Err(Landing::Ended),
             // The queue's entry was older than the delivery's state.
-            Some(due) if due > self.clock.now() => return Landing::Waits(Queued { due, ..queued.clone() }),
+            Some(due) if due > self.clock.now() => {
+                return Err(Landing::Waits(Queued { due, ..queued.clone() }));
+            }
             Some(_) => {}
         }
-        let place = loaded.place();
+        let before = loaded.place();
         let Loaded { delivery, entry, captured, .. } = loaded;
-        let (made_before, target) = (delivery.attempts_made, self.target(delivery));
-        let (after, sent) = if target.endpoint == queued.endpoint {
-            let Some(in_flight) = target.begin() else { return Landing::Ended };
-            self.attempt(in_flight, &entry, &captured, pass, &slot).await
-        } else {
-            (target, None)
-        };
-        drop(slot);
-        let landing = self.settle(&place, &after, &entry, sent.as_ref(), stop).await;
-        if matches!(landing, Settled::Written(_)) && after.attempts_made > made_before {
-            self.count(&after);
+        let target = self.target(delivery);
+        if target.endpoint != queued.endpoint {
+            return Ok(Carried { before, after: target, entry, sent: None, attempted: false });
         }
-        landing.into()
-    }
-
-    /// Whether the store is not taking what must be written down. What cannot be recorded is not sent.
-    pub(super) fn store_is_in_trouble(&self) -> bool {
-        self.unwritten.load(Ordering::Relaxed) > 0
+        let in_flight = target.begin().ok_or(Landing::Ended)?;
+        let (after, sent) = self.attempt(in_flight, &entry, &captured, pass, &slot).await;
+        Ok(Carried { before, after, entry, sent, attempted: true })
     }
 
     /// The delivery, bound for where its kind of news goes now: confirmations follow the URL that is
@@ -215,6 +174,7 @@ impl Courier {
             outcome: verdict.outcome,
             detail: beginning(verdict.detail, DETAIL_CHARACTERS_MAX),
             answer: answer.and_then(|answer| self.excerpt(&answer.body)),
+            tls: answer.and_then(|answer| answer.tls),
         };
         let next = self.next(&in_flight, verdict.outcome, answer);
         (in_flight.end(attempt, next, self.clock.now()), sent)
@@ -252,44 +212,22 @@ impl Courier {
             deadline: self.answer_deadline,
         };
         let started = self.clock.now();
-        // The transport keeps the deadline; this one is for a transport that does not.
-        let answer = match timeout(self.answer_deadline + Duration::from_secs(1), self.transport.post(call)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(SendError::new(Outcome::TimedOut, "no answer in time")),
-        };
+        let answer = self.transport.post(call).await;
         let verdict = judge(&answer, &delivery.third_party, delivery.kind, &*self.wire);
         (verdict, Some(Sent { headers, body, started, ended: self.clock.now(), answer }))
-    }
-
-    /// What is to be written down of the messages of a delivery's last attempt.
-    fn legs(&self, after: &Delivery, entry: &Entry, sent: &Sent) -> WriteSet {
-        let mut legs = WriteSet::new();
-        let exchange = Exchange {
-            kind: after.kind,
-            payload: &entry.callback.payload,
-            attempt: after.attempts_made,
-            url: &after.url,
-            headers: &sent.headers,
-            body: &sent.body,
-            started: sent.started,
-            ended: sent.ended,
-            answer: sent.answer.as_ref().map_err(|error| error.detail.as_str()),
-        };
-        self.wire.trace(&mut legs, &exchange);
-        legs
     }
 
     fn headers(&self, in_flight: &InFlight, body: &[u8]) -> Result<HeaderMap, SigningError> {
         let (delivery, now) = (in_flight.delivery(), self.clock.now());
         let mut headers = soap_headers(self.wire.soap_action(delivery.kind));
-        insert(&mut headers, "webhook-id", delivery.id.to_string());
-        headers.insert("webhook-timestamp", now.seconds().into());
+        insert(&mut headers, WEBHOOK_ID, delivery.id.to_string());
+        headers.insert(WEBHOOK_TIMESTAMP, now.seconds().into());
         let signature = self.signers.sign(&*self.store, &delivery.third_party, delivery.id.as_str(), now, body)?;
         if let Some(signature) = signature {
-            insert(&mut headers, "webhook-signature", signature);
+            insert(&mut headers, WEBHOOK_SIGNATURE, signature);
         }
-        headers.insert("lango-attempt", in_flight.attempt_number().into());
-        headers.insert("lango-number", delivery.number.into());
+        headers.insert(LANGO_ATTEMPT, in_flight.attempt_number().into());
+        headers.insert(LANGO_NUMBER, delivery.number.into());
         Ok(headers)
     }
 
@@ -309,49 +247,8 @@ impl Courier {
         }
     }
 
-    /// Writes the delivery down as it is now. While the store takes no commits this waits, and
-    /// nothing more is sent ([`Courier::store_is_in_trouble`]).
-    async fn settle(
-        &self,
-        before: &Place,
-        after: &Delivery,
-        entry: &Entry,
-        sent: Option<&Sent>,
-        stop: &watch::Sender<bool>,
-    ) -> Settled {
-        let mut pause = COMMIT_PAUSE_MIN;
-        let (mut waiting, mut with_legs) = (None, true);
-        loop {
-            let (mut write_set, next) = before.settle(after);
-            if let Some(sent) = sent.filter(|_| with_legs) {
-                write_set.extend(self.legs(after, entry, sent));
-            }
-            match self.store.commit(write_set).await {
-                Ok(_) => return Settled::Written(next),
-                Err(CommitError::Expectation(_)) => {
-                    // Somebody else decided about it meanwhile; the queue will show what.
-                    warn!(delivery = %after.id, "a delivery was changed while it was in flight");
-                    let (id, endpoint) = (after.id.clone(), after.endpoint.clone());
-                    return Settled::Changed(Queued { due: self.clock.now(), id, endpoint });
-                }
-                // What went over the wire is worth less than that it did.
-                Err(CommitError::TooLarge { .. }) if with_legs => {
-                    warn!(delivery = %after.id, "the messages of an attempt are too large to be kept");
-                    with_legs = false;
-                    continue;
-                }
-                Err(error) => error!(delivery = %after.id, %error, "an attempt could not be written down"),
-            }
-            waiting.get_or_insert_with(|| Unwritten::one_more(&self.unwritten));
-            let mut stopping = stop.subscribe();
-            tokio::select! {
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(COMMIT_PAUSE_MAX),
-                _ = stopping.wait_for(|stop| *stop) => return Settled::Unwritten,
-            }
-        }
-    }
-
-    fn count(&self, after: &Delivery) {
+    /// Counts an attempt that is written down.
+    pub(super) fn count(&self, after: &Delivery) {
         let Some(last) = after.attempts.last() else { return };
         let counter = match course(last.outcome) {
             Course::Delivered if last.outcome == Outcome::Unread => &self.counts.unread,
@@ -379,11 +276,13 @@ impl Courier {
 
 /// The first so many characters of a text.
 fn beginning(mut text: String, characters_max: usize) -> String {
-    // No character takes less than a byte.
-    if text.len() > characters_max
-        && let Some((end, _)) = text.char_indices().nth(characters_max)
-    {
-        text.truncate(end);
+    // No character takes less than a byte, and most take just one.
+    if text.len() > characters_max {
+        let end = match text.is_ascii() {
+            true => Some(characters_max),
+            false => text.char_indices().nth(characters_max).map(|(end, _)| end),
+        };
+        text.truncate(end.unwrap_or(text.len()));
     }
     text
 }

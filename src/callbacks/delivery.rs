@@ -4,14 +4,17 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
-use crate::store::Stored;
+use crate::store::{Fields, Stored};
 
 use super::endpoint::Endpoint;
+use super::outcome::Outcome;
+use super::tls::TlsVersion;
 
 /// Attempts that are kept with a delivery: the newest ones.
 pub const ATTEMPTS_KEPT_MAX: usize = 16;
@@ -22,10 +25,10 @@ pub const ANSWER_CHARACTERS_MAX: usize = 400;
 /// Characters of an attempt's detail.
 pub const DETAIL_CHARACTERS_MAX: usize = 200;
 
-/// How a delivery is told apart, for example `msg_7h2k...`.
+/// How a delivery is told apart, for example `msg_7h2k...`. Queues, flights and holds all have it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct DeliveryId(String);
+pub struct DeliveryId(Arc<str>);
 
 impl DeliveryId {
     /// A new one: `msg_` and 26 random characters (130 bits).
@@ -35,11 +38,11 @@ impl DeliveryId {
         entropy.fill(&mut bytes);
         let letters =
             bytes.iter().filter_map(|byte| LETTERS.get(usize::from(byte & 31))).map(|&letter| char::from(letter));
-        Self("msg_".chars().chain(letters).collect())
+        Self("msg_".chars().chain(letters).collect::<String>().into())
     }
 
     /// An id as somebody typed it or as it stands in a key.
-    pub fn from_text(text: impl Into<String>) -> Self {
+    pub fn from_text(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
     }
 
@@ -99,7 +102,8 @@ pub struct Callback {
     pub payload: Vec<u8>,
 }
 
-/// An entry of an owner's log of callbacks. It never changes.
+/// An entry of an owner's log of callbacks. It never changes. Kept without its fields' names: they keep
+/// their places.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Its delivery.
@@ -112,6 +116,8 @@ pub struct Entry {
 
 impl Stored for Entry {
     const NAME: &'static str = "callback";
+    const FORMAT: u8 = 2;
+    const FIELDS: Fields = Fields::InOrder;
 }
 
 /// How far a delivery is. In flight it is only in memory, so whatever the node was doing when it
@@ -142,7 +148,8 @@ pub enum State {
     },
 }
 
-/// The record of a delivery.
+/// The record of a delivery. Kept without its fields' names: they keep their places, those of its
+/// attempts too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     /// Its id.
@@ -176,6 +183,8 @@ pub struct Delivery {
 
 impl Stored for Delivery {
     const NAME: &'static str = "delivery";
+    const FORMAT: u8 = 2;
+    const FIELDS: Fields = Fields::InOrder;
 }
 
 /// One attempt.
@@ -198,91 +207,9 @@ pub struct Attempt {
     /// The beginning of the answer's body, secrets masked, at most [`ANSWER_CHARACTERS_MAX`] of it.
     #[serde(default)]
     pub answer: Option<String>,
-}
-
-/// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Outcome {
-    /// 2xx with a positive acknowledgement, or with an empty body.
-    Acknowledged,
-    /// 2xx with a body that is no acknowledgement: counts as delivered, and is flagged.
-    Unread,
-    /// 2xx with an acknowledgement that says no.
-    Declined,
-    /// 3xx: never followed.
-    Redirected,
-    /// 410: never tried again.
-    Gone,
-    /// 429 or 503: too much for now.
-    Throttled,
-    /// Any other 4xx.
-    RefusedByServer,
-    /// Any other 5xx, or a status that does not exist.
-    FailedAtServer,
-    /// The URL or the address is not one that we may call.
-    Forbidden,
-    /// The host's name does not resolve.
-    NameFailed,
-    /// No connection.
-    ConnectFailed,
-    /// No TLS session: certificate, name or protocol.
-    TlsFailed,
-    /// The connection ended before the answer.
-    Broken,
-    /// No whole answer in time.
-    TimedOut,
-    /// What the server sent is no HTTP.
-    NotHttp,
-    /// The body could not be made: nothing was sent.
-    Unrenderable,
-    /// It could not be signed: nothing was sent.
-    Unsignable,
-}
-
-impl Outcome {
-    /// All of them.
-    pub const ALL: [Self; 17] = [
-        Self::Acknowledged,
-        Self::Unread,
-        Self::Declined,
-        Self::Redirected,
-        Self::Gone,
-        Self::Throttled,
-        Self::RefusedByServer,
-        Self::FailedAtServer,
-        Self::Forbidden,
-        Self::NameFailed,
-        Self::ConnectFailed,
-        Self::TlsFailed,
-        Self::Broken,
-        Self::TimedOut,
-        Self::NotHttp,
-        Self::Unrenderable,
-        Self::Unsignable,
-    ];
-
-    /// Its name in metrics and in lists.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Acknowledged => "delivered",
-            Self::Unread => "delivered-unread",
-            Self::Declined => "declined",
-            Self::Redirected => "redirected",
-            Self::Gone => "gone",
-            Self::Throttled => "throttled",
-            Self::RefusedByServer => "refused",
-            Self::FailedAtServer => "server-failed",
-            Self::Forbidden => "forbidden",
-            Self::NameFailed => "name-failed",
-            Self::ConnectFailed => "connect-failed",
-            Self::TlsFailed => "tls-failed",
-            Self::Broken => "broken",
-            Self::TimedOut => "timed-out",
-            Self::NotHttp => "not-http",
-            Self::Unrenderable => "unrenderable",
-            Self::Unsignable => "unsignable",
-        }
-    }
+    /// The version of TLS, if there was an answer over it.
+    #[serde(default)]
+    pub tls: Option<TlsVersion>,
 }
 
 /// What follows an attempt.
@@ -394,8 +321,11 @@ impl InFlight {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::entropy::SeededEntropy;
+    use crate::store::{Record, decode, encode};
 
     fn attempt(number: u32, outcome: Outcome) -> Attempt {
         let started = Timestamp::from_seconds(1);
@@ -408,6 +338,7 @@ mod tests {
             outcome,
             detail: String::new(),
             answer: None,
+            tls: None,
         }
     }
 
@@ -440,6 +371,43 @@ mod tests {
         }
         let retrying = delivery().begin().unwrap().end(attempt(1, Outcome::TimedOut), Next::Again(now), now);
         assert_eq!(retrying.begin().unwrap().attempt_number(), 2);
+    }
+
+    /// As format 1 had them, with names; and as they are kept now, each field at its place.
+    #[test]
+    fn records_with_names_are_still_read_and_those_without_keep_their_places() {
+        let now = Timestamp::from_seconds(9);
+        let callback = Callback {
+            kind: Kind::Confirmation,
+            owner: "600000".into(),
+            third_party: "acme".into(),
+            url: "https://pay.example.com/".into(),
+            payload: b"x".to_vec(),
+        };
+        let entry = Entry { delivery: DeliveryId::from_text("msg_1"), created: now, callback };
+        let delivery = Delivery::new(DeliveryId::from_text("msg_1"), &entry.callback, now);
+        let delivery =
+            delivery.begin().unwrap().end(attempt(1, Outcome::TimedOut), Next::Again(now), now).replayed(now);
+        let record = |value: Vec<u8>| Record { version: 1, value: value.into(), captured: Vec::new() };
+        let named = |body: Vec<u8>| record([vec![1], body].concat());
+        let format_1 = named(rmp_serde::to_vec_named(&delivery).unwrap());
+        assert_eq!(decode::<Delivery>(&format_1), Ok(delivery.clone()));
+        let format_1 = named(rmp_serde::to_vec_named(&entry).unwrap());
+        assert_eq!(decode::<Entry>(&format_1), Ok(entry.clone()));
+
+        let (bytes, at, url) = (encode(&delivery), now.micros(), "https://pay.example.com/");
+        let fields: serde_json::Value = rmp_serde::from_slice(&bytes[1..]).unwrap();
+        let attempt = json!([1, 1_000_000, 3, null, null, "TimedOut", "", null, null]);
+        let (endpoint, state) = ("https://pay.example.com:443", json!({ "Due": [at] }));
+        let head = json!(["msg_1", "600000", 0, "Confirmation", "acme", url, endpoint, at, state]);
+        let tail = json!([1, 0, [attempt], at]);
+        let whole = [head, tail].map(|part| part.as_array().unwrap().clone()).concat();
+        assert_eq!((bytes[0], fields), (2, whole.into()));
+        assert_eq!(decode::<Delivery>(&record(bytes)), Ok(delivery));
+        type Fields<'a> = (&'a str, i64, (&'a str, &'a str, &'a str, &'a str, &'a [u8]));
+        let bytes = encode(&entry);
+        let fields: Fields<'_> = rmp_serde::from_slice(&bytes[1..]).unwrap();
+        assert_eq!((bytes[0], fields), (2, ("msg_1", at, ("Confirmation", "600000", "acme", url, b"x".as_slice()))));
     }
 
     #[test]

@@ -29,7 +29,7 @@ const QUERIES_PER_ENDPOINT_MAX: usize = 64;
 /// Scheme, host and port, for example `https://pay.example.com:443`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Endpoint(String);
+pub struct Endpoint(Arc<str>);
 
 impl Endpoint {
     /// The endpoint that a URL names. What is no URL has one too, so that a callback to it is kept,
@@ -42,14 +42,14 @@ impl Endpoint {
     pub(super) fn of_url(url: &Url) -> Self {
         let named = || Some((url.scheme(), url.host_str()?, url.port_or_known_default()?));
         match named() {
-            Some((scheme, host, port)) => Self(format!("{scheme}://{host}:{port}")),
+            Some((scheme, host, port)) => Self(format!("{scheme}://{host}:{port}").into()),
             None => Self(UNUSABLE.into()),
         }
     }
 
     /// An endpoint from the text that [`Endpoint::as_str`] gave.
     pub(super) fn from_text(text: String) -> Self {
-        Self(text)
+        Self(text.into())
     }
 
     /// The text, as it stands in keys and metrics.
@@ -156,6 +156,21 @@ impl Endpoints {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn d6_only_so_many_endpoints_are_remembered_and_the_sick_ones_longest() {
+        let endpoints = Endpoints::new(1, Duration::from_secs(30));
+        let at = |number: usize| Endpoint::of(&format!("https://shop{number}.example.com/"));
+        let sick = endpoints.health(&at(0));
+        let super::super::breaker::Permit::Go(pass) = sick.breaker.permit(tokio::time::Instant::now()) else {
+            panic!()
+        };
+        pass.failed(tokio::time::Instant::now());
+        drop(sick);
+        (0..=ENDPOINTS_MAX).for_each(|number| drop(endpoints.health(&at(number))));
+        assert_eq!(endpoints.known.lock().unwrap().len(), 2, "the sick one and the newest");
+        assert!(endpoints.health(&at(0)).breaker.is_open(tokio::time::Instant::now()));
+    }
 
     #[test]
     fn an_endpoint_is_scheme_host_and_port() {

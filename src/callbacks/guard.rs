@@ -87,9 +87,25 @@ impl fmt::Display for Special {
     }
 }
 
-/// Checks all that the URL itself tells, and gives it parsed.
+/// Reads a URL, and checks all that it tells itself.
 pub fn check_url(hosts: &dyn Hosts, special_allowed: &[IpNet], third_party: &str, url: &str) -> Result<Url, Refused> {
-    let url = (url.len() <= URL_BYTES_MAX).then(|| Url::parse(url).ok()).flatten().ok_or(Refused::NoUrl)?;
+    let url = read_url(url)?;
+    check_read(hosts, special_allowed, third_party, &url)?;
+    Ok(url)
+}
+
+/// Reads a URL.
+pub(super) fn read_url(url: &str) -> Result<Url, Refused> {
+    (url.len() <= URL_BYTES_MAX).then(|| Url::parse(url).ok()).flatten().ok_or(Refused::NoUrl)
+}
+
+/// Checks all that a URL itself tells.
+pub(super) fn check_read(
+    hosts: &dyn Hosts,
+    special_allowed: &[IpNet],
+    third_party: &str,
+    url: &Url,
+) -> Result<(), Refused> {
     match url.scheme() {
         "https" => {}
         "http" if hosts.plain_allowed(third_party) => {}
@@ -99,13 +115,12 @@ pub fn check_url(hosts: &dyn Hosts, special_allowed: &[IpNet], third_party: &str
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Refused::UserInfo);
     }
-    let (host, port) = host_and_port(&url).ok_or(Refused::NoUrl)?;
+    let (host, port) = host_and_port(url).ok_or(Refused::NoUrl)?;
     match literal(host) {
-        Some(address) => check_address(hosts, special_allowed, third_party, host, address, port)?,
-        None if hosts.allowed(third_party, host, None, port) => {}
-        None => return Err(Refused::NotListed),
+        Some(address) => check_address(hosts, special_allowed, third_party, host, address, port),
+        None if hosts.allowed(third_party, host, None, port) => Ok(()),
+        None => Err(Refused::NotListed),
     }
-    Ok(url)
 }
 
 /// Checks an address that a host resolved to.

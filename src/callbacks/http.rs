@@ -6,12 +6,11 @@
 //! Connections are kept per third party, endpoint and purpose: one third party never talks over a
 //! connection that was admitted by another's list.
 
-use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -20,18 +19,16 @@ use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Method, Request, Url};
 use rustls::ClientConfig;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::config;
 
-use super::delivery::Outcome;
-use super::endpoint::{Endpoint, Limits};
-use super::guard::{Hosts, Refused, check_address, check_url, host_and_port};
-use super::tls::{PinError, Trust};
+use super::endpoint::Limits;
+use super::guard::{Hosts, Refused, check_address, check_read, host_and_port};
+use super::kept::{Connections, Kept, Place};
+use super::outcome::Outcome;
+use super::tls::{ClientTls, PinError, Trust};
 use super::transport::{Answer, Call, Pool, SendError, Transport};
-
-/// Kept sets of connections; above it the one unused longest is closed.
-const CLIENTS_MAX: usize = 1024;
 
 /// How long an unused connection is kept.
 const IDLE_MAX: Duration = Duration::from_secs(50);
@@ -59,7 +56,7 @@ pub struct HttpTransport {
     connect_max: Duration,
     answer_bytes_max: usize,
     idle_connections_max: usize,
-    clients: Mutex<HashMap<ClientKey, KeptClient>>,
+    kept: Kept,
 }
 
 /// What decides where connections may go.
@@ -70,20 +67,6 @@ pub(super) struct Gate {
     pub(super) special_allowed: Vec<IpNet>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct ClientKey {
-    third_party: String,
-    endpoint: Endpoint,
-    pool: Pool,
-}
-
-struct KeptClient {
-    client: Client,
-    /// Whom its connections trust.
-    trust: Arc<ClientConfig>,
-    used: Instant,
-}
-
 impl fmt::Debug for HttpTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpTransport").field("gate", &self.gate).finish_non_exhaustive()
@@ -91,28 +74,27 @@ impl fmt::Debug for HttpTransport {
 }
 
 impl HttpTransport {
-    /// A transport with this TLS configuration ([`client_tls`](super::client_tls) reads it from the
-    /// files).
-    pub fn new(tls: ClientConfig, settings: &config::Callbacks, hosts: Arc<dyn Hosts>, names: Arc<dyn Names>) -> Self {
+    /// A transport with this TLS ([`client_tls`](super::client_tls) reads it from the files).
+    pub fn new(tls: ClientTls, settings: &config::Callbacks, hosts: Arc<dyn Hosts>, names: Arc<dyn Names>) -> Self {
         Self {
             trust: Trust::new(tls),
             gate: Arc::new(Gate { hosts, names, special_allowed: settings.special_networks.clone() }),
             connect_max: Duration::from_secs(settings.connect_seconds_max),
             answer_bytes_max: settings.answer_bytes_max,
             idle_connections_max: Limits::of(settings).concurrency_max(),
-            clients: Mutex::default(),
+            kept: Kept::default(),
         }
     }
 
     /// Closes kept connections once they are unused: after the lists of hosts changed, whatever is
     /// called is looked up and checked anew.
     pub fn forget(&self) {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.kept.forget();
     }
 
     /// From the next call on, connections are opened with this configuration. Those that are under way
     /// come to their end.
-    pub fn replace_tls(&self, tls: ClientConfig) {
+    pub fn replace_tls(&self, tls: ClientTls) {
         self.trust.replace(tls);
         self.forget();
     }
@@ -121,32 +103,22 @@ impl HttpTransport {
         &self.gate
     }
 
-    /// The TLS configuration towards a third party.
-    pub(super) fn tls_towards(&self, third_party: &str) -> Result<Arc<ClientConfig>, PinError> {
+    /// The TLS towards a third party.
+    pub(super) fn tls_towards(&self, third_party: &str) -> Result<Arc<ClientTls>, PinError> {
         self.trust.towards(third_party, self.gate.hosts.pinned_authority(third_party))
     }
 
-    fn client(&self, key: ClientKey, url: &Url) -> Result<Client, SendError> {
-        let trust = self
-            .tls_towards(&key.third_party)
-            .map_err(|error| SendError::new(Outcome::TlsFailed, error.to_string()))?;
-        let now = Instant::now();
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        // A connection that another authority let count is not used again.
-        if let Some(kept) = clients.get_mut(&key).filter(|kept| Arc::ptr_eq(&kept.trust, &trust)) {
-            kept.used = now;
-            return Ok(kept.client.clone());
-        }
-        if clients.len() >= CLIENTS_MAX {
-            let oldest = clients.iter().min_by_key(|(_, kept)| kept.used).map(|(key, _)| key.clone());
-            oldest.and_then(|oldest| clients.remove(&oldest));
-        }
-        let client = self.build(&key.third_party, url, &trust)?;
-        clients.insert(key, KeptClient { client: client.clone(), trust, used: now });
-        Ok(client)
+    fn connections(&self, third_party: &str, place: &Place, pool: Pool) -> Result<Arc<Connections>, SendError> {
+        let trust =
+            self.tls_towards(third_party).map_err(|error| SendError::new(Outcome::TlsFailed, error.to_string()))?;
+        self.kept.connections(third_party, &place.endpoint, pool, &trust, || {
+            let (tls, agreed) = trust.witnessed();
+            let client = self.build(third_party, &place.url, tls)?;
+            Ok(Connections { client, agreed, trust: Arc::clone(&trust) })
+        })
     }
 
-    fn build(&self, third_party: &str, url: &Url, trust: &ClientConfig) -> Result<Client, SendError> {
+    fn build(&self, third_party: &str, url: &Url, tls: ClientConfig) -> Result<Client, SendError> {
         let (host, port) = host_and_port(url).ok_or_else(|| forbidden(Refused::NoUrl))?;
         let resolver = CheckedNames {
             gate: Arc::clone(&self.gate),
@@ -155,7 +127,7 @@ impl HttpTransport {
             port,
         };
         Client::builder()
-            .tls_backend_preconfigured(trust.clone())
+            .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .referer(false)
@@ -171,14 +143,17 @@ impl HttpTransport {
 
     async fn call(&self, call: Call) -> Result<Answer, SendError> {
         let gate = &self.gate;
-        let url = check_url(&*gate.hosts, &gate.special_allowed, &call.third_party, &call.url).map_err(forbidden)?;
-        let key = ClientKey { third_party: call.third_party, endpoint: Endpoint::of_url(&url), pool: call.pool };
-        let client = self.client(key, &url)?;
-        let mut request = Request::new(Method::POST, url);
+        let place = self.kept.place(&call.url).map_err(forbidden)?;
+        // What was read before is checked again, as lists change.
+        check_read(&*gate.hosts, &gate.special_allowed, &call.third_party, &place.url).map_err(forbidden)?;
+        let connections = self.connections(&call.third_party, &place, call.pool)?;
+        let mut request = Request::new(Method::POST, place.url.clone());
         *request.headers_mut() = call.headers;
         *request.body_mut() = Some(call.body.into());
-        let response = client.execute(request).await.map_err(|error| classify(&error))?;
-        self.read(response).await
+        let response = connections.client.execute(request).await.map_err(|error| classify(&error))?;
+        let answer = self.read(response).await?;
+        let encrypted = place.url.scheme() == "https";
+        Ok(Answer { tls: connections.agreed.version().filter(|_| encrypted), ..answer })
     }
 
     /// Reads the answer, up to the cap; what is beyond is never read.

@@ -6,7 +6,6 @@
 //! A call holds one of the endpoint's [`Slot`]s until it has its answer. What came of it is written
 //! down after that, many outcomes to one sync of the disk, while the next call is under way.
 
-use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,19 +14,15 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tracing::error;
 
-use super::attempt::Landing;
 use super::breaker::Permit;
-use super::delivery::DeliveryId;
 use super::dispatcher::Dispatcher;
 use super::endpoint::{Endpoint, Health, Limit};
+use super::flight::{Arrivals, Flight, Landing, UNSETTLED_MAX, Work};
 use super::holds::Holds;
 use super::outbox::{self, Queued};
-use super::pace::Pace;
 use super::verdict::Condition;
 use super::width::Width;
-
-/// Deliveries of one endpoint that are known in memory.
-pub const WINDOW_MAX: usize = 512;
+use super::window::{WINDOW_MAX, Window};
 
 /// How long a queue with nothing in it keeps its task.
 const LINGER: Duration = Duration::from_secs(30);
@@ -37,9 +32,6 @@ const NAP_MAX: Duration = Duration::from_secs(60);
 
 /// How long a queue rests when the store does not read, or an attempt broke.
 const TROUBLE_PAUSE: Duration = Duration::from_secs(30);
-
-/// Deliveries of one endpoint that are under way or were answered and are not yet written down.
-const UNSETTLED_MAX: usize = 128;
 
 /// How soon a queue looks again whether the store takes commits.
 const STORE_LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -75,21 +67,6 @@ impl Drop for Slot {
     }
 }
 
-#[derive(Debug, Default)]
-struct Window {
-    due: BTreeSet<Queued>,
-    /// Whether the store may hold more than is in the window.
-    more: bool,
-    /// Whether the store may hold something that belongs into the window.
-    stale: bool,
-    /// The last one that was read from the store: what is up to it is in the window, under way, or
-    /// ended. Who read on from the beginning would pass everything that was delivered meanwhile,
-    /// again and again, before the first that is pending.
-    read_to: Option<Queued>,
-    /// Taken up, and not yet written down.
-    unsettled: usize,
-}
-
 /// How full a queue is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Load {
@@ -98,87 +75,10 @@ pub(super) struct Load {
     pub(super) in_flight: usize,
 }
 
-/// What a task has under way.
-struct Work {
-    /// The deliveries, each with what came up of it while it was under way: it may be on its way anew,
-    /// and its flight is done but has not landed.
-    under_way: HashMap<DeliveryId, Option<Queued>>,
-    /// How many of them have something that came up.
-    passed_over: usize,
-    pace: Pace,
-}
-
-impl Work {
-    fn new(per_second_max: u32) -> Self {
-        Self { under_way: HashMap::new(), passed_over: 0, pace: Pace::new(per_second_max) }
-    }
-
-    fn took_off(&mut self, id: DeliveryId) {
-        self.under_way.insert(id, None);
-    }
-
-    /// Whether a delivery is under way. What came up of it is kept until it lands.
-    fn passes_over(&mut self, queued: &Queued) -> bool {
-        let Some(came_up) = self.under_way.get_mut(&queued.id) else { return false };
-        if came_up.replace(queued.clone()).is_none() {
-            self.passed_over += 1;
-        }
-        true
-    }
-
-    /// Whether something can go on only when a delivery has landed.
-    fn waits_for_a_landing(&self) -> bool {
-        self.passed_over > 0 || self.under_way.len() >= UNSETTLED_MAX
-    }
-
-    /// What came up of a delivery while it was under way, now that it has landed.
-    fn landed(&mut self, queued: &Queued) -> Option<Queued> {
-        let came_up = self.under_way.remove(&queued.id).flatten()?;
-        self.passed_over = self.passed_over.saturating_sub(1);
-        (came_up != *queued).then_some(came_up)
-    }
-}
-
-/// A delivery under way. However it ends, the queue gets to know.
-struct Flight {
-    lane: Arc<Lane>,
-    queued: Queued,
-    /// None as long as it is under way, and for good if it broke off.
-    landing: Option<Landing>,
-}
-
-impl Flight {
-    fn lands(mut self, landing: Landing) {
-        self.landing.replace(landing);
-    }
-}
-
-impl Drop for Flight {
-    fn drop(&mut self) {
-        let nobody_waits = self.landing == Some(Landing::Ended);
-        let mut arrivals = self.lane.arrivals();
-        arrivals.landed.push((self.queued.clone(), self.landing.take()));
-        let wake = arrivals.awaited || !nobody_waits;
-        drop(arrivals);
-        if wake {
-            self.lane.changed.notify_one();
-        }
-    }
-}
-
-/// Flights that have ended, and that the queue's task has not yet taken note of.
-#[derive(Debug, Default)]
-struct Arrivals {
-    landed: Vec<(Queued, Option<Landing>)>,
-    /// Whether the task waits for any to end. A delivery that has arrived is nothing to get up for
-    /// otherwise: the next answer brings the task here soon enough.
-    awaited: bool,
-}
-
 impl Lane {
     /// A queue that first looks into the store.
     pub(super) fn new(endpoint: Endpoint, health: Arc<Health>, limit: Limit) -> Self {
-        let window = Mutex::new(Window { more: true, ..Window::default() });
+        let window = Mutex::new(Window::unread());
         let width = Width::new(limit.concurrency_max);
         Self {
             endpoint,
@@ -194,27 +94,19 @@ impl Lane {
 
     /// Tells of a delivery that waits for this endpoint.
     pub(super) fn offer(&self, queued: Queued) {
-        let mut window = self.window();
-        // What is due after a window that does not hold all will be found in the store in its turn.
-        let found_later = window.more && (window.stale || window.read_to.as_ref().is_none_or(|last| queued > *last));
-        if !found_later || window.due.last().is_some_and(|last| queued < *last) {
-            window.due.insert(queued);
-            window.trim();
-        }
-        drop(window);
+        self.window().offer(queued);
         self.changed.notify_one();
     }
 
     /// Tells that the store may hold what nobody told of.
     pub(super) fn look_again(&self) {
-        self.window().stale = true;
+        self.window().look_again();
         self.changed.notify_one();
     }
 
     /// Whether there is nothing to do.
     pub(super) fn is_idle(&self) -> bool {
-        let window = self.window();
-        window.due.is_empty() && !window.more && !window.stale && window.unsettled == 0
+        self.window().is_idle()
     }
 
     /// How full it is.
@@ -248,7 +140,7 @@ impl Lane {
         }
         self.await_landings(true);
         self.land(&dispatcher, &mut work);
-        while !work.under_way.is_empty() {
+        while work.count() > 0 {
             self.changed.notified().await;
             self.land(&dispatcher, &mut work);
         }
@@ -256,10 +148,14 @@ impl Lane {
 
     /// Whether the task is to be woken by each flight that ends from now on.
     fn await_landings(&self, awaited: bool) {
-        let mut arrivals = self.arrivals();
-        arrivals.awaited = awaited;
-        // What ended before has woken nobody.
-        if awaited && !arrivals.landed.is_empty() {
+        if self.arrivals().await_them(awaited) {
+            self.changed.notify_one();
+        }
+    }
+
+    /// A flight has ended.
+    pub(super) fn landed(&self, queued: Queued, landing: Option<Landing>) {
+        if self.arrivals().add(queued, landing) {
             self.changed.notify_one();
         }
     }
@@ -299,11 +195,10 @@ impl Lane {
             work.pace.spend(now);
             self.window().take(&first);
             work.took_off(first.id.clone());
-            let flight = Flight { lane: Arc::clone(self), queued: first, landing: None };
+            let flight = Flight::begin(Arc::clone(self), first);
             let (slot, dispatcher) = (self.slot(), Arc::clone(dispatcher));
             tokio::spawn(async move {
-                let landing = dispatcher.courier.carry(&flight.queued, pass, slot, dispatcher.stop_signal()).await;
-                flight.lands(landing);
+                dispatcher.courier.carry(flight, pass, slot, dispatcher.stop_signal()).await;
             });
         }
         nap_max
@@ -311,10 +206,10 @@ impl Lane {
 
     /// Whether one more may be under way.
     fn may_begin(&self, dispatcher: &Arc<Dispatcher>, work: &mut Work) -> bool {
-        if work.under_way.len() >= UNSETTLED_MAX {
+        if work.count() >= UNSETTLED_MAX {
             self.land(dispatcher, work);
         }
-        work.under_way.len() < UNSETTLED_MAX
+        work.count() < UNSETTLED_MAX
     }
 
     /// Whether a delivery cannot be taken up now, since it is under way or held. It has left the window
@@ -332,32 +227,22 @@ impl Lane {
 
     /// Fills the window from the store if it is empty, or if something may be missing in it.
     fn refill(&self, dispatcher: &Dispatcher, work: &mut Work) -> Result<(), crate::store::ReadError> {
-        let read_to = {
-            let mut window = self.window();
-            if !window.stale && (!window.due.is_empty() || !window.more) {
-                return Ok(());
-            }
-            let from_the_beginning = window.stale;
-            // From here on, whatever is committed is either seen by the read below or offered.
-            (window.more, window.stale) = (false, false);
-            window.read_to.take().filter(|_| !from_the_beginning)
-        };
-        let limit = WINDOW_MAX + work.under_way.len();
-        let read = outbox::pending(&*dispatcher.courier.store, &self.endpoint, read_to.as_ref(), limit);
+        let Some(reading) = self.window().begin_reading(WINDOW_MAX + work.count()) else { return Ok(()) };
+        let read = outbox::pending(&*dispatcher.courier.store, &self.endpoint, reading.after(), reading.limit());
         let mut window = self.window();
-        let page = read.inspect_err(|_| window.stale = true)?;
-        // So much was offered meanwhile that some was left to the store, where the read may have passed it.
-        window.stale |= window.more;
-        window.more |= page.len() == limit;
-        window.read_to = page.last().cloned().or(read_to);
-        window.due.extend(page.into_iter().filter(|queued| !work.passes_over(queued)));
-        window.trim();
+        match read {
+            Ok(page) => window.take_in(reading, page, |queued| work.passes_over(queued)),
+            Err(error) => {
+                window.look_again();
+                return Err(error);
+            }
+        }
         Ok(())
     }
 
     /// Takes note of how attempts ended.
     fn land(&self, dispatcher: &Arc<Dispatcher>, work: &mut Work) {
-        let landed = std::mem::take(&mut self.arrivals().landed);
+        let landed = self.arrivals().take();
         if landed.is_empty() {
             return;
         }
@@ -398,32 +283,12 @@ impl Lane {
     }
 }
 
-impl Window {
-    fn take(&mut self, queued: &Queued) {
-        self.due.remove(queued);
-        self.unsettled += 1;
-    }
-
-    /// Leaves what is due last to the store.
-    fn trim(&mut self) {
-        while self.due.len() > WINDOW_MAX {
-            self.due.pop_last();
-            self.more = true;
-        }
-        if let (Some(last), Some(read_to)) = (self.due.last(), &mut self.read_to)
-            && self.more
-            && last < read_to
-        {
-            read_to.clone_from(last);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
+    use crate::callbacks::DeliveryId;
     use crate::callbacks::endpoint::Endpoints;
     use crate::clock::Timestamp;
 
@@ -432,7 +297,7 @@ mod tests {
         let health = Endpoints::new(5, Duration::from_secs(30)).health(&endpoint);
         let lane = Lane::new(endpoint, health, Limit { concurrency_max: 8, per_second_max: 1000 });
         // It knows that the store has nothing.
-        lane.window().more = false;
+        *lane.window() = Window::default();
         lane
     }
 
@@ -468,9 +333,7 @@ mod tests {
     /// at the store; whichever is first, its end or that the task waits for it.
     #[test]
     fn d1_a_flight_whose_delivery_came_up_again_wakes_its_queue() {
-        let ends = |lane: &Arc<Lane>, number| {
-            Flight { lane: Arc::clone(lane), queued: queued(number), landing: None }.lands(Landing::Ended)
-        };
+        let ends = |lane: &Arc<Lane>, number| Flight::begin(Arc::clone(lane), queued(number)).lands(Landing::Ended);
         let woken = |lane: &Lane| lane.changed.notified().now_or_never().is_some();
         for ends_first in [false, true] {
             let (lane, holds, mut work) = (Arc::new(lane()), Holds::default(), Work::new(1000));

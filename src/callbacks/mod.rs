@@ -14,14 +14,18 @@ mod delivery;
 mod dispatcher;
 mod endpoint;
 mod feed;
+mod flight;
 pub mod guard;
 mod holds;
 mod http;
+mod kept;
 mod lane;
 pub mod listing;
 pub mod outbox;
+mod outcome;
 mod pace;
 mod ping;
+mod records;
 mod schedule;
 pub mod signing;
 mod tls;
@@ -30,6 +34,7 @@ pub mod urls;
 mod validation;
 mod verdict;
 mod width;
+mod window;
 mod wire;
 
 #[cfg(test)]
@@ -38,24 +43,25 @@ mod testing;
 mod tests;
 
 pub use delivery::{
-    ANSWER_CHARACTERS_MAX, ATTEMPTS_KEPT_MAX, Attempt, Callback, Delivery, DeliveryId, Entry, Kind, Outcome, State,
+    ANSWER_CHARACTERS_MAX, ATTEMPTS_KEPT_MAX, Attempt, Callback, Delivery, DeliveryId, Entry, Kind, State,
 };
 pub use endpoint::Endpoint;
 pub use feed::{FEED_PAGE_MAX, FeedItem, FeedPage};
 pub use guard::{Hosts, Refused};
 pub use holds::HOLD_MAX;
 pub use http::{HttpTransport, Names, SystemNames};
-pub use lane::WINDOW_MAX;
 pub use outbox::{Queued, ReplayError, enqueue};
+pub use outcome::Outcome;
 pub use ping::Step;
 pub use schedule::RETRY_AFTER_MAX;
-pub use tls::{PinError, TlsError, authorities, client_tls};
+pub use tls::{ClientTls, PinError, TlsError, TlsVersion, authorities, client_tls};
 pub use transport::{Answer, Call, Pool, SendError, Transport};
 pub use validation::{Asked, Reply, Unreachable, Validation, ValidationOutcome};
-pub use wire::{Acknowledgement, Exchange, PaymentQueryResult, ValidationResult, Wire};
+pub use window::WINDOW_MAX;
+pub use wire::{Acknowledgement, Exchange, PaymentQueryResult, ValidationResult, Wire, shown};
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -70,6 +76,7 @@ use crate::telemetry::metrics::Metrics;
 use attempt::{Counts, Courier};
 use dispatcher::Dispatcher;
 use endpoint::{Endpoints, Limits};
+use records::Records;
 use schedule::Schedule;
 use signing::Signers;
 
@@ -143,7 +150,7 @@ impl Callbacks {
                 Duration::from_secs(settings.age_seconds_max),
             ),
             signers: Signers::new(parts.vault),
-            unwritten: AtomicUsize::new(0),
+            records: Records::default(),
             answer_deadline: Duration::from_secs(settings.connect_seconds_max + settings.answer_seconds_max),
             counts: Counts::default(),
             metrics: parts.metrics,
@@ -177,12 +184,12 @@ impl Callbacks {
 
     /// Asks a third party about a payment.
     pub async fn validate(&self, question: &Validation) -> Asked {
-        validation::validate(&self.0, question).await
+        validation::asked(&self.0, question).await
     }
 
     /// Asks a third party what would have to be paid.
     pub async fn query(&self, question: &Validation) -> Asked<PaymentQueryResult> {
-        validation::query(&self.0, question).await
+        validation::asked(&self.0, question).await
     }
 
     /// Sends a delivered or dead callback once more, with the same id.

@@ -164,7 +164,7 @@ pub(super) fn pending(
 ) -> Result<Vec<Queued>, ReadError> {
     let all = endpoint_key(endpoint).subtree();
     let rows = facts.range(&last.map_or(all.clone(), |last| all.after(&pointer_key(last))), limit)?;
-    Ok(rows.iter().filter_map(|(key, _)| queued_of(key)).collect())
+    Ok(rows.iter().filter_map(|(key, _)| queued_of(key, Some(endpoint))).collect())
 }
 
 /// The endpoints that have pending deliveries.
@@ -172,7 +172,7 @@ pub(super) fn endpoints(facts: &dyn Read) -> Result<Vec<Endpoint>, ReadError> {
     let mut found = Vec::new();
     let mut rest = Key::of(OUTBOX).subtree();
     while let Some((key, _)) = facts.range(&rest, 1)?.first() {
-        let Some(queued) = queued_of(key) else {
+        let Some(queued) = queued_of(key, None) else {
             rest = rest.after(key);
             continue;
         };
@@ -201,12 +201,13 @@ fn queued(delivery: &Delivery) -> Option<Queued> {
     Some(Queued { due, id: delivery.id.clone(), endpoint: delivery.endpoint.clone() })
 }
 
-fn queued_of(key: &Key) -> Option<Queued> {
-    match key.parts().as_slice() {
-        [Part::Text(_), Part::Text(endpoint), Part::Number(due), Part::Text(id)] => Some(Queued {
-            due: Timestamp::from_micros(i64::try_from(*due).ok()?),
-            id: DeliveryId::from_text(id.as_str()),
-            endpoint: Endpoint::from_text(endpoint.clone()),
+/// What a pointer says; of this endpoint, if that is known.
+fn queued_of(key: &Key, endpoint: Option<&Endpoint>) -> Option<Queued> {
+    match <[Part; 4]>::try_from(key.parts()).ok()? {
+        [Part::Text(_), Part::Text(of), Part::Number(due), Part::Text(id)] => Some(Queued {
+            due: Timestamp::from_micros(i64::try_from(due).ok()?),
+            id: DeliveryId::from_text(id),
+            endpoint: endpoint.cloned().unwrap_or_else(|| Endpoint::from_text(of)),
         }),
         _ => None,
     }

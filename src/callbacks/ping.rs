@@ -4,6 +4,7 @@
 
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -117,7 +118,7 @@ impl HttpTransport {
         let name = ServerName::try_from(host.clone()).map_err(|error| error.to_string());
         let trust = self.tls_towards(third_party).map_err(|error| error.to_string());
         let session = match (name, trust) {
-            (Ok(name), Ok(trust)) => within(TlsConnector::from(trust).connect(name, stream)).await,
+            (Ok(name), Ok(trust)) => within(TlsConnector::from(Arc::clone(trust.config())).connect(name, stream)).await,
             (Err(error), _) | (_, Err(error)) => Err(error),
         };
         let stream = walk.note("tls", session, |session| shown(session.get_ref().1))?;

@@ -10,11 +10,13 @@ use futures_util::future::BoxFuture;
 use hyper::HeaderMap;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
-use super::delivery::Outcome;
+use super::outcome::Outcome;
+use super::tls::TlsVersion;
 
 /// Calls third parties' servers.
 pub trait Transport: Send + Sync + fmt::Debug {
-    /// Posts once, to an address that was checked, and follows nothing.
+    /// Posts once, to an address that was checked, and follows nothing. It ends with the call's deadline
+    /// at the latest: nobody else looks at the time.
     fn post(&self, call: Call) -> BoxFuture<'_, Result<Answer, SendError>>;
 }
 
@@ -61,6 +63,8 @@ pub struct Answer {
     pub cut: bool,
     /// The address that answered.
     pub address: Option<SocketAddr>,
+    /// Which version of TLS its newest connection agreed on; none in the clear.
+    pub tls: Option<TlsVersion>,
 }
 
 /// Why there is no answer.
@@ -85,17 +89,19 @@ pub(super) fn soap_headers(soap_action: Option<&'static str>) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(HEADERS_MAX);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));
     if let Some(action) = soap_action {
-        insert(&mut headers, "soapaction", format!("\"{action}\""));
+        insert(&mut headers, SOAP_ACTION, format!("\"{action}\""));
     }
     headers
 }
 
 /// Adds a header whose value is ours; one that could not be sent is left out.
-pub(super) fn insert(headers: &mut HeaderMap, name: &'static str, value: String) {
+pub(super) fn insert(headers: &mut HeaderMap, name: HeaderName, value: String) {
     if let Ok(value) = HeaderValue::try_from(value) {
-        headers.insert(HeaderName::from_static(name), value);
+        headers.insert(name, value);
     }
 }
+
+const SOAP_ACTION: HeaderName = HeaderName::from_static("soapaction");
 
 /// Headers that a call of ours has, at most.
 const HEADERS_MAX: usize = 8;

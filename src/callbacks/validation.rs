@@ -9,12 +9,12 @@ use hyper::HeaderMap;
 use tokio::time::{Instant, timeout};
 
 use super::breaker::Permit;
-use super::delivery::Outcome;
 use super::dispatcher::Dispatcher;
 use super::endpoint::Endpoint;
+use super::outcome::Outcome;
 use super::transport::{Answer, Call, Pool, SendError, soap_headers};
 use super::verdict::{Condition, condition};
-use super::wire::{PaymentQueryResult, ValidationResult};
+use super::wire::{PaymentQueryResult, ValidationResult, Wire};
 
 /// A question.
 #[derive(Clone, Debug)]
@@ -88,37 +88,50 @@ impl<T> Reply<T> {
     }
 }
 
-/// Asks whether a payment is wanted, and counts what came of it.
-pub(super) async fn validate(dispatcher: &Dispatcher, question: &Validation) -> Asked {
-    let wire = &dispatcher.courier.wire;
-    let asked =
-        asked(dispatcher, question, Pool::Validations, |body| wire.validation_result(&question.third_party, body));
-    let asked = asked.await;
-    dispatcher.courier.metrics.callback("validation", asked.outcome.name());
-    asked
+/// Something that is asked: over which connections, and how its answer is read.
+pub(super) trait Answered: Sized {
+    /// Its connections and its places. Each kind has its own: however many of one kind hang, the other
+    /// finds its own free.
+    const POOL: Pool;
+    /// Its name in metrics.
+    const NAME: &'static str;
+
+    /// Reads an answer's body.
+    fn read(wire: &dyn Wire, third_party: &str, body: &[u8]) -> Option<Self>;
 }
 
-/// Asks what would have to be paid, and counts what came of it. Questions of this kind have connections
-/// and places of their own: however many they are, a validation finds its own free.
-pub(super) async fn query(dispatcher: &Dispatcher, question: &Validation) -> Asked<PaymentQueryResult> {
-    let wire = &dispatcher.courier.wire;
-    let asked =
-        asked(dispatcher, question, Pool::Queries, |body| wire.payment_query_result(&question.third_party, body));
-    let asked = asked.await;
-    dispatcher.courier.metrics.callback("query", asked.outcome.name());
-    asked
-}
+/// Whether a payment is wanted.
+impl Answered for ValidationResult {
+    const POOL: Pool = Pool::Validations;
+    const NAME: &'static str = "validation";
 
-async fn asked<T>(
-    dispatcher: &Dispatcher,
-    question: &Validation,
-    pool: Pool,
-    read: impl FnOnce(&[u8]) -> Option<T>,
-) -> Asked<T> {
-    match ask(dispatcher, question, pool).await {
-        Ok(answer) => Asked { outcome: outcome(&answer, read), answer: Some(answer) },
-        Err(why) => Asked { outcome: Reply::Unreachable(why), answer: None },
+    fn read(wire: &dyn Wire, third_party: &str, body: &[u8]) -> Option<Self> {
+        wire.validation_result(third_party, body)
     }
+}
+
+/// What would have to be paid.
+impl Answered for PaymentQueryResult {
+    const POOL: Pool = Pool::Queries;
+    const NAME: &'static str = "query";
+
+    fn read(wire: &dyn Wire, third_party: &str, body: &[u8]) -> Option<Self> {
+        wire.payment_query_result(third_party, body)
+    }
+}
+
+/// Asks, and counts what came of it.
+pub(super) async fn asked<T: Answered>(dispatcher: &Dispatcher, question: &Validation) -> Asked<T> {
+    let courier = &dispatcher.courier;
+    let asked = match ask(dispatcher, question, T::POOL).await {
+        Ok(answer) => {
+            let read = |body: &[u8]| T::read(&*courier.wire, &question.third_party, body);
+            Asked { outcome: outcome(&answer, read), answer: Some(answer) }
+        }
+        Err(why) => Asked { outcome: Reply::Unreachable(why), answer: None },
+    };
+    courier.metrics.callback(T::NAME, asked.outcome.name());
+    asked
 }
 
 async fn ask(

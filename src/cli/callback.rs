@@ -167,7 +167,7 @@ fn portrait(desk: &Desk, shown: &Value) -> String {
         format!("state     {state}, after {} attempts", of("attempts_made")),
     ];
     let rows: Vec<_> = list(shown, "attempts").iter().map(|attempt| attempt_cells(desk, attempt)).collect();
-    let attempts = table(["TRY", "BEGAN", "MS", "ADDRESS", "HTTP", "OUTCOME", "DETAIL"], &rows);
+    let attempts = table(["TRY", "BEGAN", "MS", "ADDRESS", "TLS", "HTTP", "OUTCOME", "DETAIL"], &rows);
     head.join("\n") + "\n" + if rows.is_empty() { "" } else { &attempts } + &answers(shown)
 }
 
@@ -180,10 +180,11 @@ fn answers(shown: &Value) -> String {
     list(shown, "attempts").iter().filter_map(said).collect()
 }
 
-fn attempt_cells(desk: &Desk, attempt: &Value) -> [String; 7] {
+fn attempt_cells(desk: &Desk, attempt: &Value) -> [String; 8] {
     let of = |key: &str| text(attempt, key);
     let began = attempt.get("started").map_or_else(String::new, |at| desk.time(at));
-    [of("number"), began, of("milliseconds"), of("address"), of("status"), of("outcome"), of("detail")]
+    let tls = of("tls").trim_start_matches("TLS ").to_owned();
+    [of("number"), began, of("milliseconds"), of("address"), tls, of("status"), of("outcome"), of("detail")]
 }
 
 /// Each callback for itself: one that cannot be replayed does not keep the others back.

@@ -7,11 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 
 use crate::access::{CredentialKeys, KeyFingerprint, Vault, Whitelist, fingerprint, gateway};
-use crate::callbacks::client_tls;
+use crate::callbacks::{ClientTls, client_tls};
 use crate::clock::{Day, Zone};
 use crate::config::Settings;
 use crate::core::catalogue::editions::{Editions, FOLDER_PREFIX};
@@ -39,7 +38,7 @@ pub struct Materials {
     /// What opens SecurityCredentials.
     pub credential_keys: CredentialKeys,
     /// What callbacks are sent with.
-    pub client_tls: ClientConfig,
+    pub client_tls: ClientTls,
     /// What the HTTPS doors show and require.
     pub tls: DoorsTls,
 }

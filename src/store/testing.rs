@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::ready;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,17 +15,23 @@ pub(crate) struct FailingStore {
     inner: Arc<dyn Store>,
     failures: Mutex<VecDeque<CommitError>>,
     pause: Mutex<Duration>,
+    unreadable: AtomicUsize,
 }
 
 impl FailingStore {
     /// The store inside, with bad days to come.
     pub(crate) fn over(inner: Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(Self { inner, failures: Mutex::default(), pause: Mutex::default() })
+        Arc::new(Self { inner, ..Self::default() })
     }
 
     /// The next commits fail with these, one after the other.
     pub(crate) fn will_fail(&self, errors: impl IntoIterator<Item = CommitError>) {
         self.failures.lock().unwrap().extend(errors);
+    }
+
+    /// The next so many ranges cannot be read.
+    pub(crate) fn will_not_read(&self, ranges: usize) {
+        self.unreadable.store(ranges, Ordering::SeqCst);
     }
 
     /// From now on a commit is durable after so long only.
@@ -40,7 +47,8 @@ impl FailingStore {
 
 impl Default for FailingStore {
     fn default() -> Self {
-        Self { inner: Arc::new(MemoryStore::new()), failures: Mutex::default(), pause: Mutex::default() }
+        let (failures, pause, unreadable) = Default::default();
+        Self { inner: Arc::new(MemoryStore::new()), failures, pause, unreadable }
     }
 }
 
@@ -54,7 +62,10 @@ impl Read for FailingStore {
     }
 
     fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, ReadError> {
-        self.inner.range(range, limit)
+        match self.unreadable.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |ranges| ranges.checked_sub(1)) {
+            Ok(_) => Err(ReadError("the disk does not answer".into())),
+            Err(_) => self.inner.range(range, limit),
+        }
     }
 }
 

@@ -32,12 +32,13 @@ async fn a_dead_letter_is_listed_shown_and_replayed_with_the_same_id() {
 
     let id = dead[0]["id"].as_str().unwrap();
     let shown = json(&deployed, &["callback", "show", id]);
-    assert_eq!(shown["attempts"][0]["status"], 410);
+    assert_eq!((&shown["attempts"][0]["status"], &shown["attempts"][0]["tls"]), (&410.into(), &"TLS 1.3".into()));
     assert_eq!(shown["attempts"][0]["outcome"], "gone");
     let answer = shown["attempts"][0]["answer"].as_str().unwrap();
     assert!(answer.contains("C2BPaymentConfirmationResult"), "{answer}");
     let told = said(&deployed, &["callback", "show", id]);
     assert!(told.contains("confirmation, number 1 of 600000") && told.contains("410"), "{told}");
+    assert!(told.contains(" TLS  HTTP ") && told.contains(" 1.3  410 "), "{told}");
     assert!(told.contains("answer to 1\n    | ") && told.contains("C2BPaymentConfirmationResult"), "{told}");
     let table = said(&deployed, &["callback", "list"]);
     assert!(table.starts_with("ID ") && table.contains(id) && table.contains("dead"), "{table}");
@@ -88,6 +89,13 @@ async fn urls_are_set_read_back_kept_and_pinged_step_by_step() {
     let _served = deployed.served();
     let none = run(&deployed, &["url", "show", "600000"]);
     assert!(String::from_utf8_lossy(&none.stderr).contains("no URLs are registered for 600000"));
+    for verb in ["show", "history", "ping", "remove"] {
+        let unknown = run(&deployed, &["url", verb, "999999"]);
+        assert_eq!(unknown.status.code(), Some(1), "{verb}");
+        assert!(String::from_utf8_lossy(&unknown.stderr).contains("there is no organization 999999"), "{unknown:?}");
+    }
+    let none = json(&deployed, &["url", "history", "600000"]);
+    assert_eq!(none["registrations"].as_array().unwrap().len(), 0, "known, and without a history");
     register(&deployed);
     let (confirmation, validation) = (url_of(&deployed, "/confirmation"), url_of(&deployed, "/validation"));
     let more = ["url", "set", "600000", "--confirmation", &confirmation, "--validation", &validation];
@@ -139,6 +147,16 @@ async fn urls_are_set_read_back_kept_and_pinged_step_by_step() {
     assert!(told.contains("TLSv1_3"), "{told}");
     let calls = shop.calls.lock().unwrap();
     assert!(calls.iter().all(|call| call.headers.contains_key("lango-ping") && !call.body.contains("TransID")));
+    drop(calls);
+
+    let query = url_of(&deployed, "/query");
+    said(&deployed, &["url", "set", "600000", "--confirmation", &confirmation, "--query", &query]);
+    let told = said(&deployed, &["url", "ping", "600000"]);
+    assert!(told.contains(&query) && told.contains(&confirmation) && !told.contains(&validation), "{told}");
+    let calls = shop.calls.lock().unwrap();
+    let paths: Vec<&str> = calls.iter().map(|call| call.path.as_str()).collect();
+    assert_eq!(paths, ["/validation", "/confirmation", "/confirmation", "/query"]);
+    assert!(calls.iter().all(|call| call.headers.contains_key("lango-ping") && !call.body.contains("MSISDN")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -11,7 +11,7 @@ use lango::mminterface::write_confirmation_result;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 
-use crate::callback_shop::{Shop, listed, pay, register, wait_until};
+use crate::callback_shop::{Shop, listed, pay, register, said, wait_until};
 use crate::house::{self, Deployed, PATIENCE};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -126,6 +126,43 @@ async fn d1_d2_killed_at_any_point_of_an_attempt_nothing_is_lost_and_the_id_stay
             );
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn d1_d2_killed_while_a_retry_waits_the_next_attempt_follows_and_a_dead_letter_stays_one() {
+    let deployed = Deployed::with_demonstration().await;
+    let served = deployed.served();
+    register(&deployed);
+    let refusals = Arc::new(AtomicUsize::new(0));
+    let counting = Arc::clone(&refusals);
+    // The first two messages are refused, one of them for good.
+    let shop = Shop::open(&deployed, move |_| match counting.fetch_add(1, Ordering::SeqCst) {
+        0 => StatusCode::GONE,
+        1 => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::OK,
+    })
+    .await;
+    let dead = pay(&deployed);
+    wait_until("a dead letter", || listed(&deployed, "dead").len() == 1);
+    let retried = pay(&deployed);
+    wait_until("a retry", || listed(&deployed, "pending").iter().any(|row| row["attempts_made"] == 1));
+    served.killed();
+
+    let _served = deployed.served();
+    wait_until("it is delivered", || listed(&deployed, "delivered").len() == 1);
+    assert!(listed(&deployed, "pending").is_empty());
+    let of = |receipt: &str| -> Vec<(String, String)> {
+        let calls = shop.confirmed().into_iter().filter(|call| call.receipt == receipt);
+        calls.map(|call| (call.delivery, call.attempt)).collect()
+    };
+    let calls = of(&retried);
+    assert_eq!(calls.len(), 2, "{calls:?}");
+    assert_eq!((calls[0].0 == calls[1].0, calls[0].1.as_str(), calls[1].1.as_str()), (true, "1", "2"), "{calls:?}");
+    let letters = listed(&deployed, "dead");
+    assert_eq!((letters.len(), of(&dead).len()), (1, 1), "what was given up is not tried again by itself");
+    said(&deployed, &["callback", "replay", letters[0]["id"].as_str().unwrap()]);
+    wait_until("the dead letter came", || of(&dead).len() == 2);
+    assert_eq!(of(&dead)[0].0, of(&dead)[1].0, "d2: the id changed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -136,6 +136,40 @@ async fn d5_a_payment_follows_what_was_answered_in_time_and_the_default_otherwis
     assert_eq!(asked, ROWS.len(), "each payment is asked about once, however often it is submitted");
 }
 
+/// What was asked before the node was killed is cancelled when its reservation runs out, whatever the default
+/// action says: nobody was told that it was paid. The answer, when it comes, finds nobody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 6)]
+async fn d5_l3_a_yes_to_a_payment_that_was_cancelled_by_a_kill_changes_nothing() {
+    static ROWS: [Row; 2] = [row("asked", "0", 1200, "completed", false), row("after", "0", 0, "completed", true)];
+    let deployed = deployed_with_window().await;
+    let services = deployed.dir().join("catalogue/services.toml");
+    let text = std::fs::read_to_string(&services).unwrap();
+    assert!(text.contains("reservation_seconds = 60\n"));
+    std::fs::write(&services, text.replace("reservation_seconds = 60\n", "reservation_seconds = 4\n")).unwrap();
+    let served = deployed.served();
+    let shop = Shop::speaking(&deployed, shop_that_answers(&ROWS)).await;
+    register(&deployed, "completed");
+    let balances = || said(&deployed, &["ledger", "balance", "254722000001"]);
+    let before = balances();
+    let told = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| pay(&deployed, "asked", "one-session"));
+        wait_until("it is asked about", || shop.calls.lock().unwrap().len() == 1);
+        assert_ne!(balances(), before, "the money is reserved meanwhile");
+        served.killed();
+        asking.join().unwrap()
+    });
+    assert!(!told.starts_with("0 "), "{told}");
+    let _served = deployed.served();
+    wait_until("the reservation is given back", || balances() == before);
+    // By now the yes has come.
+    std::thread::sleep(Duration::from_millis(1500));
+    let told = pay(&deployed, "asked", "one-session");
+    assert!(!told.starts_with("0 ") && !told.is_empty(), "the same session was told otherwise later: {told}");
+    assert_eq!((balances(), shop.receipts().len()), (before.clone(), 0));
+    assert!(pay(&deployed, "after", "another-session").starts_with("0 "));
+    assert_ne!(balances(), before);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 6)]
 async fn a_payment_submitted_twice_at_once_is_asked_about_once() {
     static ROWS: [Row; 1] = [row("slow", "0", 700, "cancelled", true)];

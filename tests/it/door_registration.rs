@@ -62,6 +62,28 @@ async fn the_catalogue_says_from_which_network_urls_may_be_registered() {
     house.torn_down().await;
 }
 
+/// RegisterURL knows two URLs. The third one, which operators set, stays as it is, whatever comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn registering_urls_leaves_the_query_url_as_it_is() {
+    let house = House::built().await;
+    let (first, second) = (house.stage.receiver_url("/confirmation"), house.stage.receiver_url("/elsewhere"));
+    let query = house.stage.receiver_url("/query");
+    let shown = || {
+        let (good, said) = says(house.dir(), &["url", "show", PAYBILL.shortcode, "--json"]);
+        assert!(good, "{said}");
+        let shown: serde_json::Value = serde_json::from_str(&said).unwrap();
+        (shown["confirmation"].clone(), shown["query"].clone())
+    };
+    assert_eq!(registers(&house, &first).await, REGISTERED);
+    assert_eq!(shown(), (first.clone().into(), serde_json::Value::Null));
+    let set = ["url", "set", PAYBILL.shortcode, "--confirmation", &first, "--query", &query];
+    let (good, said) = says(house.dir(), &set);
+    assert!(good, "{said}");
+    assert_eq!(registers(&house, &second).await, REGISTERED);
+    assert_eq!(shown(), (second.into(), query.into()));
+    house.torn_down().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_callback_host_comes_and_goes_by_command_while_the_node_runs() {
     let house = House::built().await;

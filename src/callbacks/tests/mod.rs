@@ -5,5 +5,5 @@ mod faults;
 mod queries;
 mod sink;
 mod sockets;
-mod tls;
+pub(super) mod tls;
 mod validations;

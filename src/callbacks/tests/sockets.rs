@@ -12,7 +12,8 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 
 use super::sink::{Act, Sink};
 use super::tls::Pki;
-use crate::callbacks::delivery::{Outcome, State};
+use crate::callbacks::delivery::State;
+use crate::callbacks::outcome::Outcome;
 use crate::callbacks::testing::*;
 use crate::callbacks::*;
 
@@ -98,6 +99,20 @@ async fn a_request_looks_as_real_receivers_expect_it() {
     ];
     assert_eq!(headers, expected);
     assert_eq!(body, "paid []");
+}
+
+#[tokio::test]
+async fn d6_no_more_of_an_answer_is_read_than_the_cap() {
+    let cap = quick().answer_bytes_max;
+    for (act, bytes, cut) in [
+        (Act::says("200 OK", "x".repeat(cap)), cap, false),
+        (Act::says("200 OK", "x".repeat(cap + 1)), cap, true),
+        (Act::Endless, cap, true),
+    ] {
+        let sink = Sink::start(&[act]).await;
+        let answer = transport(SystemNames).post(call(&sink.url())).await.unwrap();
+        assert_eq!((answer.body.len(), answer.cut), (bytes, cut));
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
 use super::sink::{Act, Sink};
@@ -48,14 +48,9 @@ impl Pki {
         roots
     }
 
-    pub fn client(&self) -> ClientConfig {
+    pub fn client(&self) -> ClientTls {
         let (chain, key) = self.issue("lango");
-        ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(self.roots())
-            .with_client_auth_cert(chain, key)
-            .unwrap()
+        ClientTls::new(self.roots(), chain, key).unwrap()
     }
 
     /// A server of this name, that demands a certificate of ours.
@@ -125,9 +120,38 @@ async fn post(transport: &HttpTransport, sink: &Sink) -> Result<Answer, SendErro
 #[tokio::test]
 async fn a_server_of_our_authority_gets_our_certificate_over_tls_1_3_and_1_2() {
     let pki = Pki::new();
-    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
-        assert_eq!(call(&pki, pki.server("127.0.0.1", &[version])).await.unwrap().status, 200);
+    for (version, name) in [(&rustls::version::TLS13, "TLS 1.3"), (&rustls::version::TLS12, "TLS 1.2")] {
+        let answer = call(&pki, pki.server("127.0.0.1", &[version])).await.unwrap();
+        assert_eq!((answer.status, answer.tls.map(TlsVersion::name)), (200, Some(name)));
     }
+}
+
+/// Each attempt is written down with the version that its connection agreed on: when a server changes
+/// over, when a session is resumed, and when there is no TLS.
+#[tokio::test]
+async fn an_attempt_is_written_down_with_the_version_of_its_tls() {
+    let pki = Pki::new();
+    let quick = super::sockets::quick();
+    let transport = Arc::new(HttpTransport::new(pki.client(), &quick, Arc::new(AnyHost), Arc::new(SystemNames)));
+    let node = Node::start_with(transport, Arc::default(), &quick);
+    let noted = async |url: String| {
+        let delivery = node.ended(&node.send(&url, "paid").await).await;
+        delivery.attempts.last().unwrap().tls.map(TlsVersion::name)
+    };
+    for (version, name) in [(&rustls::version::TLS13, "TLS 1.3"), (&rustls::version::TLS12, "TLS 1.2")] {
+        // Each answer ends its connection, so the next one resumes the session of the one before.
+        let says = [Act::says("200 OK\r\nConnection: close", "code 0")];
+        let sink = Sink::serve(&says, Some(pki.server("127.0.0.1", &[version]))).await;
+        for _ in 0..3 {
+            assert_eq!(noted(format!("https://{}/", sink.address)).await, Some(name));
+        }
+    }
+    let plain = Sink::start(&[Act::says("200 OK", "code 0")]).await;
+    assert_eq!(noted(plain.url()).await, None);
+    let says = [Act::says("200 OK", "code 0")];
+    let other = Sink::serve(&says, Some(Pki::new().server("127.0.0.1", rustls::ALL_VERSIONS))).await;
+    let url = format!("https://{}/", other.address);
+    assert_eq!(noted(url).await, None, "a server that was not let count");
 }
 
 /// Pins what it holds.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::callbacks::delivery::Outcome;
+use crate::callbacks::Outcome;
 use crate::callbacks::testing::*;
 use crate::callbacks::*;
 

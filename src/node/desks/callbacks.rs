@@ -9,7 +9,7 @@ use super::super::admin::NodeAdmin;
 use super::words::{in_words, read, time};
 use crate::broker::Story;
 use crate::callbacks::listing::{self, Stage, Wanted};
-use crate::callbacks::{Attempt, Delivery, DeliveryId, State, outbox};
+use crate::callbacks::{Attempt, Delivery, DeliveryId, State, TlsVersion, outbox};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -98,6 +98,7 @@ fn attempt(attempt: &Attempt) -> Value {
         "started": time(attempt.started),
         "milliseconds": attempt.milliseconds,
         "address": attempt.address,
+        "tls": attempt.tls.map(TlsVersion::name),
         "status": attempt.status,
         "outcome": attempt.outcome.name(),
         "detail": attempt.detail,

@@ -79,13 +79,30 @@ impl NodeAdmin {
     }
 
     fn registration(&self, shortcode: &str) -> Result<Registration, String> {
-        let registration = urls::registration(&*self.store, shortcode).map_err(in_words)?;
-        registration.ok_or_else(|| format!("no URLs are registered for {shortcode}"))
+        match urls::registration(&*self.store, shortcode).map_err(in_words)? {
+            Some(registration) => Ok(registration),
+            None => {
+                self.organization(shortcode)?;
+                Err(format!("no URLs are registered for {shortcode}"))
+            }
+        }
+    }
+
+    /// The shortcode of an organization that there is.
+    fn organization(&self, shortcode: &str) -> Result<Shortcode, String> {
+        let shortcode = Shortcode::parse(shortcode).map_err(in_words)?;
+        match directory::organization(&*self.store, &shortcode).map_err(in_words)? {
+            Some(_) => Ok(shortcode),
+            None => Err(format!("there is no organization {shortcode}")),
+        }
     }
 
     fn history(&self, arguments: Value) -> Result<Value, String> {
         let OfShortcode { shortcode } = read(arguments)?;
         let all = urls::history(&*self.store, &shortcode, HISTORY_MAX).map_err(in_words)?;
+        if all.is_empty() {
+            self.organization(&shortcode)?;
+        }
         Ok(json!({ "registrations": all.iter().map(registered).collect::<Vec<_>>() }))
     }
 
@@ -126,10 +143,7 @@ impl NodeAdmin {
     }
 
     fn wanted_registration(&self, shortcode: &str, wanted: &SetUrls) -> Result<Registration, String> {
-        let shortcode = Shortcode::parse(shortcode).map_err(in_words)?;
-        if directory::organization(&*self.store, &shortcode).map_err(in_words)?.is_none() {
-            return Err(format!("there is no organization {shortcode}"));
-        }
+        let shortcode = self.organization(shortcode)?;
         Ok(Registration {
             third_party: self.acts_for(&shortcode, wanted.third_party.as_deref())?,
             shortcode: shortcode.as_str().to_owned(),

@@ -1,0 +1,212 @@
+//! What is kept from one call to the next: the connections of each third party, endpoint and purpose,
+//! and the URLs that were read. Nothing of it says that a call may be made: that is asked each time.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use reqwest::{Client, Url};
+use tokio::time::Instant;
+
+use super::endpoint::Endpoint;
+use super::guard::{Refused, read_url};
+use super::tls::{Agreed, ClientTls};
+use super::transport::{Pool, SendError};
+
+/// Kept sets of connections; above it the one unused longest is closed.
+const CLIENTS_MAX: usize = 1024;
+
+/// URLs that are kept read; above it all are read anew.
+const URLS_MAX: usize = 1024;
+
+/// A URL that was read.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) url: Url,
+    pub(super) endpoint: Endpoint,
+}
+
+/// A set of connections.
+#[derive(Debug)]
+pub(super) struct Connections {
+    pub(super) client: Client,
+    /// What its connections agreed on.
+    pub(super) agreed: Arc<Agreed>,
+    /// Whom they trust.
+    pub(super) trust: Arc<ClientTls>,
+}
+
+#[derive(Debug)]
+struct Of {
+    third_party: String,
+    pool: Pool,
+    used: Instant,
+    connections: Arc<Connections>,
+}
+
+/// What is kept.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    clients: Mutex<Clients>,
+    urls: Mutex<HashMap<String, Arc<Place>, foldhash::fast::RandomState>>,
+}
+
+/// The connections by endpoint; to most there is one set.
+#[derive(Debug, Default)]
+struct Clients {
+    to: HashMap<Endpoint, Vec<Of>, foldhash::fast::RandomState>,
+    count: usize,
+}
+
+impl Kept {
+    /// A URL, read.
+    pub(super) fn place(&self, url: &str) -> Result<Arc<Place>, Refused> {
+        let mut urls = self.urls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = urls.get(url) {
+            return Ok(Arc::clone(place));
+        }
+        let read = read_url(url)?;
+        let place = Arc::new(Place { endpoint: Endpoint::of_url(&read), url: read });
+        if urls.len() >= URLS_MAX {
+            urls.clear();
+        }
+        urls.insert(url.to_owned(), Arc::clone(&place));
+        Ok(place)
+    }
+
+    /// The connections of a third party to an endpoint, made if there are none, or if another authority
+    /// let those count that there are.
+    pub(super) fn connections(
+        &self,
+        third_party: &str,
+        endpoint: &Endpoint,
+        pool: Pool,
+        trust: &Arc<ClientTls>,
+        make: impl FnOnce() -> Result<Connections, SendError>,
+    ) -> Result<Arc<Connections>, SendError> {
+        let now = Instant::now();
+        let mut clients = self.clients();
+        let known = clients.to.get_mut(endpoint).and_then(|all| all.iter_mut().find(|of| of.are(third_party, pool)));
+        if let Some(known) = known {
+            known.used = now;
+            if !Arc::ptr_eq(&known.connections.trust, trust) {
+                known.connections = Arc::new(make()?);
+            }
+            return Ok(Arc::clone(&known.connections));
+        }
+        let connections = Arc::new(make()?);
+        if clients.count >= CLIENTS_MAX {
+            clients.forget_oldest();
+        }
+        let of = Of { third_party: third_party.to_owned(), pool, used: now, connections: Arc::clone(&connections) };
+        clients.to.entry(endpoint.clone()).or_default().push(of);
+        clients.count += 1;
+        Ok(connections)
+    }
+
+    /// Closes the connections once they are unused.
+    pub(super) fn forget(&self) {
+        *self.clients() = Clients::default();
+    }
+
+    fn clients(&self) -> MutexGuard<'_, Clients> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Of {
+    fn are(&self, third_party: &str, pool: Pool) -> bool {
+        self.pool == pool && self.third_party == third_party
+    }
+}
+
+impl Clients {
+    fn forget_oldest(&mut self) {
+        let all = self.to.iter().flat_map(|(endpoint, all)| all.iter().map(move |of| (of.used, endpoint)));
+        let Some((oldest, endpoint)) = all.min_by_key(|(used, _)| *used) else { return };
+        let endpoint = endpoint.clone();
+        if let Some(all) = self.to.get_mut(&endpoint)
+            && let Some(place) = all.iter().position(|of| of.used == oldest)
+        {
+            all.swap_remove(place);
+            self.count -= 1;
+            if all.is_empty() {
+                self.to.remove(&endpoint);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::callbacks::tests::tls::Pki;
+
+    fn connections(trust: &Arc<ClientTls>) -> Connections {
+        let (tls, agreed) = trust.witnessed();
+        let client = Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap();
+        Connections { client, agreed, trust: Arc::clone(trust) }
+    }
+
+    #[test]
+    fn d6_only_so_many_urls_are_kept() {
+        let kept = Kept::default();
+        for number in 0..=URLS_MAX {
+            let place = kept.place(&format!("https://a.example.com/?{number}")).unwrap();
+            assert_eq!(place.endpoint.as_str(), "https://a.example.com:443");
+        }
+        assert_eq!(kept.urls.lock().unwrap().len(), 1);
+        assert!(kept.place("nonsense").is_err());
+        assert_eq!(kept.urls.lock().unwrap().len(), 1, "what is no URL is not kept");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d6_only_so_many_sets_of_connections_are_kept_and_the_oldest_goes_first() {
+        let (kept, trust) = (Kept::default(), Arc::new(Pki::new().client()));
+        let one = Arc::new(connections(&trust));
+        let endpoint = |number: usize| Endpoint::of(&format!("https://a.example.com:{}/", 1000 + number));
+        let get = |number: usize, pool| {
+            let mut made = false;
+            let found = kept.connections("acme", &endpoint(number), pool, &trust, || {
+                made = true;
+                let Connections { client, agreed, trust } = &*one;
+                Ok(Connections { client: client.clone(), agreed: Arc::clone(agreed), trust: Arc::clone(trust) })
+            });
+            assert!(found.is_ok());
+            made
+        };
+        for number in 0..CLIENTS_MAX {
+            assert!(get(number, Pool::Deliveries));
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        // The first one is used again, so the second is the oldest now.
+        assert!(!get(0, Pool::Deliveries) && get(0, Pool::Validations));
+        assert!(!get(0, Pool::Deliveries) && !get(2, Pool::Deliveries));
+        let sizes = |clients: &Clients| (clients.count, clients.to.len());
+        assert_eq!(sizes(&kept.clients()), (CLIENTS_MAX, CLIENTS_MAX - 1));
+        assert!(get(1, Pool::Deliveries), "it was kept");
+        kept.forget();
+        assert!(get(0, Pool::Deliveries));
+        assert_eq!(kept.clients().count, 1);
+    }
+
+    #[test]
+    fn s1_one_third_party_s_connections_are_not_another_s_and_another_authority_s_are_not_used() {
+        let (kept, trust, other) = (Kept::default(), Arc::new(Pki::new().client()), Arc::new(Pki::new().client()));
+        let endpoint = Endpoint::of("https://a.example.com/");
+        let get = |third_party: &str, pool, trust: &Arc<ClientTls>| {
+            kept.connections(third_party, &endpoint, pool, trust, || Ok(connections(trust))).unwrap()
+        };
+        let first = get("acme", Pool::Deliveries, &trust);
+        assert!(Arc::ptr_eq(&first, &get("acme", Pool::Deliveries, &trust)));
+        for another in [
+            get("duka", Pool::Deliveries, &trust),
+            get("acme", Pool::Validations, &trust),
+            get("acme", Pool::Deliveries, &other),
+        ] {
+            assert!(!Arc::ptr_eq(&first, &another));
+        }
+        assert_eq!(kept.clients().count, 3, "the one of the other authority took the place of the first");
+    }
+}
