@@ -305,7 +305,8 @@ impl<'s, 'n, 'i> Validator<'s, 'n, 'i> {
             || self
                 .normal
                 .rename(sent, |wanted| content::knows(model, &|item| tolerated(wanted, item)).then_some(()))
-                .is_some();
+                .is_some()
+            || self.normal.is_misspelling(sent, |wanted| content::knows(model, &|item| tolerated(wanted, item)));
         match stop {
             Stop::Missing(item) => Err(Problem::missing(&self.item_name(item), At::Sibling)),
             Stop::Unfit if known => Err(self.unfit(model, sent)),
