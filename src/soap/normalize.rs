@@ -39,7 +39,8 @@ pub enum Mechanism {
     UnqualifiedChildren,
     /// The children of a flat sequence (elements and wildcards) may come in any order.
     AnyOrder,
-    /// Elements that the type does not know at all are passed over with all that is in them.
+    /// Elements that the type does not know at all are passed over with all that is in them; what a
+    /// [`Mechanism::RenameElement`] of the table knows another name for is not unknown, though it be off.
     IgnoreUnknownElements,
     /// Attributes that the type does not know are passed over.
     IgnoreUnknownAttributes,
@@ -276,6 +277,15 @@ impl<'t> Normalization<'t> {
         })
     }
 
+    /// Whether `sent` is what a tolerance of the table, on or off, takes for something that `knows` has: a
+    /// misspelling whose meaning is known, and nothing that may be passed over as unknown.
+    pub(super) fn is_misspelling(&self, sent: Name<'_>, knows: impl Fn(Wanted<'_>) -> bool) -> bool {
+        self.rules.rules.iter().any(|(_, mechanism)| match *mechanism {
+            Mechanism::RenameElement { from, to } => from == sent.local && knows(Wanted::Local(to)),
+            _ => false,
+        })
+    }
+
     fn on_rules(&self) -> impl Iterator<Item = (RuleSet, Mechanism)> + '_ {
         self.rules.rules.iter().copied().filter(|(bit, _)| self.on.contains(*bit))
     }
@@ -345,6 +355,17 @@ mod tests {
         assert!(normal.apply("own"));
         assert_eq!(normal.used(), ["own"]);
         assert!(!finds(&Normalization::strict(), "urn:b", "request"));
+    }
+
+    #[test]
+    fn a_misspelling_is_known_as_one_whether_its_tolerance_is_on_or_off() {
+        let rules = rules();
+        for on in [rules.all(), rules.none()] {
+            let normal = Normalization::new(&rules, on);
+            let is = |local| normal.is_misspelling(Name { namespace: "urn:c", local }, |wanted| wanted.fits(DECLARED));
+            assert_eq!((is("Request"), is("request"), is("Requests")), (true, false, false));
+            assert_eq!(normal.used(), Vec::<&str>::new());
+        }
     }
 
     #[test]

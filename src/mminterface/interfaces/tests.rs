@@ -1,12 +1,14 @@
 //! What real clients send, read whole. Each sample has the shape of one kind of client's messages.
 
+mod handsets;
+mod registrations;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::mminterface::tolerances::TABLE;
 use crate::mminterface::{
-    Caller, CallerHeader, HandsetParty, InitiatorFields, PartyFields, ResponseType, UrlRegistration,
-    write_handset_payment, write_request_document, write_request_envelope,
+    Caller, CallerHeader, InitiatorFields, PartyFields, write_request_document, write_request_envelope,
 };
 
 const AS_THE_SCHEMA_SAYS: &str = include_str!("../samples/as_the_schema_says.xml");
@@ -392,147 +394,6 @@ fn the_original_is_kept_but_for_its_header() {
         let (again, same) = read_command(&original).unwrap();
         assert_eq!(again.value.header, CallerHeader::default(), "{client}");
         assert_eq!(same.value, command.value, "{client}");
-    }
-}
-
-#[test]
-fn registrations_are_read_in_every_form() {
-    let rows = [
-        (
-            REGISTER_URL,
-            ResponseType::Completed,
-            "http://10.66.49.201:9090/validate",
-            "http://10.66.49.201:9090/confirm",
-        ),
-        (REGISTER_URL_MINIMAL, ResponseType::Cancelled, "http://10.66.49.201:9090/c2b", "http://10.66.49.201:9090/c2b"),
-    ];
-    for (message, response_type, validation_url, confirmation_url) in rows {
-        let (request, document) = read(message, DocumentKind::RegisterUrl, Tolerances::default()).unwrap();
-        assert_eq!(request.value.header.service_id.as_deref(), Some("107031001"));
-        assert_eq!(document.value.initiator, None);
-        assert_eq!(
-            UrlRegistration::from_document(&document.value, Tolerances::default()).map(|read| read.value),
-            Ok(UrlRegistration {
-                short_code: "600000".into(),
-                validation_url: Some(validation_url.into()),
-                confirmation_url: confirmation_url.into(),
-                response_type,
-            })
-        );
-    }
-}
-
-#[test]
-fn a_registration_is_refused_with_what_it_lacks() {
-    let rows = [
-        (
-            "<Value>Completed</Value>",
-            "<Value>Perhaps</Value>",
-            "25",
-            "The format of parameter ResponseType is invalid.",
-        ),
-        ("<Key>ResponseType</Key>", "<Key>Type</Key>", "24", "The mandatory parameter ResponseType is missing."),
-        ("<Key>ConfirmationURL</Key>", "<Key>URL</Key>", "100000014", "Missing mandatory parameter:ConfirmationURL"),
-        ("<ShortCode>600000</ShortCode>", "", "100000014", "Missing mandatory parameter:ShortCode"),
-        ("RegisterURL", "BusinessPayment", "1002", "The CommandID is invalid."),
-        ("</Transaction>", "", "23", "The request message structure is invalid."),
-        ("<request", "<requests", "23", "The request message structure is invalid."),
-    ];
-    for (from, to, code, description) in rows {
-        assert!(REGISTER_URL.contains(from));
-        let failure = read(&REGISTER_URL.replace(from, to), DocumentKind::RegisterUrl, Tolerances::default())
-            .and_then(|(_, document)| Ok(UrlRegistration::from_document(&document.value, Tolerances::default())?))
-            .unwrap_err();
-        match failure {
-            ReadFailure::Refused { code: actual, description: words, .. } => {
-                assert_eq!((actual, words.as_str()), (code, description));
-            }
-            ReadFailure::Fault(fault) => panic!("{fault:?}"),
-        }
-    }
-}
-
-#[test]
-fn every_form_of_the_response_type_is_understood() {
-    for (sent, expected, tolerances) in [
-        ("Completed", ResponseType::Completed, vec![]),
-        ("Cancelled", ResponseType::Cancelled, vec![]),
-        ("complete", ResponseType::Completed, vec!["response-type-words"]),
-        ("CANCELLED", ResponseType::Cancelled, vec!["response-type-words"]),
-        ("cancel", ResponseType::Cancelled, vec!["response-type-words"]),
-        ("Cancel", ResponseType::Cancelled, vec!["response-type-words"]),
-    ] {
-        let message = REGISTER_URL.replace("<Value>Completed</Value>", &format!("<Value>{sent}</Value>"));
-        let (_, document) = read(&message, DocumentKind::RegisterUrl, Tolerances::default()).unwrap();
-        let registration = UrlRegistration::from_document(&document.value, Tolerances::default()).unwrap();
-        assert_eq!((registration.value.response_type, registration.tolerances.clone()), (expected, tolerances));
-        let strict = UrlRegistration::from_document(&document.value, Tolerances::strict());
-        assert_eq!(strict.is_ok(), registration.tolerances.is_empty(), "{sent}");
-    }
-}
-
-fn payment() -> HandsetPayment {
-    HandsetPayment {
-        session_id: "ussd-1".into(),
-        transaction_type: "CustomerPayBillOnline".into(),
-        payer: HandsetParty::Msisdn("254722000000".into()),
-        payee: HandsetParty::ShortCode("600000".into()),
-        account_reference: Some("INV 7".into()),
-        amount: "123.5".into(),
-        timestamp: None,
-    }
-}
-
-#[test]
-fn a_handset_payment_is_read_as_it_was_written() {
-    let till = HandsetPayment {
-        transaction_type: "CustomerBuyGoodsOnline".into(),
-        account_reference: None,
-        timestamp: Some("20261123184401".into()),
-        ..payment()
-    };
-    let [agent, customer] = [HandsetParty::ShortCode("600004".into()), HandsetParty::Msisdn("254733000000".into())];
-    let sent = HandsetPayment { transaction_type: "SendMoney".into(), payee: customer.clone(), ..payment() };
-    let deposit =
-        HandsetPayment { transaction_type: "AgentDeposit".into(), payer: agent, payee: customer, ..payment() };
-    for payment in [payment(), till, sent, deposit] {
-        assert_eq!(interfaces().read_handset(write_handset_payment(&payment).as_bytes()), Ok(payment));
-    }
-}
-
-#[test]
-fn a_flawed_handset_payment_is_a_fault_that_names_the_element() {
-    let rows = [
-        ("Amount", HandsetPayment { amount: "-5".into(), ..payment() }),
-        ("Amount", HandsetPayment { amount: "5.005".into(), ..payment() }),
-        ("Amount", HandsetPayment { amount: " 5".into(), ..payment() }),
-        ("MSISDN", HandsetPayment { payer: HandsetParty::Msisdn("0722 000000".into()), ..payment() }),
-        ("ShortCode", HandsetPayment { payee: HandsetParty::ShortCode("6000".into()), ..payment() }),
-        ("PayerShortCode", HandsetPayment { payer: HandsetParty::ShortCode("6000".into()), ..payment() }),
-        ("PayeeMSISDN", HandsetPayment { payee: HandsetParty::Msisdn("600000".into()), ..payment() }),
-        ("TransactionType", HandsetPayment { transaction_type: "pay bill".into(), ..payment() }),
-        ("SessionID", HandsetPayment { session_id: String::new(), ..payment() }),
-    ];
-    for (element, payment) in rows {
-        match interfaces().read_handset(write_handset_payment(&payment).as_bytes()) {
-            Err(ReadFailure::Fault(fault)) => assert!(fault.reason.contains(element), "{}", fault.reason),
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-#[test]
-fn a_handset_payment_names_one_payer_and_one_payee() {
-    let written = write_handset_payment(&payment());
-    let (payer, payee) = ("<MSISDN>254722000000</MSISDN>", "<ShortCode>600000</ShortCode>");
-    let flawed = [
-        written.replace(payer, ""),
-        written.replace(payee, ""),
-        written.replace(payer, &format!("{payer}<PayerShortCode>600004</PayerShortCode>")),
-        written.replace(payee, &format!("{payee}<PayeeMSISDN>254733000000</PayeeMSISDN>")),
-    ];
-    for message in flawed {
-        assert!(interfaces().read_handset(message.as_bytes()).is_err(), "{message}");
     }
 }
 

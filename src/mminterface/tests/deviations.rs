@@ -257,3 +257,24 @@ fn every_variant_of_the_protocol_has_a_name_or_is_refused() {
         }
     }
 }
+
+/// With its own tolerance off, PrimartyParty is no unknown element that another one passes over: whoever pays
+/// by it would pay from somebody else's account, or from a default.
+#[test]
+fn a_misspelled_party_is_refused_by_name_and_never_passed_over() {
+    let interfaces = Interfaces::bundled().unwrap_or_else(|errors| panic!("{}", errors[0]));
+    let tolerances = Tolerances::default().without("primarty-party");
+    let misspelled = SAMPLE.replace("PrimaryParty", "PrimartyParty");
+    let unqualified = misspelled.replace("<PrimartyParty>", "<PrimartyParty xmlns=\"\">");
+    let beside = SAMPLE
+        .replace("<PrimaryParty>", "<PrimartyParty><IdentifierType>4</IdentifierType></PrimartyParty><PrimaryParty>");
+    for message in [misspelled, unqualified, beside] {
+        let request = interfaces.read_request(message.as_bytes(), tolerances).unwrap().value;
+        let (text, position) = (&request.document, request.document_position);
+        let failure = interfaces.read_document(DocumentKind::Request, text, position, tolerances).unwrap_err();
+        assert!(failure.reason.contains("PrimartyParty"), "{failure:?}");
+    }
+    // What no tolerance knows another name for is unknown, and passed over.
+    let unknown = SAMPLE.replace("PrimaryParty", "PrimeParty");
+    assert!(read(&interfaces, &unknown, tolerances).is_some_and(|(document, _)| document.primary_party.is_none()));
+}

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::soap::{QName, Rules};
+use crate::soap::{Mechanism, Name, QName, Rules, XmlReason};
 
 const XSD: &str = "<xs:schema xmlns:xs='http://www.w3.org/2001/XMLSchema' targetNamespace='urn:t' elementFormDefault='qualified'>\
     <xs:element name='Head'><xs:complexType><xs:sequence><xs:element name='id' type='xs:string'/></xs:sequence></xs:complexType></xs:element>\

@@ -11,13 +11,16 @@ mod declaration;
 mod error;
 mod event;
 mod namespaces;
+mod plain;
 mod references;
 mod stacks;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 use std::borrow::Cow;
+use std::io::BufRead;
 
 use quick_xml::errors::{Error, IllFormedError, SyntaxError};
 use quick_xml::events::Event as Markup;
@@ -25,7 +28,7 @@ use quick_xml::events::Event as Markup;
 use self::event::RawExpanded;
 use self::namespaces::{Bound, Namespaces};
 use self::stacks::Stacks;
-use super::characters::{Inventory, is_blank, is_space};
+use super::characters::Inventory;
 use super::names::Name;
 use super::{Limits, Place, Position};
 
@@ -48,6 +51,11 @@ pub struct Reader<'a> {
     run: Option<&'a str>,
     made_run: String,
     elements: usize,
+    /// How far the text is read.
+    at: usize,
+    /// Whether quick-xml stands between two events, not between the end of a text and the markup that it
+    /// has seen after it.
+    between: bool,
     event_offset: usize,
     content_offset: usize,
     stage: Stage,
@@ -55,6 +63,9 @@ pub struct Reader<'a> {
     failed: Option<XmlError>,
     label_ignored: bool,
     root_closed: bool,
+    /// Reads without what is read in place, to compare the two.
+    #[cfg(test)]
+    nothing_in_place: bool,
 }
 
 /// An element that is open.
@@ -136,6 +147,8 @@ impl<'a> Reader<'a> {
             run: None,
             made_run: String::new(),
             elements: 0,
+            at: 0,
+            between: true,
             event_offset: 0,
             content_offset: 0,
             stage: Stage::Prolog,
@@ -143,6 +156,8 @@ impl<'a> Reader<'a> {
             failed: None,
             label_ignored: false,
             root_closed: false,
+            #[cfg(test)]
+            nothing_in_place: false,
         })
     }
 
@@ -231,7 +246,7 @@ impl<'a> Reader<'a> {
 
     /// The offset in the text (after a byte order mark) just after the last event.
     pub(super) fn offset(&self) -> usize {
-        usize::try_from(self.markup.buffer_position()).unwrap_or(usize::MAX).min(self.text.len())
+        self.at
     }
 
     /// The local names of the open elements below the root, with slashes; the root's if only it is
@@ -266,16 +281,27 @@ impl<'a> Reader<'a> {
         if self.stage == Stage::Ended {
             return Ok(Some(Kind::Eof));
         }
-        self.event_offset = self.offset();
-        let skipped = if blanks == Blanks::PassedOver { self.blanks_before_markup() } else { 0 };
-        // quick-xml skips the same ones.
-        self.markup.config_mut().trim_text_start = skipped > 0;
-        if skipped > 0 {
-            self.count_text(skipped)?;
-            self.event_offset = self.event_offset.saturating_add(skipped);
+        self.event_offset = self.at;
+        if blanks == Blanks::PassedOver {
+            self.pass_blanks()?;
         }
         self.content_offset = self.event_offset;
-        let markup = self.markup.read_event().map_err(|error| refusal(&error))?;
+        match self.plain()? {
+            None => self.markup(),
+            plain => Ok(plain),
+        }
+    }
+
+    /// What quick-xml finds next.
+    fn markup(&mut self) -> Result<Option<Kind>, XmlReason> {
+        let behind = self.at.saturating_sub(self.offset_of_markup());
+        if behind > 0 {
+            self.markup.stream().consume(behind);
+        }
+        let markup = self.markup.read_event();
+        self.at = self.offset_of_markup();
+        let markup = markup.map_err(|error| refusal(&error))?;
+        self.between = !matches!(markup, Markup::Text(_));
         match markup {
             Markup::Start(start) => self.open(&start, false),
             Markup::Empty(start) => self.open(&start, true),
@@ -303,11 +329,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The bytes of white space that stand next, inside the root, if markup comes after them.
-    fn blanks_before_markup(&self) -> usize {
-        let rest = self.text.as_bytes().get(self.event_offset..).unwrap_or_default();
-        let blanks = rest.iter().take_while(|&&byte| is_space(byte)).count();
-        if self.stage == Stage::Inside && rest.get(blanks) == Some(&b'<') { blanks } else { 0 }
+    /// How far quick-xml has read the text.
+    fn offset_of_markup(&self) -> usize {
+        usize::try_from(self.markup.buffer_position()).unwrap_or(usize::MAX).min(self.text.len())
     }
 
     fn declaration(&mut self, text: &str) -> Result<Option<Kind>, XmlReason> {
@@ -342,71 +366,6 @@ impl<'a> Reader<'a> {
                 Ok(Some(Kind::Eof))
             }
         }
-    }
-
-    fn text(&mut self, text: &'a str) -> Result<Option<Kind>, XmlReason> {
-        if text.is_empty() {
-            return Ok(None);
-        }
-        if self.stage != Stage::Inside {
-            return if is_blank(text) { Ok(None) } else { Err(XmlReason::TextOutsideRoot) };
-        }
-        if self.inventory.has_bracket && text.contains("]]>") {
-            return Err(XmlReason::SectionEnd);
-        }
-        self.section(text)
-    }
-
-    fn section(&mut self, text: &'a str) -> Result<Option<Kind>, XmlReason> {
-        if self.stage != Stage::Inside {
-            return Err(XmlReason::TextOutsideRoot);
-        }
-        if text.is_empty() {
-            return Ok(None);
-        }
-        self.count_text(text.len())?;
-        if !self.inventory.has_return {
-            self.run = Some(text);
-            return Ok(Some(Kind::Text));
-        }
-        self.make_run(text)
-    }
-
-    /// quick-xml borrows all text from a slice; this is here so that nothing hangs on it.
-    fn owned_text(&mut self, text: &str) -> Result<Option<Kind>, XmlReason> {
-        if self.stage != Stage::Inside {
-            return Err(XmlReason::TextOutsideRoot);
-        }
-        self.count_text(text.len())?;
-        self.make_run(text)
-    }
-
-    /// Gives a text with its line ends as line feeds.
-    fn make_run(&mut self, text: &str) -> Result<Option<Kind>, XmlReason> {
-        self.run = None;
-        self.made_run.clear();
-        references::push_with_line_feeds(text, &mut self.made_run);
-        Ok((!text.is_empty()).then_some(Kind::Text))
-    }
-
-    fn reference(&mut self, name: &str) -> Result<Option<Kind>, XmlReason> {
-        if self.stage != Stage::Inside {
-            return Err(XmlReason::TextOutsideRoot);
-        }
-        let character = references::resolve(name)?;
-        self.count_text(character.len_utf8())?;
-        self.run = None;
-        self.made_run.clear();
-        self.made_run.push(character);
-        Ok(Some(Kind::Text))
-    }
-
-    fn count_text(&mut self, bytes: usize) -> Result<(), XmlReason> {
-        let Some(open) = self.open.last_mut() else {
-            return Ok(());
-        };
-        open.text_bytes = open.text_bytes.saturating_add(bytes);
-        cap(open.text_bytes, self.limits.text_bytes_max, "bytes of text in an element")
     }
 
     fn close_innermost(&mut self) {

@@ -14,12 +14,25 @@ impl<'a> Reader<'a> {
             return Err(XmlReason::SecondRoot);
         }
         self.stage = Stage::Inside;
+        let name_bytes = start.name().0.len();
+        let (written, rest) = self.tag(name_bytes, start.len().saturating_sub(name_bytes));
+        self.open_named(written, false, rest, empty)
+    }
+
+    /// An element begins of which `rest` stands in the tag after its name; `is_local` says that the name is
+    /// known to be a good one without a prefix.
+    pub(super) fn open_named(
+        &mut self,
+        written: &'a str,
+        is_local: bool,
+        rest: &'a str,
+        empty: bool,
+    ) -> Result<Option<Kind>, XmlReason> {
         self.elements = self.elements.saturating_add(1);
         cap(self.elements, self.limits.elements_max, "elements")?;
         cap(self.open.len().saturating_add(1), self.limits.depth_max, "elements inside each other")?;
-        let name_bytes = start.name().0.len();
-        let (written, rest) = self.tag(name_bytes, start.len().saturating_sub(name_bytes));
-        let (prefix, local) = self.split(written)?;
+        cap(written.len(), self.limits.name_bytes_max, "bytes of a name")?;
+        let (prefix, local) = if is_local { ("", written) } else { split(written)? };
         let namespaces_mark = self.namespaces.mark();
         self.attributes.clear();
         if !rest.is_empty() {
@@ -48,7 +61,8 @@ impl<'a> Reader<'a> {
         let mut declared = 0_usize;
         for raw in RawAttributes::new(text) {
             let raw = raw?;
-            let (prefix, local) = self.split(raw.name)?;
+            cap(raw.name.len(), self.limits.name_bytes_max, "bytes of a name")?;
+            let (prefix, local) = split(raw.name)?;
             let value = references::attribute_value(raw.value)?;
             let declares = match (prefix, local) {
                 ("", "xmlns") => Some(""),
@@ -89,11 +103,6 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn split(&self, written: &'a str) -> Result<(&'a str, &'a str), XmlReason> {
-        cap(written.len(), self.limits.name_bytes_max, "bytes of a name")?;
-        split_qname(written).ok_or_else(|| XmlReason::BadName(written.to_owned()))
-    }
-
     fn bound(&self, prefix: &str) -> Result<Bound, XmlReason> {
         self.namespaces.resolve(prefix).ok_or_else(|| XmlReason::UnboundPrefix(prefix.to_owned()))
     }
@@ -114,4 +123,8 @@ impl<'a> Reader<'a> {
     fn shortened(&self, written: &str) -> String {
         written.chars().take(self.limits.name_bytes_max).collect()
     }
+}
+
+fn split(written: &str) -> Result<(&str, &str), XmlReason> {
+    split_qname(written).ok_or_else(|| XmlReason::BadName(written.to_owned()))
 }

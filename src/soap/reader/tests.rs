@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::soap::characters::is_blank;
 
 /// All events as one line each; texts of several runs joined.
 fn events_with(input: &[u8], limits: &Limits, options: ReaderOptions) -> Result<Vec<String>, XmlError> {
@@ -252,6 +253,30 @@ fn after_the_end_comes_the_end() {
     }
 }
 
+/// All that is to be known of each event, and where and why it ended.
+fn in_place_or_not(input: &[u8], blanks: Blanks, nothing_in_place: bool) -> (Vec<String>, Option<XmlError>) {
+    let limits = Limits { text_bytes_max: 24, name_bytes_max: 8, depth_max: 6, elements_max: 12, ..Limits::default() };
+    let options = ReaderOptions { root_left_open: true, ..ReaderOptions::default() };
+    let mut reader = match Reader::with(input, &limits, options) {
+        Ok(reader) => reader,
+        Err(error) => return (vec![], Some(error)),
+    };
+    reader.nothing_in_place = nothing_in_place;
+    let mut events = Vec::new();
+    loop {
+        let kind = reader.advance(blanks);
+        let what = match kind {
+            Kind::Text => reader.run().as_str().to_owned(),
+            Kind::Start => format!("{} {:?}", reader.name(), reader.start().attributes().collect::<Vec<_>>()),
+            Kind::End => reader.name().to_string(),
+            Kind::Eof => return (events, None),
+            Kind::Failed => return (events, Some(reader.error())),
+        };
+        let place = (reader.place().position(), reader.event_offset(), reader.offset(), reader.depth());
+        events.push(format!("{kind:?} {what} {place:?} {}", reader.path()));
+    }
+}
+
 /// Kind, text and place of each event that is no run of white space, and where and why it ended.
 fn all_but_blanks(input: &str, blanks: Blanks) -> (Vec<(Kind, String, Position)>, Option<XmlError>) {
     let limits = Limits { text_bytes_max: 16, ..Limits::default() };
@@ -329,6 +354,31 @@ proptest! {
     ) {
         let input = format!("<r>{}</r>", pieces.concat());
         prop_assert_eq!(all_but_blanks(&input, Blanks::PassedOver), all_but_blanks(&input, Blanks::Given), "{}", input);
+    }
+
+    #[test]
+    fn what_is_read_in_place_is_what_quick_xml_would_have_found(
+        pieces in proptest::collection::vec(
+            prop::sample::select(vec![
+                "<a>", "</a>", "<b>", "</b>", "<b/>", "<b></b>", "<b>1</b>", "<p:a>", "</p:a>", "<q:a/>", "<a >", "</a >", "<a x='1'>",
+                "<a xmlns:q='u' />", "<a", "</", "<", ">", "/>", "<1>", "<é>", "</é>", "<a:b:c>", "<:a>", "<a:>", "<->", "<longername>",
+                "<fits_in8>", " ", "\n    ", "\r\n", "x", "é", "]]>", "]]", "&lt;", "&#32;", "&", "&x", ";", "<![CDATA[ ]]>", "<![CDATA[",
+                "<!-- c -->", "<!--", "<?p i?>", "<!DOCTYPE a>", "</r>", "\u{FEFF}", "'", "\"", "=",
+            ]),
+            0..24,
+        ),
+        edits in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..2),
+        closed in any::<bool>(),
+    ) {
+        let mut input = format!("<r xmlns:p='u'>{}{}", pieces.concat(), if closed { "</r>" } else { "" }).into_bytes();
+        for (at, byte) in edits {
+            let at = at.index(input.len());
+            input[at] = byte;
+        }
+        for blanks in [Blanks::Given, Blanks::PassedOver] {
+            let [in_place, not] = [false, true].map(|nothing| in_place_or_not(&input, blanks, nothing));
+            prop_assert_eq!(in_place, not, "{}", String::from_utf8_lossy(&input));
+        }
     }
 
     #[test]
