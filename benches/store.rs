@@ -2,8 +2,9 @@
 //! costs, at 1, 16 and 256 writers, or at as many as are asked for, and then also at no more than so
 //! many a second. `cargo bench --bench store -- [SECONDS [WRITERS [COMMITS A SECOND]]]`; the
 //! checkpoints that fall into the time count in, and the longest that one held commits up is shown: while
-//! it locked the state, and while both generations in memory were full. A run of a minute or more also shows the memory of
-//! this process as it goes on. Beside sled and SQLite: `benches/engines`.
+//! it locked the state, in pauses to let it catch up, and while both generations in memory were full. A
+//! run of a minute or more also shows the memory of this process as it goes on. Beside sled and SQLite:
+//! `benches/engines`.
 
 #[path = "engines/src/write_set.rs"]
 mod write_set;
@@ -27,8 +28,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut numbers = std::env::args().filter_map(|argument| argument.parse().ok());
     let (seconds, writers, rate) = (numbers.next().unwrap_or(3), numbers.next(), numbers.next());
     println!(
-        "{:>8} {:>12} {:>14} {:>14} {:>12} {:>12} {:>10} {:>10}",
-        "writers", "commits/s", "cpu us/commit", "journal/commit", "written", "checkpoints", "swap ms", "room ms"
+        "{:>8} {:>12} {:>14} {:>14} {:>12} {:>12} {:>8} {:>8} {:>8}",
+        "writers",
+        "commits/s",
+        "cpu us/commit",
+        "journal/commit",
+        "written",
+        "checkpoints",
+        "swap ms",
+        "pause ms",
+        "room ms"
     );
     for writers in writers.map_or_else(|| vec![1, 16, 256], |writers| vec![writers]) {
         measure(writers, Duration::from_secs(seconds), rate)?;
@@ -94,13 +103,14 @@ fn measure(writers: u64, time: Duration, rate: Option<u64>) -> Result<(), Box<dy
         .map(|entry| Ok(entry?.metadata()?.len()))
         .sum::<std::io::Result<u64>>()?;
     println!(
-        "{writers:>8} {:>12.0} {:>14.1} {:>14.0} {:>12.0} {:>12} {:>10.3} {:>10.1}",
+        "{writers:>8} {:>12.0} {:>14.1} {:>14.0} {:>12.0} {:>12} {:>8.3} {:>8.1} {:>8.1}",
         commits / elapsed,
         cpu / commits,
         bytes as f64 / commits,
         written as f64 / commits,
         if health.checkpoint > 0 { "yes" } else { "at the end" },
         stalls.swap.as_secs_f64() * 1000.0,
+        stalls.pause.as_secs_f64() * 1000.0,
         stalls.room.as_secs_f64() * 1000.0,
     );
     Ok(())

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Default)]
 pub(super) struct Longest {
     swap: AtomicU64,
+    pause: AtomicU64,
     room: AtomicU64,
 }
 
@@ -17,7 +18,9 @@ pub struct Stalls {
     /// For one that began or ended: while it takes the generation to be moved out of the way, or takes
     /// it away, the state cannot be read nor changed.
     pub swap: Duration,
-    /// For memory: both generations were full, so that commits came faster than checkpoints.
+    /// To let one catch up that they were about to overtake.
+    pub pause: Duration,
+    /// For the end of one: both generations were full.
     pub room: Duration,
 }
 
@@ -27,15 +30,20 @@ impl Longest {
         timed(&self.swap, run)
     }
 
+    /// Runs a pause that is made so that memory does not get full.
+    pub(super) fn pause<T>(&self, run: impl FnOnce() -> T) -> T {
+        timed(&self.pause, run)
+    }
+
     /// Runs the waiting for memory.
     pub(super) fn room<T>(&self, run: impl FnOnce() -> T) -> T {
         timed(&self.room, run)
     }
 
-    /// Both.
+    /// All of them.
     pub(super) fn read(&self) -> Stalls {
         let of = |micros: &AtomicU64| Duration::from_micros(micros.load(Ordering::Relaxed));
-        Stalls { swap: of(&self.swap), room: of(&self.room) }
+        Stalls { swap: of(&self.swap), pause: of(&self.pause), room: of(&self.room) }
     }
 }
 
