@@ -91,9 +91,15 @@ impl Broker {
         })
     }
 
-    fn conversation_of(&self, third_party: &str, originator: &str) -> Result<Option<ConversationId>, ReadError> {
-        let record = self.parts.store.record(&used_key(third_party, originator))?;
-        Ok(record.as_ref().map(decode::<Used>).transpose()?.map(|used| used.conversation))
+    /// The conversation that a third party calls so, or that we call so and it began.
+    fn conversation_of(&self, third_party: &str, name: &str) -> Result<Option<ConversationId>, ReadError> {
+        let store = &*self.parts.store;
+        if let Some(record) = store.record(&used_key(third_party, name))? {
+            return Ok(Some(decode::<Used>(&record)?.conversation));
+        }
+        let Ok(conversation) = ConversationId::parse(name) else { return Ok(None) };
+        let Some(record) = store.record(&accepted_key(&conversation))? else { return Ok(None) };
+        Ok((decode::<Accepted>(&record)?.order.third_party == third_party).then_some(conversation))
     }
 
     /// The story of a conversation, by our name for it, by its sender's, or by its receipt. A

@@ -2,28 +2,36 @@
 
 mod formats;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::accepted::{Accepted, AcceptedState, accepted_key, waiting_key};
 use super::*;
-use crate::access::{CredentialKeys, CredentialSettings, Whitelist, testing};
+use crate::access::{
+    ClientKey, CredentialKeys, CredentialSettings, Secret, ThirdParty, Whitelist, sp_password, testing,
+};
 use crate::callbacks::{self, Call, DeliveryId, Outcome, SendError, Transport};
 use crate::clock::{ManualClock, Timestamp};
 use crate::config::{self, SHIPPED};
 use crate::core::catalogue::editions::Editions;
 use crate::core::{Catalogue, Channel, ConversationId, CoreSettings, Order};
 use crate::entropy::SeededEntropy;
+use crate::mminterface::{
+    Caller, CallerHeader, InitiatorFields, PartyFields, RequestDocument, write_request_document, write_request_envelope,
+};
 use crate::store::testing::FailingStore;
 use crate::store::{CommitError, Key, Read, WriteSet, decode, encode};
 use crate::telemetry::audit::Audit;
 
-/// Reaches nobody.
-#[derive(Debug)]
-struct NoWay;
+/// Reaches nobody, and counts how often that was tried.
+#[derive(Debug, Default)]
+struct NoWay(AtomicUsize);
 
 impl Transport for NoWay {
     fn post(&self, _: Call) -> BoxFuture<'_, Result<callbacks::Answer, SendError>> {
+        self.0.fetch_add(1, Ordering::SeqCst);
         async { Err(SendError::new(Outcome::ConnectFailed, "there is no way out")) }.boxed()
     }
 }
@@ -31,6 +39,7 @@ impl Transport for NoWay {
 struct House {
     store: Arc<FailingStore>,
     clock: Arc<ManualClock>,
+    way: Arc<NoWay>,
     broker: Arc<Broker>,
 }
 
@@ -66,9 +75,10 @@ impl House {
             .unwrap(),
         );
         let interfaces = Arc::new(Interfaces::bundled().unwrap());
+        let way = Arc::<NoWay>::default();
         let callbacks = Callbacks::start(callbacks::Parts {
             store: Arc::clone(&store) as Arc<dyn Store>,
-            transport: Arc::new(NoWay),
+            transport: Arc::clone(&way) as Arc<dyn Transport>,
             wire: Arc::new(SoapWire {
                 vault: Arc::clone(&vault),
                 store: Arc::clone(&store) as Arc<dyn Store>,
@@ -106,7 +116,7 @@ impl House {
                 trace_days: 30,
             },
         });
-        Self { store, clock: manual, broker }
+        Self { store, clock: manual, way, broker }
     }
 
     /// Leaves a request behind that was accepted and not decided.
@@ -239,6 +249,76 @@ async fn d4_what_expires_while_the_core_is_away_is_never_executed_and_its_sender
     };
     let told = callbacks::Wire::render(&wire, entry.callback.kind, &entry.callback.payload, &[]).unwrap();
     assert!(String::from_utf8(told).unwrap().contains("<ResultCode>19</ResultCode>"));
+}
+
+/// A payment of `duka`, as its program sends it.
+fn payment(result_url: &str) -> Request {
+    let party = |identifier_type, identifier: &str| PartyFields {
+        identifier_type,
+        identifier: identifier.into(),
+        short_code: None,
+    };
+    let document = RequestDocument {
+        command_id: "BusinessPayment".into(),
+        originator_conversation_id: "600100_duka_1".into(),
+        timestamp: Some("2027-01-15T08:00:00.0000521Z".into()),
+        parameters: vec![("Amount".into(), "10.00".into())],
+        caller: Caller {
+            caller_type: "2".into(),
+            third_party_id: Some("broker_4".into()),
+            result_url: Some(result_url.into()),
+            ..Caller::default()
+        },
+        initiator: Some(InitiatorFields {
+            identifier_type: 11,
+            identifier: "clerk".into(),
+            security_credential: "bm8gY3JlZGVudGlhbA==".into(),
+            short_code: Some("600100".into()),
+        }),
+        primary_party: Some(party(4, "600100")),
+        receiver_party: Some(party(1, "254722000001")),
+        key_owner: Some(1),
+        ..RequestDocument::default()
+    };
+    let time = "20270115080000";
+    let header = CallerHeader {
+        sp_id: "107031".into(),
+        sp_password: Some(sp_password("107031", testing::DUKA_PASSWORD, time)),
+        service_id: None,
+        time_stamp: Some(time.into()),
+    };
+    Request {
+        door: Door::ThirdParty,
+        peer: Peer { address: "10.66.49.20:4000".parse().unwrap(), key: Some(testing::DUKA_KEY) },
+        method: hyper::Method::POST,
+        uri: "/mminterface/request".parse().unwrap(),
+        headers: [(hyper::header::CONTENT_TYPE, "text/xml".parse().unwrap())].into_iter().collect(),
+        body: write_request_envelope(&header, &write_request_document(&document)).into(),
+        received: testing::NOW,
+    }
+}
+
+/// However long the answer takes to be written, and however soon the core has decided: no result before it.
+#[tokio::test(start_paused = true)]
+async fn d3_a_result_is_not_sent_before_the_answer_was_written() {
+    let house = House::built();
+    let mut duka = ThirdParty::new("duka", "107031");
+    let day = Duration::from_secs(86_400);
+    let (not_before, not_after) = (testing::NOW.minus(day), testing::NOW.plus(day));
+    duka.keys = vec![ClientKey { fingerprint: testing::DUKA_KEY, not_before, not_after }];
+    let access = &house.broker.parts.access;
+    access.seal_password(&mut duka, &Secret::new(testing::DUKA_PASSWORD)).unwrap();
+    access.save_third_party(&duka).await.unwrap();
+    let answer = ThirdPartyService(Arc::clone(&house.broker)).answer(payment("https://shop.example/result")).await;
+    let said = String::from_utf8_lossy(&answer.body).into_owned();
+    assert!(said.contains("<ResponseCode>0</ResponseCode>"), "{said}");
+    house.all_decided().await;
+    tokio::time::sleep(callbacks::HOLD_MAX / 2).await;
+    assert_eq!(house.store.range(&Key::of("callback").subtree(), 9).unwrap().len(), 1, "its result is in the outbox");
+    assert_eq!(house.way.0.load(Ordering::SeqCst), 0, "d3: the result was sent before its answer");
+    answer.written.unwrap()();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(house.way.0.load(Ordering::SeqCst), 1, "it was written, and the result still waits");
 }
 
 #[tokio::test]

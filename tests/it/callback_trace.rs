@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use lango::access::sp_password;
+use lango::access::{Secret, sp_password};
 use lango::cli::demo::stage::REQUEST_PATH;
 use lango::cli::deployment::{Claimed, NEIGHBOUR};
 use lango::store::{Key, WriteSet};
@@ -103,6 +103,8 @@ async fn s1_s5_a_conversation_is_told_whole_to_its_own_third_party_and_to_operat
     );
     assert!(results[0].contains("\r\n\r\n<?xml") && results[0].contains(&receipt), "{results:?}");
     assert!(!requests[0].contains(&credential), "s5: a credential is in the answer");
+    // Our name for it leads to the same.
+    assert_eq!(ask(query(claimed, &conversation)).await, answer);
     let unknown = ask(query(claimed, "nobody_1")).await;
     assert!(unknown.contains("100000005") && !unknown.contains("submitApi"), "{unknown}");
     // The neighbour has a conversation that is not the shop's.
@@ -114,6 +116,20 @@ async fn s1_s5_a_conversation_is_told_whole_to_its_own_third_party_and_to_operat
     assert!(trace("jirani_1").0, "an operator does not find it");
     let others = ask(query(claimed, "jirani_1")).await;
     assert_eq!(others.replace("jirani", "nobody"), unknown, "s1: what is another's is told from what is nobody's");
+    // Nor does our name for the shop's conversation help the neighbour.
+    let mut party = (*house.stage.access().third_party(NEIGHBOUR).unwrap()).clone();
+    house.stage.access().seal_password(&mut party, &Secret::new("Jirani#2026x")).unwrap();
+    house.stage.access().save_third_party(&party).await.unwrap();
+    let list = std::fs::read_to_string(house.dir().join("whitelist.toml")).unwrap();
+    let neighbours =
+        format!("\n[third_party.{NEIGHBOUR}.networks]\nhere = {{ network = \"127.0.0.0/8\", kind = \"vpn\" }}\n");
+    house.stage.access().reload_whitelist(&(list + &neighbours)).unwrap();
+    let as_neighbour = Claimed { sp_id: &party.sp_id, service_id: None, password: "Jirani#2026x" };
+    let neighbour = house.stage.neighbour().unwrap();
+    for name in [&conversation, "nobody_1"] {
+        let told = neighbour.post(QUERY_PATH, query(as_neighbour, name)).await.unwrap().text();
+        assert_eq!(told, unknown, "s1: {name}");
+    }
     let wrong = ask(query(Claimed { password: "wrong", ..claimed }, &id)).await;
     assert!(wrong.contains("100000007") && !wrong.contains("submitApi"), "{wrong}");
     house.torn_down().await;
