@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::shares::Share;
-use super::sp_password::{self, SpPasswordFault};
+use super::sp_password::{self, Form, SpPasswordFault};
 use super::third_party::Directory;
 use super::throttle::Source;
 use super::{Access, KeyFingerprint, NetworkKind, Refusal, Secret, ThirdParty, Vault, VaultError};
@@ -57,13 +57,28 @@ impl fmt::Display for PasswordUsed {
     }
 }
 
+/// What a request proved itself with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Proof {
+    pub(super) password: PasswordUsed,
+    /// Whether that needed the patience for digests that are not in digits.
+    pub(super) raw_digest: bool,
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = if self.raw_digest { ", as a raw digest" } else { "" };
+        write!(f, "{}{how}", self.password)
+    }
+}
+
 /// The proof that a request was let in. Only [`Access::admit`] makes one, so what takes a permit cannot
 /// be reached without.
 #[derive(Clone, Debug)]
 pub struct Permit {
     third_party: Arc<ThirdParty>,
     network: NetworkKind,
-    password: PasswordUsed,
+    proof: Proof,
     /// Its place among the requests under way, until the last copy is dropped.
     _place: Arc<Share>,
 }
@@ -81,7 +96,12 @@ impl Permit {
 
     /// Which password it proved.
     pub(super) fn password_used(&self) -> PasswordUsed {
-        self.password
+        self.proof.password
+    }
+
+    /// Whether its spPassword was the raw digest, which is let in by a named tolerance.
+    pub fn was_raw_digest(&self) -> bool {
+        self.proof.raw_digest
     }
 }
 
@@ -89,7 +109,7 @@ impl Permit {
 struct Known {
     third_party: Arc<ThirdParty>,
     network: NetworkKind,
-    password: PasswordUsed,
+    proof: Proof,
 }
 
 impl Access {
@@ -135,30 +155,30 @@ impl Access {
 
         // All gates are tried, whatever the first one says: the time must not tell which was closed.
         let key = key_gate(party, key, &directory, now);
-        let password = self.password_gate(party, claim, now);
+        let proof = self.password_gate(party, claim, now);
         let time_stamp = party.time_stamps.check(claim.time_stamp.unwrap_or_default(), now, self.started);
         let network = self.network_gate(party, address, need, now);
 
         let party = known.ok_or(Refusal::SpIdUnknown)?;
         key?;
-        let password = password?;
+        let proof = proof?;
         time_stamp?;
         let network = network?;
 
         // What follows has codes of its own, so it comes after everything about who the caller is.
         party.must_be_enabled()?;
         party.must_have_service(claim.service_id)?;
-        Ok(Known { third_party: party.clone(), network, password })
+        Ok(Known { third_party: party.clone(), network, proof })
     }
 
     /// Counts a request whose sender is known.
     fn enter(&self, known: Known, claim: &Claim<'_>, now: Timestamp) -> Result<Permit, Refusal> {
-        let Known { third_party, network, password } = known;
+        let Known { third_party, network, proof } = known;
         let place = self.throttle.enter(&third_party, now)?;
         // Last, since it leaves a trace: what was refused, for whatever reason, may be sent again.
         let time_stamp = claim.time_stamp.unwrap_or_default();
         self.used.first_use(&third_party.name, &third_party.time_stamps, time_stamp, now)?;
-        Ok(Permit { third_party, network, password, _place: Arc::new(place) })
+        Ok(Permit { third_party, network, proof, _place: Arc::new(place) })
     }
 
     pub(super) fn password_gate(
@@ -166,9 +186,9 @@ impl Access {
         party: &ThirdParty,
         claim: &Claim<'_>,
         now: Timestamp,
-    ) -> Result<PasswordUsed, Refusal> {
+    ) -> Result<Proof, Refusal> {
         if !party.mode.needs_password() {
-            return Ok(PasswordUsed::None);
+            return Ok(Proof { password: PasswordUsed::None, raw_digest: false });
         }
         let unreadable = |error| {
             tracing::error!(third_party = party.name, %error, "a third party's password does not open");
@@ -181,13 +201,16 @@ impl Access {
         let presented = claim.sp_password.filter(|text| !text.is_empty()).ok_or(Refusal::PasswordMissing)?;
         let time_stamp = claim.time_stamp.filter(|text| !text.is_empty()).ok_or(Refusal::TimeStampMissing)?;
         let is_of = |password: &Secret| {
-            sp_password::check(presented, claim.sp_id, password.expose(), time_stamp, party.raw_digest)
+            sp_password::check(presented, claim.sp_id, password.expose(), time_stamp, party.takes_raw_digest())
         };
+        let proved = |password, form| Ok(Proof { password, raw_digest: form == Form::Raw });
         match (is_of(&present), previous) {
-            (Ok(()), _) => Ok(PasswordUsed::Present),
-            (Err(SpPasswordFault::Wrong), Some(previous)) if is_of(&previous).is_ok() => Ok(PasswordUsed::Previous),
+            (Ok(form), _) => proved(PasswordUsed::Present, form),
             (Err(SpPasswordFault::Malformed), _) => Err(Refusal::PasswordMalformed),
-            (Err(SpPasswordFault::Wrong), _) => Err(Refusal::PasswordWrong),
+            (Err(SpPasswordFault::Wrong), previous) => match previous.map(|previous| is_of(&previous)) {
+                Some(Ok(form)) => proved(PasswordUsed::Previous, form),
+                _ => Err(Refusal::PasswordWrong),
+            },
         }
     }
 

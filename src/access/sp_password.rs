@@ -30,6 +30,15 @@ pub(super) enum SpPasswordFault {
     Wrong,
 }
 
+/// How a digest was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// In hexadecimal digits.
+    Digits,
+    /// In its own 32 bytes.
+    Raw,
+}
+
 /// The spPassword that a client sends.
 pub fn sp_password(sp_id: &str, password: &str, time_stamp: &str) -> String {
     let digest = digest_of(sp_id, password, time_stamp);
@@ -45,10 +54,10 @@ pub(super) fn check(
     password: &str,
     time_stamp: &str,
     raw_digest: bool,
-) -> Result<(), SpPasswordFault> {
+) -> Result<Form, SpPasswordFault> {
     let right = digest_of(sp_id, password, time_stamp);
-    let presented = decode(presented, raw_digest).ok_or(SpPasswordFault::Malformed)?;
-    verify_slices_are_equal(&right, &presented).map_err(|_| SpPasswordFault::Wrong)
+    let (presented, form) = decode(presented, raw_digest).ok_or(SpPasswordFault::Malformed)?;
+    verify_slices_are_equal(&right, &presented).map(|()| form).map_err(|_| SpPasswordFault::Wrong)
 }
 
 fn digest_of(sp_id: &str, password: &str, time_stamp: &str) -> [u8; 32] {
@@ -63,15 +72,15 @@ fn digest_of(sp_id: &str, password: &str, time_stamp: &str) -> [u8; 32] {
     digest
 }
 
-fn decode(presented: &str, raw_digest: bool) -> Option<[u8; 32]> {
+fn decode(presented: &str, raw_digest: bool) -> Option<([u8; 32], Form)> {
     if presented.len() > TEXT_BYTES_MAX {
         return None;
     }
     let text: Vec<u8> = presented.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let bytes = LENIENT_BASE64.decode(text).ok()?;
     match <[u8; 32]>::try_from(bytes.as_slice()) {
-        Ok(digest) if raw_digest => Some(digest),
-        _ => hex::decode(&bytes),
+        Ok(digest) if raw_digest => Some((digest, Form::Raw)),
+        _ => hex::decode(&bytes).map(|digest| (digest, Form::Digits)),
     }
 }
 
@@ -83,7 +92,7 @@ mod tests {
 
     const TIME: &str = "20261123184497";
 
-    fn check_it(presented: &str, raw_digest: bool) -> Result<(), SpPasswordFault> {
+    fn check_it(presented: &str, raw_digest: bool) -> Result<Form, SpPasswordFault> {
         check(presented, "107031", "S3cret#pw", TIME, raw_digest)
     }
 
@@ -94,25 +103,42 @@ mod tests {
         // The same with `tr a-f A-F` before base64.
         let upper = "QzI3MUQ0MDI4RjdEM0VDRDk4QzkxNUJCNThCMTdENTI0MDZGMjE0M0JGQzUxMzM0NDU5MDQ5ODY5M0NEQjZBNA==";
         assert_eq!(sp_password("107031", "S3cret#pw", TIME), upper);
-        assert_eq!((check_it(lower, false), check_it(upper, false)), (Ok(()), Ok(())));
+        assert_eq!((check_it(lower, false), check_it(upper, false)), (Ok(Form::Digits), Ok(Form::Digits)));
     }
 
     #[test]
     fn the_text_may_be_wrapped_and_without_padding() {
         let digits = LENIENT_BASE64.decode(sp_password("107031", "S3cret#pw", TIME)).unwrap();
         let lower = LENIENT_BASE64.encode(digits.to_ascii_lowercase());
-        assert_eq!(check_it(&lower, false), Ok(()));
-        assert_eq!(check_it(&format!(" {}\n{} ", &lower[..40], &lower[40..]), false), Ok(()));
-        assert_eq!(check_it(lower.trim_end_matches('='), false), Ok(()));
+        assert_eq!(check_it(&lower, false), Ok(Form::Digits));
+        assert_eq!(check_it(&format!(" {}\n{} ", &lower[..40], &lower[40..]), false), Ok(Form::Digits));
+        assert_eq!(check_it(lower.trim_end_matches('='), false), Ok(Form::Digits));
     }
 
     #[test]
     fn the_raw_digest_is_an_option() {
         let raw = LENIENT_BASE64.encode(digest_of("107031", "S3cret#pw", TIME));
-        assert_eq!(check_it(&raw, true), Ok(()));
+        assert_eq!(check_it(&raw, true), Ok(Form::Raw));
         assert_eq!(check_it(&raw, false), Err(SpPasswordFault::Malformed));
         let hexadecimal = sp_password("107031", "S3cret#pw", TIME);
-        assert_eq!(check_it(&hexadecimal, true), Ok(()));
+        assert_eq!(check_it(&hexadecimal, true), Ok(Form::Digits));
+    }
+
+    #[test]
+    fn what_documents_and_programs_had_wrong_is_no_digest() {
+        let digits: String = digest_of("107031", "S3cret#pw", TIME).iter().map(|byte| format!("{byte:02X}")).collect();
+        let pairs: Vec<&str> = (0..32).filter_map(|at| digits.get(2 * at..2 * at + 2)).collect();
+        let dashed = pairs.join("-");
+        let of_md5 = "e6434ef249df55c7a21a0b45758a39bb";
+        for form in [dashed.as_str(), &digits, of_md5, "S3cret#pw"] {
+            for written in [form.to_owned(), LENIENT_BASE64.encode(form)] {
+                // The digits in base64 are the one right form.
+                let is_right = written == LENIENT_BASE64.encode(&digits);
+                for raw_digest in [false, true] {
+                    assert_eq!(check_it(&written, raw_digest).is_ok(), is_right, "{written}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::vault::{Sealed, Secret, Vault, VaultError};
 use super::{KeyFingerprint, Refusal};
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
+use crate::mminterface::tolerances::RAW_DIGEST;
 use crate::store::{Key, Read, ReadError, Stored, WriteSet, decode, encode};
 
 /// Records read at a time when the snapshot is loaded.
@@ -111,6 +112,14 @@ pub struct ToleranceSwitches {
     pub off: Vec<String>,
 }
 
+impl ToleranceSwitches {
+    /// Whether the tolerance of this name is on, if `default` is what it is without switches.
+    pub fn allow(&self, name: &str, default: bool) -> bool {
+        let listed = |names: &[String]| names.iter().any(|listed| listed == name);
+        !listed(&self.off) && (listed(&self.on) || (default && !self.strict))
+    }
+}
+
 /// A third party, as on record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThirdParty {
@@ -135,7 +144,7 @@ pub struct ThirdParty {
     /// What its timeStamps must be.
     #[serde(default)]
     pub time_stamps: TimeStampRule,
-    /// Whether base64 of the raw digest is accepted as spPassword beside that of its digits.
+    /// Whether the tolerance [`RAW_DIGEST`] is on where its switches do not say otherwise.
     #[serde(default)]
     pub raw_digest: bool,
     /// The keys of its client certificates; several while one replaces another.
@@ -178,6 +187,11 @@ impl Stored for ThirdParty {
 }
 
 impl ThirdParty {
+    /// Whether base64 of the raw digest is accepted as spPassword, beside that of its digits.
+    pub fn takes_raw_digest(&self) -> bool {
+        self.tolerances.allow(RAW_DIGEST, self.raw_digest)
+    }
+
     /// A third party that is enabled and authenticates by address and password, but has neither key
     /// nor password yet.
     pub fn new(name: &str, sp_id: &str) -> Self {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::{Answer, Broker, Refusal, Request};
 use crate::access::{Claim, NetworkKind, Permit, ToleranceSwitches};
+use crate::mminterface::tolerances::RAW_DIGEST;
 use crate::mminterface::{CallerHeader, Claimed, Interfaces, Read, ReadFailure, Tolerances};
 
 /// A message whose sender is known.
@@ -37,6 +38,9 @@ impl Broker {
         let permit = self
             .admit(request, header, need)
             .map_err(|refusal| Box::new(self.refuse(request, &header.sp_id, &refusal)))?;
+        if permit.was_raw_digest() {
+            self.count_tolerances(&[RAW_DIGEST]);
+        }
         Ok(Call { permit, message: read.value, tolerances })
     }
 

@@ -30,6 +30,10 @@ impl Service for ThirdPartyService {
 impl Broker {
     async fn third_party(self: Arc<Self>, request: Request) -> Answer {
         let path = request.uri.path();
+        if request.method == Method::OPTIONS && path == "*" {
+            // RFC 9110, 9.3.7: about the server as a whole.
+            return options();
+        }
         let Some(description) = Description::of_third_party_path(path, &self.parts.change_password_path) else {
             return not_found();
         };

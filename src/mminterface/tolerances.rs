@@ -42,6 +42,8 @@ const HEADER_OSG: &str = "http://www.huawei.com/schema/osg/common/v2_1";
 pub(super) const CONTENT_TYPE: &str = "content-type";
 /// A charset that is not the bytes'; applied by this module before anything is read.
 pub(super) const CHARSET_PARAMETER: &str = "charset-parameter";
+/// An spPassword in another form; applied by whoever checks it.
+pub const RAW_DIGEST: &str = "raw-digest";
 /// RegisterURL that fits no schema; applied by this module.
 pub(super) const REGISTER_URL_FREE_FORM: &str = "register-url-free-form";
 /// Other words for what a RegisterURL wants; applied by this module.
@@ -133,6 +135,14 @@ pub static TABLE: &[Tolerance] = &[
         on: true,
         part: Part::Envelope,
         mechanisms: &[Mechanism::IgnoreUnknownElements],
+    },
+    Tolerance {
+        name: RAW_DIGEST,
+        accepts: "base64 of the raw digest as spPassword, beside that of its digits",
+        seen: "an early client program in Node, before it was mended",
+        on: false,
+        part: Part::Envelope,
+        mechanisms: &[Mechanism::Named],
     },
     Tolerance {
         name: "message-namespace",

@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use hyper::Method;
-use hyper::header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, VARY};
 use lango::cli::soap_client::Reply;
 use lango::store::Key;
 
@@ -109,7 +109,10 @@ async fn methods_and_media_types_are_answered_as_http_demands() {
     }
     let reply = shop.ask(Method::OPTIONS, PATH, &[], "").await.unwrap();
     assert_eq!((reply.status.as_u16(), allowed(&reply)), (204, "GET, HEAD, OPTIONS, POST"));
+    let reply = shop.ask(Method::OPTIONS, "*", &[], "").await.unwrap();
+    assert_eq!((reply.status.as_u16(), allowed(&reply)), (204, "GET, HEAD, OPTIONS, POST"), "the server as a whole");
     let described = shop.ask(Method::GET, &format!("{PATH}?wsdl"), &[], "").await.unwrap();
+    assert_eq!(described.headers[VARY], "accept-encoding");
     let head = shop.ask(Method::HEAD, &format!("{PATH}?wsdl"), &[], "").await.unwrap();
     assert_eq!((head.status, head.body.len()), (described.status, 0));
     assert_eq!(head.headers[CONTENT_LENGTH], described.headers[CONTENT_LENGTH]);

@@ -9,6 +9,7 @@ mod links;
 use std::collections::BTreeSet;
 
 use hyper::StatusCode;
+use hyper::header::{HeaderValue, VARY};
 
 use self::address::address;
 use self::links::{Link, linked, rewritten};
@@ -122,6 +123,9 @@ impl Broker {
             Link::Address => (file == description.file()).then(|| address.clone()),
         });
         // Of an answer to HEAD hyper sends everything but the body.
-        typed(StatusCode::OK, XML, text.into())
+        let mut answer = typed(StatusCode::OK, XML, text.into());
+        // It may be kept on the way, and is packed for who asks only.
+        answer.headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+        answer
     }
 }

@@ -139,6 +139,7 @@ fn every_tolerance_of_the_table_is_needed_by_some_sample() {
     let elsewhere = [
         "content-type",
         "charset-parameter",
+        "raw-digest",
         "envelope-namespace",
         "envelope-unqualified",
         "message-as-elements",
