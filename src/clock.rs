@@ -166,8 +166,9 @@ impl Zone {
 
     /// The calendar day at this moment.
     pub fn day(&self, at: Timestamp) -> Day {
-        let zoned = self.zoned(at);
-        Day { year: zoned.year(), month: zoned.month(), day: zoned.day() }
+        let moment = jiff::Timestamp::from_microsecond(at.micros()).unwrap_or(jiff::Timestamp::MAX);
+        let date = self.0.to_offset(moment).to_datetime(moment).date();
+        Day { year: date.year(), month: date.month(), day: date.day() }
     }
 
     /// The first moment of a day written as `yyyy-MM-dd`; none if there is no such day.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::call::{claim, switched};
 use super::describe::Description;
 use super::register_url::wanted;
-use super::request::{speaks_for, unreadable_store};
+use super::request::{speaks_for, unreadable_store, why_refused};
 use super::{Broker, Refusal, fingerprint};
 use crate::access::{CredentialVerdict, KeyFingerprint, NetworkKind, ThirdParty};
 use crate::core::{Account, Credential, Decision, Order, Report, ResultCode};
@@ -264,10 +264,7 @@ impl Broker {
             CredentialVerdict::Verified => {
                 return Ok((Step::open("credential", "the operator's, and in force"), Credential::Verified));
             }
-            CredentialVerdict::Refused(_) if operator.is_some() && own.is_none() => {
-                "the operator is of an organization that the third party does not act for".to_owned()
-            }
-            CredentialVerdict::Refused(refusal) => refusal.reason().to_owned(),
+            CredentialVerdict::Refused(refusal) => why_refused(operator.is_some(), own.is_some(), refusal),
         };
         let told = Told::by_result(ResultCode::Initiator, ResultCode::Initiator.text());
         let step = Step { gate: "credential", stands: Stands::Closed, detail: reason.clone(), told: Some(told) };

@@ -78,7 +78,7 @@ impl From<ReadError> for NotPaid {
 }
 
 /// What became of the first half of a payment.
-enum Authorized {
+pub(super) enum Authorized {
     /// The funds are reserved.
     Reserved(Box<Transaction>),
     /// A rule forbade it, or it was told before.
@@ -142,7 +142,7 @@ impl Broker {
         }
     }
 
-    async fn authorize(
+    pub(super) async fn authorize(
         &self,
         payment: &CustomerPayment,
         fingerprint: Vec<u8>,

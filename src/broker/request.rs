@@ -169,10 +169,7 @@ impl Broker {
             CredentialVerdict::Refused(CredentialRefusal::Unavailable) => {
                 Err(Refusal::Overloaded("credentials cannot be checked"))
             }
-            CredentialVerdict::Refused(_) if operator.is_some() && own.is_none() => {
-                Ok(Err("the operator is of an organization that the third party does not act for".into()))
-            }
-            CredentialVerdict::Refused(refusal) => Ok(Err(refusal.reason().to_owned())),
+            CredentialVerdict::Refused(refusal) => Ok(Err(why_refused(operator.is_some(), own.is_some(), refusal))),
         }
     }
 
@@ -279,6 +276,14 @@ fn starter(document: &RequestDocument) -> Option<&str> {
 pub(super) fn speaks_for(third_party: &ThirdParty, operator: &Operator) -> bool {
     let shortcodes = &third_party.shortcodes;
     operator.shortcode.as_ref().is_some_and(|shortcode| shortcodes.iter().any(|own| own == shortcode.as_str()))
+}
+
+/// Why a credential was refused, for logs: of operators of others, that they are that.
+pub(super) fn why_refused(operator_known: bool, spoken_for: bool, refusal: CredentialRefusal) -> String {
+    match (operator_known, spoken_for) {
+        (true, false) => "the operator is of an organization that the third party does not act for".to_owned(),
+        _ => refusal.reason().to_owned(),
+    }
 }
 
 fn initiator(fields: &InitiatorFields) -> core::Initiator {

@@ -16,7 +16,11 @@ use crate::callbacks::{self, Call, DeliveryId, Outcome, SendError, Transport};
 use crate::clock::{ManualClock, Timestamp};
 use crate::config::{self, SHIPPED};
 use crate::core::catalogue::editions::Editions;
-use crate::core::{Catalogue, Channel, ConversationId, CoreSettings, Order};
+use crate::core::directory::{NewOrganization, PersonName};
+use crate::core::{
+    Account, AccountKind, Amount, Balance, Catalogue, Channel, ConversationId, CoreSettings, CustomerPayment,
+    HandsetParty, Holder, Msisdn, Order, Shortcode, directory,
+};
 use crate::entropy::SeededEntropy;
 use crate::mminterface::{
     Caller, CallerHeader, InitiatorFields, PartyFields, RequestDocument, write_request_document, write_request_envelope,
@@ -350,6 +354,71 @@ async fn a_store_that_refuses_for_good_is_left_alone_until_the_next_start() {
     house.broker.resume().await.unwrap();
     house.all_decided().await;
     assert_eq!(house.state(&conversation), AcceptedState::Waiting);
+}
+
+/// A payment whose funds are reserved, by a node that stopped before it was settled.
+async fn reserved(house: &House) -> (CustomerPayment, Account) {
+    let (core, store) = (house.broker.core(), &*house.store);
+    let shortcode = Shortcode::parse("600000").unwrap();
+    let new = NewOrganization {
+        shortcode: shortcode.clone(),
+        name: "Maji".into(),
+        products: vec!["Paybill Head Office".into()],
+        parent: None,
+        validation: false,
+        tariff: None,
+    };
+    store.commit(directory::create_organization(&core, store, new, testing::NOW).unwrap()).await.unwrap();
+    let msisdn = Msisdn::try_from("254722000000".to_owned()).unwrap();
+    let name = PersonName { first: "Amina".into(), ..PersonName::default() };
+    let created = directory::create_subscriber(store, msisdn.clone(), name, true, testing::NOW).unwrap();
+    store.commit(created).await.unwrap();
+    let purse = Account::new(Holder::Subscriber(msisdn), AccountKind::Working);
+    let amount = Amount::from_minor(100_000);
+    let funded = directory::fund(&core, store, purse.clone(), amount, testing::NOW, house.broker.draw()).unwrap();
+    store.commit(funded.1).await.unwrap();
+    let payment = CustomerPayment {
+        command: "CustomerPayBillOnline".into(),
+        conversation: ConversationId::issue(&house.broker.parts.zone, testing::NOW, house.broker.draw()),
+        gateway: "ussd".into(),
+        session: "1".into(),
+        payer: HandsetParty::Msisdn("254722000000".into()),
+        payee: HandsetParty::Shortcode(shortcode.to_string()),
+        account_reference: Some("INV-1".into()),
+        amount: "100".into(),
+        received: testing::NOW,
+    };
+    house.broker.authorize(&payment, fingerprint::of_payment(&payment), "<submitted/>").await.unwrap();
+    assert_eq!(purse.balance(store).unwrap(), Balance { available: 90_000, reserved: 10_000 });
+    (payment, purse)
+}
+
+#[tokio::test(start_paused = true)]
+async fn l3_a_reservation_that_a_stopped_node_left_is_given_back_at_the_next_start() {
+    let house = House::built();
+    let (payment, purse) = reserved(&house).await;
+    let early = House::on(Arc::clone(&house.store));
+    assert_eq!(early.broker.resume().await.unwrap().payments, 0, "its time has not run out");
+    let next = House::on(Arc::clone(&house.store));
+    next.clock.advance(Duration::from_secs(60));
+    assert_eq!(next.broker.resume().await.unwrap().payments, 1);
+    assert_eq!(purse.balance(&*next.store).unwrap(), Balance { available: 100_000, reserved: 0 });
+    let told = next.broker.pay(payment, "<submitted/>").await.unwrap();
+    assert_eq!(told.report.code.as_str(), "L000003", "the gateway learns the end when it asks again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn l3_a_reservation_that_nobody_settles_is_given_back_by_itself() {
+    let house = House::built();
+    let (_, purse) = reserved(&house).await;
+    let watch = tokio::spawn(Arc::clone(&house.broker).watch_reservations());
+    house.clock.advance(Duration::from_secs(59));
+    tokio::time::sleep(RESERVATIONS_EVERY * 2).await;
+    assert_eq!(purse.balance(&*house.store).unwrap().reserved, 10_000, "its time has not run out");
+    house.clock.advance(Duration::from_secs(1));
+    tokio::time::sleep(RESERVATIONS_EVERY * 2).await;
+    assert_eq!(purse.balance(&*house.store).unwrap(), Balance { available: 100_000, reserved: 0 });
+    watch.abort();
 }
 
 #[tokio::test(start_paused = true)]

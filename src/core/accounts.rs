@@ -7,6 +7,7 @@ mod spelling;
 
 use std::fmt;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{Msisdn, Shortcode};
@@ -38,10 +39,14 @@ impl Holder {
     pub(super) fn under(&self, kind: &HolderKeys) -> Key {
         match self {
             Self::Provider => kind.provider.clone(),
-            Self::Organization(shortcode) => kind.organization.clone().text_of(shortcode.as_bytes()),
-            Self::Subscriber(msisdn) => kind.subscriber.clone().text_of(msisdn.as_bytes()),
+            Self::Organization(shortcode) => with(&kind.organization, shortcode.block()),
+            Self::Subscriber(msisdn) => with(&kind.subscriber, msisdn.block()),
         }
     }
+}
+
+fn with(prefix: &Key, (block, length): (&[u8; 16], usize)) -> Key {
+    prefix.clone().plain_text(block, length)
 }
 
 /// How the keys of one kind of thing begin, by who has such things.
@@ -225,10 +230,25 @@ impl Account {
         self.holder.under(kind).followed_by(self.kind.key())
     }
 
+    /// The keys of everything that an entry moves.
+    pub(super) fn keys(&self) -> AccountKeys {
+        AccountKeys { available: self.available(), reserved: self.reserved(), statement: self.statement() }
+    }
+
     /// Its balance as it stands.
     pub fn balance(&self, facts: &dyn Read) -> Result<Balance, ReadError> {
         Ok(Balance { available: facts.counter(&self.available())?, reserved: facts.counter(&self.reserved())? })
     }
+}
+
+/// Where an account's money and its history are.
+pub(super) struct AccountKeys {
+    /// As [`Account::available`].
+    pub available: Key,
+    /// As [`Account::reserved`].
+    pub reserved: Key,
+    /// As [`Account::statement`].
+    pub statement: Key,
 }
 
 /// What an account holds, in minor units.
@@ -262,6 +282,15 @@ impl Stored for OpenAccount {
     const NAME: &'static str = "an open account";
     const FORMAT: u8 = 2;
     const FIELDS: Fields = Fields::InOrder;
+}
+
+/// An [`OpenAccount`] of which is kept only whether it is frozen.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "the other parts are passed over")]
+pub(super) struct FrozenAccount {
+    account: IgnoredAny,
+    opened: IgnoredAny,
+    pub(super) frozen: bool,
 }
 
 /// The accounts that this holder has open, with their balances, in the order of their keys.

@@ -2,7 +2,7 @@
 //! parties many times, and none of these copies should go to the heap.
 
 /// At most `N` ASCII characters, none of them NUL. They compare as texts do: the unused rest is
-/// zeros.
+/// zeros. With a multiple of sixteen they are looked through fastest.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Ascii<const N: usize> {
     bytes: [u8; N],
@@ -14,7 +14,30 @@ impl<const N: usize> Ascii<N> {
 
     /// This text; none if it is too long or has other characters.
     pub fn of(text: &str) -> Option<Self> {
-        Self::EMPTY.and(text)
+        Self::of_bytes(text.as_bytes())
+    }
+
+    /// The text of these bytes, likewise.
+    pub fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        Self::of_such(bytes, |byte| byte.is_ascii() && byte != 0)
+    }
+
+    /// The text of these digits; none if they are too many, or something else is among them.
+    pub fn of_digits(bytes: &[u8]) -> Option<Self> {
+        Self::of_such(bytes, |byte| byte.is_ascii_digit())
+    }
+
+    #[inline]
+    fn of_such(bytes: &[u8], admits: impl Fn(u8) -> bool) -> Option<Self> {
+        let mut text = Self::EMPTY;
+        // One pass: what cannot be admitted makes all of it void.
+        let mut admitted = true;
+        for (place, &byte) in text.bytes.get_mut(..bytes.len())?.iter_mut().zip(bytes) {
+            admitted &= admits(byte);
+            *place = byte;
+        }
+        text.length = bytes.len();
+        admitted.then_some(text)
     }
 
     /// The text of these characters, which fill it; they must be ASCII, none of them NUL.
@@ -31,10 +54,21 @@ impl<const N: usize> Ascii<N> {
         Some(self)
     }
 
+    /// The first bytes of a block; they must be ASCII, none of them NUL, and zeros must follow.
+    pub const fn padded(bytes: [u8; N], length: usize) -> Self {
+        Self { bytes, length }
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
-        // Only ASCII comes in.
-        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+        // Only ASCII comes in. All of it is looked through, zeros and all, since that goes by words where a
+        // text of an odd length goes byte by byte.
+        std::str::from_utf8(&self.bytes).ok().and_then(|text| text.get(..self.length)).unwrap_or_default()
+    }
+
+    /// Its bytes with zeros after them, and how many of them are its own.
+    pub fn block(&self) -> (&[u8; N], usize) {
+        (&self.bytes, self.length)
     }
 
     /// Its bytes, for whoever does not need them to be looked at once more.

@@ -79,6 +79,8 @@ result_codes! {
     YearlyLimit = "2010", "Declined due to limit rule: would exceed the yearly transfer limit.";
     /// The amount is no amount.
     AmountFormat = "2020", "Failed due to an invalid transaction amount format.";
+    /// The amount is in a currency that is not moved here.
+    Currency = "2025", "Invalid currency type.";
     /// The shortcode's products do not grant the service.
     Product = "2028", "The request is not permitted according to product assignment.";
     /// No transaction of the initiator's has this receipt.
@@ -147,7 +149,7 @@ mod tests {
 
     /// Codes and texts once more, copied from protocol.md 3.4 and domain.md 5 and not from the table
     /// above; of those that the sources do not have, what third parties were told so far.
-    const GOLDEN: [(&str, &str); 37] = [
+    const GOLDEN: [(&str, &str); 38] = [
         ("0", "The service request is processed successfully."),
         ("1", "The balance is insufficient for the transaction."),
         ("2", "Declined due to limit rule: less than the minimum transaction amount."),
@@ -172,6 +174,7 @@ mod tests {
         ("2009", "Declined due to limit rule: would exceed the monthly transfer limit."),
         ("2010", "Declined due to limit rule: would exceed the yearly transfer limit."),
         ("2020", "Failed due to an invalid transaction amount format."),
+        ("2025", "Invalid currency type."),
         ("2028", "The request is not permitted according to product assignment."),
         ("2032", "The transaction receipt number does not exist."),
         ("2033", "The transaction with this conversation ID does not exist."),

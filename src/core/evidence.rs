@@ -1,10 +1,13 @@
 //! What a decision rested on: every record that it read becomes an expectation of its write set, so
 //! that it commits only if none of them has changed in between.
 
-use crate::store::{Expect, Key, Read, ReadError, Stored, WriteSet, decode};
+use serde::de::DeserializeOwned;
 
-/// As many records, counters and changes as a usual payment has; room for them is made at once.
-const USUAL_COUNT: usize = 12;
+use crate::store::{Expect, Key, Read, ReadError, Stored, WriteSet, decode_as};
+
+/// As many records, counters and changes as a usual payment has; room for them is made at once. Half as many
+/// again would take it beyond what the allocator hands out quickly.
+const USUAL_COUNT: usize = 8;
 
 /// Reads records and remembers their versions.
 pub(super) struct Evidence<'a> {
@@ -20,11 +23,16 @@ impl<'a> Evidence<'a> {
 
     /// The record under `key`. That there is none is evidence, too.
     pub fn load<T: Stored>(&mut self, key: Key) -> Result<Option<T>, ReadError> {
+        self.glance::<T, T>(key)
+    }
+
+    /// The same, read as something that keeps only some parts of a `T` (see [`decode_as`]).
+    pub fn glance<T: Stored, V: DeserializeOwned>(&mut self, key: Key) -> Result<Option<V>, ReadError> {
         let (mut expect, mut found) = (Expect::Absent, Ok(None));
         self.facts.look(&key, &mut |record| {
             if let Some(record) = record {
                 expect = Expect::Version(record.version);
-                found = decode(record).map(Some);
+                found = decode_as::<T, V>(record).map(Some);
             }
         })?;
         if !self.read.iter().any(|(other, _)| *other == key) {

@@ -2,12 +2,15 @@
 //! core, and well formed ever after. Receipts are made in a module of their own.
 
 use std::fmt;
+use std::marker::PhantomData;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize, de};
 
 use super::ascii::Ascii;
 pub use super::receipt::Receipt;
 use crate::clock::{Day, Timestamp, Zone};
+use crate::store::Key;
 
 /// Why a text is none of the identifiers of this module.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,13 +34,12 @@ pub enum IdError {
 
 /// The number by which an organization is known, 5 to 10 digits.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Shortcode(Ascii<10>);
+pub struct Shortcode(Ascii<16>);
 
 impl Shortcode {
     /// Reads a shortcode, with white space around it.
     pub fn parse(text: &str) -> Result<Self, IdError> {
-        let text = text.trim();
-        Ascii::of(text).filter(|_| text.len() >= 5 && is_digits(text)).map(Self).ok_or(IdError::Shortcode)
+        Self::of_bytes(text.trim().as_bytes()).ok_or(IdError::Shortcode)
     }
 
     /// The digits.
@@ -45,9 +47,9 @@ impl Shortcode {
         self.0.as_str()
     }
 
-    /// The bytes of the digits.
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+    /// The digits in a block, and how many they are.
+    pub(super) fn block(&self) -> (&[u8; 16], usize) {
+        self.0.block()
     }
 }
 
@@ -74,7 +76,7 @@ impl Numbering {
 
 /// A subscriber's phone number: country code and national number, digits only.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Msisdn(Ascii<15>);
+pub struct Msisdn(Ascii<16>);
 
 impl Msisdn {
     /// Reads a number in international or national form, with or without `+` or trunk `0`, and
@@ -92,7 +94,8 @@ impl Msisdn {
             && is_digits(national)
             && national.chars().next().is_some_and(|first| numbering.leading.contains(first));
         let number = Ascii::of(&numbering.country).and_then(|country| country.and(national));
-        number.filter(|_| well_formed).map(Self).ok_or(IdError::Msisdn)
+        let number = number.filter(|number| well_formed && number.as_bytes().len() <= MSISDN_DIGITS_MAX);
+        number.map(Self).ok_or(IdError::Msisdn)
     }
 
     /// The digits, country code first.
@@ -100,9 +103,9 @@ impl Msisdn {
         self.0.as_str()
     }
 
-    /// The bytes of the digits.
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+    /// The digits in a block, and how many they are.
+    pub(super) fn block(&self) -> (&[u8; 16], usize) {
+        self.0.block()
     }
 }
 
@@ -166,23 +169,18 @@ impl ConversationId {
     /// Reads a conversation id, with white space around it.
     pub fn parse(text: &str) -> Result<Self, IdError> {
         let text = text.trim();
-        let tail = text.strip_prefix("AG_").and_then(|rest| rest.split_once('_'));
-        match tail {
-            Some((date, tail))
-                if date.len() == 8
-                    && is_digits(date)
-                    && tail.len() == 20
-                    && tail.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
-            {
-                Ascii::of(text).map(Self).ok_or(IdError::ConversationId)
-            }
-            _ => Err(IdError::ConversationId),
-        }
+        Self::of_bytes(text.as_bytes()).ok_or(IdError::ConversationId)
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
+    }
+
+    /// This key with the id after its own parts.
+    pub(super) fn under(&self, key: &Key) -> Key {
+        let (block, length) = self.0.block();
+        key.clone().plain_text(block, length)
     }
 }
 
@@ -191,18 +189,32 @@ impl ConversationId {
 pub struct Draw(pub u64);
 
 fn is_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+    are_digits(text.as_bytes())
 }
 
+fn are_digits(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit)
+}
+
+const SHORTCODE_DIGITS: RangeInclusive<usize> = 5..=10;
+const MSISDN_DIGITS_MAX: usize = 15;
+
 /// An identifier that is stored and shown as its text, whose form is checked when it comes in again.
+pub(super) trait TextId: Sized {
+    /// Reads it as people write it.
+    fn read(text: &str) -> Result<Self, IdError>;
+
+    /// Reads the bytes of a text in the one form in which it is stored; none if they are not in that form.
+    fn of_bytes(bytes: &[u8]) -> Option<Self>;
+}
+
 macro_rules! text_id {
-    ($name:ident, $read:expr) => {
+    ($name:ident) => {
         impl TryFrom<String> for $name {
             type Error = IdError;
 
             fn try_from(text: String) -> Result<Self, IdError> {
-                let read: fn(&str) -> Result<Self, IdError> = $read;
-                read(&text)
+                $crate::core::ids::TextId::read(&text)
             }
         }
 
@@ -220,7 +232,7 @@ macro_rules! text_id {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_str($crate::core::ids::TextVisitor { read: $read })
+                deserializer.deserialize_bytes($crate::core::ids::TextVisitor(std::marker::PhantomData))
             }
         }
 
@@ -241,12 +253,9 @@ macro_rules! text_id {
 pub(super) use text_id;
 
 /// Reads an identifier from a text without a copy of it.
-pub(super) struct TextVisitor<T> {
-    /// What makes the identifier of the text.
-    pub read: fn(&str) -> Result<T, IdError>,
-}
+pub(super) struct TextVisitor<T>(pub PhantomData<T>);
 
-impl<T> de::Visitor<'_> for TextVisitor<T> {
+impl<T: TextId> de::Visitor<'_> for TextVisitor<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -254,14 +263,55 @@ impl<T> de::Visitor<'_> for TextVisitor<T> {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
-        (self.read)(text).map_err(E::custom)
+        T::read(text).map_err(E::custom)
+    }
+
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<T, E> {
+        match T::of_bytes(bytes) {
+            Some(id) => Ok(id),
+            None => self.visit_str(std::str::from_utf8(bytes).map_err(E::custom)?),
+        }
     }
 }
 
-text_id!(Shortcode, Shortcode::parse);
-text_id!(ConversationId, ConversationId::parse);
+text_id!(Shortcode);
+text_id!(ConversationId);
+text_id!(Msisdn);
+
+impl TextId for Shortcode {
+    fn read(text: &str) -> Result<Self, IdError> {
+        Self::parse(text)
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        Ascii::of_digits(bytes).filter(|_| SHORTCODE_DIGITS.contains(&bytes.len())).map(Self)
+    }
+}
+
+impl TextId for ConversationId {
+    fn read(text: &str) -> Result<Self, IdError> {
+        Self::parse(text)
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        let text: &[u8; 32] = bytes.try_into().ok()?;
+        let (date, rest) = text.strip_prefix(b"AG_")?.split_first_chunk::<8>()?;
+        let tail = rest.strip_prefix(b"_")?;
+        let well_formed = are_digits(date) && tail.iter().all(u8::is_ascii_hexdigit);
+        well_formed.then(|| Self(Ascii::full(*text)))
+    }
+}
+
 // What is stored was normalised under the numbering of its day, which may have changed since.
-text_id!(Msisdn, |text| Ascii::of(text).filter(|_| is_digits(text)).map(Msisdn).ok_or(IdError::Msisdn));
+impl TextId for Msisdn {
+    fn read(text: &str) -> Result<Self, IdError> {
+        Self::of_bytes(text.as_bytes()).ok_or(IdError::Msisdn)
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        Ascii::of_digits(bytes).filter(|_| (1..=MSISDN_DIGITS_MAX).contains(&bytes.len())).map(Self)
+    }
+}
 
 impl TryFrom<u64> for OperatorId {
     type Error = IdError;

@@ -4,10 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::accounts::{Account, Balance, Bounds};
+use super::accounts::{Account, AccountKeys, Balance, Bounds};
 use super::ids::Receipt;
 use crate::clock::Timestamp;
-use crate::store::{Fields, Key, Part, Read, ReadError, Stored, WriteSet, decode, encode};
+use crate::store::{Fields, Key, Part, Read, ReadError, Stored, WriteSet, decode, encode_as};
 
 /// What an entry does within its transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,26 +110,33 @@ impl Entry {
         details: &str,
         bounds: impl Fn(&Account) -> Bounds,
     ) {
+        // An entry comes back to the same account, and each of these keys takes its time to be made.
+        let mut made: Vec<(&Account, AccountKeys)> = Vec::with_capacity(self.legs.len());
         for (at, leg) in self.legs.iter().enumerate() {
-            let (available, reserved) = (leg.account.available(), leg.account.reserved());
+            let known = made.iter().position(|(account, _)| **account == leg.account).unwrap_or_else(|| {
+                made.push((&leg.account, leg.account.keys()));
+                made.len().saturating_sub(1)
+            });
+            let Some((_, keys)) = made.get(known) else { continue };
             if leg.available != 0 {
                 let Bounds { floor, ceiling } = bounds(&leg.account);
-                write_set.adjust(available.clone(), leg.available, floor, ceiling);
+                write_set.adjust(keys.available.clone(), leg.available, floor, ceiling);
             }
             if leg.reserved != 0 {
-                write_set.adjust(reserved.clone(), leg.reserved, 0, i64::MAX);
+                write_set.adjust(keys.reserved.clone(), leg.reserved, 0, i64::MAX);
             }
-            let line = StatementLine {
+            let line = LineRef {
                 receipt: *receipt,
                 at: self.at,
                 stage: self.stage,
                 purpose: leg.purpose,
-                details: details.to_owned(),
+                details,
                 available: leg.available,
                 reserved: leg.reserved,
                 later: self.later(at, &leg.account),
             };
-            write_set.append(leg.account.statement(), encode(&line), vec![available, reserved]);
+            let captured = vec![keys.available.clone(), keys.reserved.clone()];
+            write_set.append(keys.statement.clone(), encode_as::<StatementLine>(&line), captured);
         }
     }
 
@@ -162,6 +169,20 @@ pub struct StatementLine {
     /// What the reserved funds gained.
     pub reserved: i64,
     /// What later lines of the same entry did to the same account.
+    later: Later,
+}
+
+/// A [`StatementLine`] as it is written.
+#[derive(Serialize)]
+#[serde(rename = "StatementLine")]
+struct LineRef<'a> {
+    receipt: Receipt,
+    at: Timestamp,
+    stage: Stage,
+    purpose: Purpose,
+    details: &'a str,
+    available: i64,
+    reserved: i64,
     later: Later,
 }
 

@@ -115,6 +115,11 @@ impl Period {
         }
     }
 
+    /// Those of all periods.
+    pub(super) fn all_sent(holder: &Holder, day: Day) -> [Key; 4] {
+        Self::ALL.map(|period| period.sent(holder, day))
+    }
+
     /// The counter of what a holder sent in the period to which this day belongs, in minor units.
     pub(super) fn sent(self, holder: &Holder, day: Day) -> Key {
         let part = |value: i8| u64::from(value.unsigned_abs());

@@ -7,8 +7,10 @@
 
 use std::fmt;
 
-use super::ids::{Draw, IdError, text_id};
+use super::ascii::Ascii;
+use super::ids::{Draw, IdError, TextId, text_id};
 use crate::clock::Day;
+use crate::store::Key;
 
 const YEARS: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 const MONTHS: &[u8; 12] = b"ABCDEFGHIJKL";
@@ -22,7 +24,7 @@ const TAILS: u64 = 36 * 36 * 36 * 36 * 36 * 36;
 
 /// A receipt, also called TransactionID.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Receipt([u8; LENGTH]);
+pub struct Receipt(Ascii<16>);
 
 impl Receipt {
     /// The receipt of a transaction on this day, issued by the node with this digit. The tail comes
@@ -48,15 +50,12 @@ impl Receipt {
     pub fn parse(text: &str) -> Result<Self, IdError> {
         let mut bytes: [u8; LENGTH] = text.trim().as_bytes().try_into().map_err(|_| IdError::Receipt)?;
         bytes.make_ascii_uppercase();
-        let [year, month, day, rest @ ..] = bytes;
-        let in_alphabet = |byte: &u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
-        let dated = in_alphabet(&year) && MONTHS.contains(&month) && DAYS.contains(&day);
-        if dated && rest.iter().all(in_alphabet) { Ok(Self(bytes)) } else { Err(IdError::Receipt) }
+        Self::of_bytes(&bytes).ok_or(IdError::Receipt)
     }
 
     /// The day that it carries; years are counted from 2006.
     pub fn day(&self) -> Day {
-        let [year, month, day, ..] = self.0;
+        let &[year, month, day, ..] = self.0.block().0;
         Day {
             year: FIRST_YEAR.saturating_add(place(YEARS, year)),
             month: i8::try_from(place(MONTHS, month)).unwrap_or(0).saturating_add(1),
@@ -66,20 +65,24 @@ impl Receipt {
 
     /// Whether it stands for no transaction.
     pub fn is_none(&self) -> bool {
-        let [_, _, _, rest @ ..] = self.0;
-        rest == [b'0'; 7]
+        self.0.as_bytes().ends_with(&[b'0'; 7])
     }
 
     /// The ten characters.
     pub fn as_str(&self) -> &str {
-        // Every constructor admits ASCII alone.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        self.0.as_str()
+    }
+
+    /// This key with the receipt after its own parts.
+    pub(super) fn under(&self, key: &Key) -> Key {
+        let (block, length) = self.0.block();
+        key.clone().plain_text(block, length)
     }
 
     fn assembled(day: Day, digit: u8, tail: [u8; 6]) -> Self {
         let years = i64::from(day.year).saturating_sub(i64::from(FIRST_YEAR)).rem_euclid(36);
         let [a, b, c, d, e, f] = tail;
-        Self([
+        let characters = [
             symbol(YEARS, years.unsigned_abs()),
             symbol(MONTHS, u64::from(day.month.unsigned_abs()).saturating_sub(1)),
             symbol(DAYS, u64::from(day.day.unsigned_abs()).saturating_sub(1)),
@@ -90,8 +93,18 @@ impl Receipt {
             d,
             e,
             f,
-        ])
+        ];
+        Self(ascii(&characters))
     }
+}
+
+/// The characters of a receipt, all of which are ASCII.
+fn ascii(characters: &[u8; LENGTH]) -> Ascii<16> {
+    let mut block = [0; 16];
+    if let Some(place) = block.first_chunk_mut() {
+        *place = *characters;
+    }
+    Ascii::padded(block, LENGTH)
 }
 
 fn symbol(alphabet: &[u8], at: u64) -> u8 {
@@ -103,7 +116,21 @@ fn place(alphabet: &[u8], symbol: u8) -> i16 {
     i16::try_from(at).unwrap_or(0)
 }
 
-text_id!(Receipt, Receipt::parse);
+text_id!(Receipt);
+
+impl TextId for Receipt {
+    fn read(text: &str) -> Result<Self, IdError> {
+        Self::parse(text)
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: [u8; LENGTH] = bytes.try_into().ok()?;
+        let [year, month, day, rest @ ..] = bytes;
+        let in_alphabet = |byte: &u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
+        let dated = in_alphabet(&year) && MONTHS.contains(&month) && DAYS.contains(&day);
+        (dated && rest.iter().all(in_alphabet)).then(|| Self(ascii(&bytes)))
+    }
+}
 
 #[cfg(test)]
 mod tests {

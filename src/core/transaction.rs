@@ -62,6 +62,15 @@ pub enum Origin {
     Provider,
 }
 
+/// A [`Origin`] that is only looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename = "Origin")]
+pub(super) enum OriginRef<'a> {
+    ThirdParty { name: &'a str, originator_conversation: &'a str },
+    Handset { gateway: &'a str, session: &'a str },
+    Provider,
+}
+
 /// One party of a transaction, as it was then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Side {
@@ -153,7 +162,8 @@ impl Transaction {
 
     /// Where it is kept.
     pub fn key(receipt: &Receipt) -> Key {
-        Key::of("transaction").text(receipt.as_str())
+        static TRANSACTION: Key = Key::constant(&["transaction"]);
+        receipt.under(&TRANSACTION)
     }
 }
 
@@ -178,6 +188,20 @@ pub struct Outcome {
     pub decided: Timestamp,
 }
 
+/// An [`Outcome`] as it is written, from parts that are kept elsewhere.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename = "Outcome")]
+pub(super) struct OutcomeRef<'a> {
+    pub receipt: Receipt,
+    pub command: &'a str,
+    pub conversation: &'a ConversationId,
+    pub origin: OriginRef<'a>,
+    pub initiator_shortcode: Option<&'a Shortcode>,
+    pub code: ResultCode,
+    pub description: &'a str,
+    pub decided: Timestamp,
+}
+
 impl Stored for Outcome {
     const NAME: &'static str = "the outcome of a conversation";
     const FORMAT: u8 = 2;
@@ -187,7 +211,8 @@ impl Stored for Outcome {
 impl Outcome {
     /// Where it is kept.
     pub fn key(conversation: &ConversationId) -> Key {
-        Key::of("outcome").text(conversation.as_str())
+        static OUTCOME: Key = Key::constant(&["outcome"]);
+        conversation.under(&OUTCOME)
     }
 }
 
@@ -198,6 +223,13 @@ pub struct Alias {
     pub conversation: ConversationId,
 }
 
+/// An [`Alias`] as it is written.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename = "Alias")]
+pub(super) struct AliasRef<'a> {
+    pub conversation: &'a ConversationId,
+}
+
 impl Stored for Alias {
     const NAME: &'static str = "another name of a conversation";
     const FORMAT: u8 = 2;
@@ -205,8 +237,35 @@ impl Stored for Alias {
 }
 
 impl Origin {
+    /// It, to be looked at.
+    pub(super) fn as_ref(&self) -> OriginRef<'_> {
+        match self {
+            Self::ThirdParty { name, originator_conversation } => {
+                OriginRef::ThirdParty { name, originator_conversation }
+            }
+            Self::Handset { gateway, session } => OriginRef::Handset { gateway, session },
+            Self::Provider => OriginRef::Provider,
+        }
+    }
+}
+
+impl OriginRef<'_> {
+    /// It, to be kept.
+    pub fn to_owned(self) -> Origin {
+        match self {
+            Self::ThirdParty { name, originator_conversation } => Origin::ThirdParty {
+                name: name.to_owned(),
+                originator_conversation: originator_conversation.to_owned(),
+            },
+            Self::Handset { gateway, session } => {
+                Origin::Handset { gateway: gateway.to_owned(), session: session.to_owned() }
+            }
+            Self::Provider => Origin::Provider,
+        }
+    }
+
     /// Where our name for it can be found; none if nobody else has one.
-    pub fn alias_key(&self) -> Option<Key> {
+    pub fn alias_key(self) -> Option<Key> {
         match self {
             Self::ThirdParty { name, originator_conversation } => {
                 Some(Key::of("originator").text(name).text(originator_conversation))

@@ -60,6 +60,35 @@ impl Bytes {
 }
 
 impl Bytes {
+    /// Adds the first bytes of a block, if all of it has room in place. Copying a whole block, whose size is
+    /// known when the program is compiled, takes two instructions; what is beyond the length is not there.
+    #[inline]
+    fn push_block<const N: usize>(&mut self, block: &[u8; N], used: usize) -> bool {
+        let Self::Short { length, bytes } = self else { return false };
+        let from = usize::from(*length);
+        let place = bytes.get_mut(from..).and_then(<[u8]>::first_chunk_mut::<N>);
+        let (Some(place), Ok(after)) = (place, u8::try_from(from.saturating_add(used.min(N)))) else { return false };
+        *place = *block;
+        *length = after;
+        true
+    }
+
+    /// Adds a text part, the first bytes of a block, likewise.
+    #[inline]
+    fn push_plain_text<const N: usize>(&mut self, block: &[u8; N], used: usize) -> bool {
+        let Self::Short { length, bytes } = self else { return false };
+        let from = usize::from(*length);
+        let Some((first, rest)) = bytes.get_mut(from..).and_then(<[u8]>::split_first_mut) else { return false };
+        let Some(place) = rest.first_chunk_mut::<N>() else { return false };
+        *place = *block;
+        let (Some(last), Ok(after)) = (rest.get_mut(used), u8::try_from(from.saturating_add(used).saturating_add(2)))
+        else {
+            return false;
+        };
+        (*first, *last, *length) = (TEXT, END, after);
+        true
+    }
+
     /// Adds a text part, if it is a usual one: it fits in place, and has no byte to be escaped. Keys are
     /// made dozens of times in a decision, so this looks at each byte once.
     fn push_usual_text(&mut self, part: &[u8]) -> bool {
@@ -113,8 +142,25 @@ impl Key {
 
     /// This key with the parts of another one after its own.
     #[must_use]
-    pub fn followed_by(self, parts: &Self) -> Self {
+    #[inline]
+    pub fn followed_by(mut self, parts: &Self) -> Self {
+        if let Bytes::Short { length, bytes } = &parts.0
+            && *length <= 16
+            && let Some(block) = bytes.first_chunk::<16>()
+            && self.0.push_block(block, usize::from(*length))
+        {
+            return self;
+        }
         self.and(parts.as_bytes())
+    }
+
+    /// This key with one more text part, which is the first `length` bytes of a block and has no NUL in it:
+    /// for identifiers, which are kept in blocks and have been looked through.
+    #[must_use]
+    #[inline]
+    pub fn plain_text<const N: usize>(mut self, block: &[u8; N], length: usize) -> Self {
+        debug_assert!(block.iter().take(length).all(|&byte| byte != END), "an identifier has no NUL");
+        if self.0.push_plain_text(block, length) { self } else { self.text_of(block.get(..length).unwrap_or_default()) }
     }
 
     /// This key with one more text part.
@@ -149,9 +195,13 @@ impl Key {
 
     /// This key with one more number part.
     #[must_use]
+    #[inline]
     pub fn number(mut self, part: u64) -> Self {
-        self.0.push(&[NUMBER]);
-        self.0.push(&part.to_be_bytes());
+        let [a, b, c, d, e, f, g, h] = part.to_be_bytes();
+        let block = [NUMBER, a, b, c, d, e, f, g, h];
+        if !self.0.push_block(&block, block.len()) {
+            self.0.push(&block);
+        }
         self
     }
 
@@ -350,6 +400,18 @@ mod tests {
             assert_eq!(Key::from_bytes(&expected), key);
             assert_eq!(Key::from_bytes(&expected).number(3), key.clone().number(3));
             assert_eq!(rmp_serde::from_slice::<Key>(&rmp_serde::to_vec(&key).unwrap()).unwrap(), key);
+        }
+    }
+
+    #[test]
+    fn a_block_makes_the_key_that_its_text_makes_as_long_as_there_is_room_and_beyond() {
+        let block = *b"254722000000\x07\x07\x07\x07";
+        for length in 0..SHORT_BYTES + 4 {
+            let before = Key::of(&"x".repeat(length));
+            assert_eq!(before.clone().plain_text(&block, 12), before.clone().text("254722000000"), "{length}");
+            let more = Key::constant(&["working"]);
+            assert_eq!(before.clone().followed_by(&more), before.clone().text("working"), "{length}");
+            assert_eq!(before.clone().number(7).parts().last(), Some(&Part::Number(7)), "{length}");
         }
     }
 

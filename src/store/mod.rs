@@ -11,16 +11,18 @@ pub mod embedded;
 mod key;
 mod locks;
 pub mod memory;
+mod pack;
 mod state;
 mod stored;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod unpack;
 mod write_set;
 
 pub use key::{Key, KeyRange, Part};
-pub use stored::{Fields, Stored, decode, encode};
+pub use stored::{Fields, Stored, decode, decode_as, encode, encode_as};
 pub use write_set::{Adjust, Change, Expect, WriteSet};
 
 use std::fmt;

@@ -12,6 +12,8 @@ use std::cell::RefCell;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::pack::pack;
+use super::unpack::unpack;
 use super::{ReadError, Record};
 
 /// A type that is kept as a record.
@@ -41,24 +43,29 @@ thread_local! {
 
 /// The record's bytes.
 pub fn encode<T: Stored>(value: &T) -> Vec<u8> {
+    encode_as::<T>(value)
+}
+
+/// The bytes of a record of the type `T`, from something else that is written just as a `T` is: for who
+/// has its parts in several places and would have to copy them together first.
+pub fn encode_as<T: Stored>(value: &impl Serialize) -> Vec<u8> {
     SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
-        Ok(mut scratch) => encoded_with(&mut scratch, value),
+        Ok(mut scratch) => encoded_with::<T>(&mut scratch, value),
         // A value that has another one encoded while it is written.
-        Err(_) => encoded_with(&mut Vec::new(), value),
+        Err(_) => encoded_with::<T>(&mut Vec::new(), value),
     })
 }
 
-fn encoded_with<T: Stored>(scratch: &mut Vec<u8>, value: &T) -> Vec<u8> {
+fn encoded_with<T: Stored>(scratch: &mut Vec<u8>, value: &impl Serialize) -> Vec<u8> {
     scratch.clear();
     scratch.push(T::FORMAT);
     // Writing to memory fails only for maps of unknown length, which no record has; an empty body
     // would be refused by `decode`, so it could not be taken for a value.
-    let mut serializer = rmp_serde::Serializer::new(&mut *scratch);
     let written = match T::FIELDS {
-        Fields::Named => value.serialize(&mut serializer.with_struct_map()),
-        Fields::InOrder => value.serialize(&mut serializer),
+        Fields::Named => value.serialize(&mut rmp_serde::Serializer::new(&mut *scratch).with_struct_map()).is_ok(),
+        Fields::InOrder => pack(value, scratch).is_ok(),
     };
-    if written.is_err() {
+    if !written {
         scratch.truncate(1);
     }
     let bytes = scratch.as_slice().to_vec();
@@ -73,9 +80,19 @@ const SCRATCH_BYTES_MAX: usize = 64 * 1024;
 
 /// The value in a record's bytes.
 pub fn decode<T: Stored>(record: &Record) -> Result<T, ReadError> {
+    decode_as::<T, T>(record)
+}
+
+/// What a record of the type `T` holds, read as something that has the same parts in the same order but does
+/// not keep all of them: for who only looks at one.
+pub fn decode_as<T: Stored, V: DeserializeOwned>(record: &Record) -> Result<V, ReadError> {
     match record.value.split_first() {
         Some((&format, body)) if format <= T::FORMAT => {
-            rmp_serde::from_slice(body).map_err(|error| ReadError(format!("a record is no {}: {error}", T::NAME)))
+            let value = match T::FIELDS {
+                Fields::Named => rmp_serde::from_slice(body).map_err(|error| error.to_string()),
+                Fields::InOrder => unpack(body).map_err(|error| error.to_string()),
+            };
+            value.map_err(|error| ReadError(format!("a record is no {}: {error}", T::NAME)))
         }
         Some((format, _)) => Err(ReadError(format!(
             "a record of {} has format {format}, newer than this program's {}",

@@ -5,15 +5,13 @@
 
 use std::fmt;
 
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer, StrDeserializer};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Account, AccountKind, Holder};
-use crate::core::ids::{Msisdn, Shortcode};
-
-/// Two letters and the longest holder's number, a phone number of fifteen digits.
-const BYTES_MAX: usize = 17;
+use crate::core::ascii::Ascii;
+use crate::core::ids::{Msisdn, Shortcode, TextId};
 
 /// An account with its parts by name.
 #[derive(Serialize, Deserialize)]
@@ -25,18 +23,20 @@ struct Named {
 
 impl Serialize for Account {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut bytes = [0; BYTES_MAX];
-        let spelling = if serializer.is_human_readable() { None } else { spelled(self, &mut bytes) };
-        match spelling {
-            Some(spelling) => serializer.serialize_str(spelling),
-            None => Named { holder: self.holder.clone(), kind: self.kind }.serialize(serializer),
+        if serializer.is_human_readable() {
+            return Named { holder: self.holder.clone(), kind: self.kind }.serialize(serializer);
         }
+        serializer.serialize_str(spelled(self).as_str())
     }
 }
 
 impl<'de> Deserialize<'de> for Account {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Either)
+        // Human readable formats have no bytes that could be mistaken for a text.
+        if deserializer.is_human_readable() {
+            return deserializer.deserialize_any(Either);
+        }
+        deserializer.deserialize_bytes(Either)
     }
 }
 
@@ -51,19 +51,11 @@ impl<'de> Visitor<'de> for Either {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Account, E> {
-        let unknown = || E::custom(format_args!("{text:?} is no account"));
-        let (Some(&[holder, kind]), Some(number)) = (text.as_bytes().first_chunk(), text.get(2..)) else {
-            return Err(unknown());
-        };
-        let kind = AccountKind::ALL.into_iter().find(|known| letter(*known) == kind).ok_or_else(unknown)?;
-        let number = StrDeserializer::new(number);
-        let holder = match holder {
-            ORGANIZATION => Holder::Organization(Shortcode::deserialize(number)?),
-            SUBSCRIBER => Holder::Subscriber(Msisdn::deserialize(number)?),
-            PROVIDER => Holder::Provider,
-            _ => return Err(unknown()),
-        };
-        Ok(Account { holder, kind })
+        self.visit_bytes(text.as_bytes())
+    }
+
+    fn visit_bytes<E: de::Error>(self, text: &[u8]) -> Result<Account, E> {
+        read(text).ok_or_else(|| E::custom(format_args!("{:?} is no account", String::from_utf8_lossy(text))))
     }
 
     fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Account, A::Error> {
@@ -81,17 +73,33 @@ impl From<Named> for Account {
     }
 }
 
-/// The spelling, written into these bytes; none only if a holder's number were longer than any is.
-fn spelled<'a>(account: &Account, bytes: &'a mut [u8; BYTES_MAX]) -> Option<&'a str> {
-    let (holder, number): (_, &[u8]) = match &account.holder {
-        Holder::Provider => (PROVIDER, &[]),
-        Holder::Organization(shortcode) => (ORGANIZATION, shortcode.as_bytes()),
-        Holder::Subscriber(msisdn) => (SUBSCRIBER, msisdn.as_bytes()),
+/// The account that is spelled so.
+fn read(text: &[u8]) -> Option<Account> {
+    let (&[holder, kind], number) = text.split_first_chunk()?;
+    let kind = kind_of(kind)?;
+    let holder = match holder {
+        ORGANIZATION => Holder::Organization(Shortcode::of_bytes(number)?),
+        SUBSCRIBER => Holder::Subscriber(Msisdn::of_bytes(number)?),
+        PROVIDER => Holder::Provider,
+        _ => return None,
     };
-    let [first, second, rest @ ..] = bytes;
+    Some(Account { holder, kind })
+}
+
+/// The spelling of an account.
+fn spelled(account: &Account) -> Ascii<32> {
+    let (holder, (number, length)) = match &account.holder {
+        Holder::Provider => (PROVIDER, (&[0; 16], 0)),
+        Holder::Organization(shortcode) => (ORGANIZATION, shortcode.block()),
+        Holder::Subscriber(msisdn) => (SUBSCRIBER, msisdn.block()),
+    };
+    let mut spelling = [0; 32];
+    let [first, second, rest @ ..] = &mut spelling;
     (*first, *second) = (holder, letter(account.kind));
-    rest.get_mut(..number.len())?.copy_from_slice(number);
-    std::str::from_utf8(bytes.get(..number.len().checked_add(2)?)?).ok()
+    if let Some(place) = rest.first_chunk_mut() {
+        *place = *number;
+    }
+    Ascii::padded(spelling, length.saturating_add(2))
 }
 
 /// The letter of a kind. Stored, so never to be changed.
@@ -107,6 +115,22 @@ const fn letter(kind: AccountKind) -> u8 {
         AccountKind::ChargesIncome => b'i',
         AccountKind::Suspense => b's',
     }
+}
+
+/// The kind with this letter. The test of spellings holds it to [`letter`].
+const fn kind_of(letter: u8) -> Option<AccountKind> {
+    Some(match letter {
+        b'w' => AccountKind::Working,
+        b'f' => AccountKind::Float,
+        b'u' => AccountKind::Utility,
+        b'm' => AccountKind::Merchant,
+        b'c' => AccountKind::ChargesPaid,
+        b'o' => AccountKind::OrganizationSettlement,
+        b't' => AccountKind::Trust,
+        b'i' => AccountKind::ChargesIncome,
+        b's' => AccountKind::Suspense,
+        _ => return None,
+    })
 }
 
 // The letters of holders. Stored, so never to be changed.
@@ -151,8 +175,9 @@ mod tests {
         let working = Account::new(Holder::Subscriber(Msisdn::try_from("254722000000".to_owned()).unwrap()), {
             AccountKind::Working
         });
-        assert_eq!(spelled(&working, &mut [0; BYTES_MAX]), Some("sw254722000000"));
+        assert_eq!(spelled(&working).as_str(), "sw254722000000");
         assert_eq!(&AccountKind::ALL.map(letter), b"wfumcotis");
+        assert_eq!(AccountKind::ALL.map(|kind| kind_of(letter(kind))), AccountKind::ALL.map(Some));
     }
 
     #[test]

@@ -8,8 +8,8 @@ use crate::core::decision::Decision;
 use crate::core::evidence::Evidence;
 use crate::core::ids::{ConversationId, OperatorId, Shortcode};
 use crate::core::report::Report;
-use crate::core::transaction::{Alias, Origin, Outcome, Transaction};
-use crate::store::{ReadError, WriteSet, encode};
+use crate::core::transaction::{Alias, AliasRef, OriginRef, Outcome, OutcomeRef, Transaction};
+use crate::store::{ReadError, WriteSet, encode_as};
 
 /// Why a command goes no further.
 #[derive(Clone, Debug)]
@@ -57,13 +57,13 @@ pub(super) fn refuse<T>(code: ResultCode, reason: impl Into<String>) -> Result<T
 
 /// What is kept about an attempt.
 #[derive(Clone, Debug)]
-pub(super) struct Attempt {
+pub(super) struct Attempt<'a> {
     /// The command ID.
-    pub command: String,
+    pub command: &'a str,
     /// Our name for the conversation.
-    pub conversation: ConversationId,
+    pub conversation: &'a ConversationId,
     /// Where it comes from.
-    pub origin: Origin,
+    pub origin: OriginRef<'a>,
     /// The initiator, once its credential was found good.
     pub initiator: Option<OperatorId>,
     /// The initiator's organization, likewise.
@@ -72,11 +72,11 @@ pub(super) struct Attempt {
     pub reference: Vec<(String, String)>,
 }
 
-impl Attempt {
+impl Attempt<'_> {
     /// Refuses what was decided before: a conversation ends once, and a third party uses a name for
     /// a conversation once.
     pub fn must_be_new(&self, evidence: &mut Evidence<'_>) -> Result<(), Halt> {
-        let ended: Option<Outcome> = evidence.load(Outcome::key(&self.conversation))?;
+        let ended: Option<Outcome> = evidence.load(Outcome::key(self.conversation))?;
         if ended.is_some() {
             return refuse(ResultCode::Duplicate, format!("{} was decided before", self.conversation));
         }
@@ -104,14 +104,14 @@ impl Attempt {
 
     /// Keeps how this conversation ended, and the other names by which it can be found.
     fn record(&self, write_set: &mut WriteSet, report: &Report, now: Timestamp) {
-        let outcome = Outcome {
+        let outcome = OutcomeRef {
             receipt: report.receipt,
-            command: self.command.clone(),
-            conversation: self.conversation.clone(),
-            origin: self.origin.clone(),
-            initiator_shortcode: self.initiator_shortcode.clone(),
+            command: self.command,
+            conversation: self.conversation,
+            origin: self.origin,
+            initiator_shortcode: self.initiator_shortcode.as_ref(),
             code: report.code,
-            description: report.description.clone(),
+            description: &report.description,
             decided: now,
         };
         end(write_set, &outcome);
@@ -120,26 +120,26 @@ impl Attempt {
 
 /// Keeps how the conversation of a new transaction ended.
 pub(super) fn record_transaction(write_set: &mut WriteSet, transaction: &Transaction, report: &Report) {
-    let outcome = Outcome {
+    let outcome = OutcomeRef {
         receipt: report.receipt,
-        command: transaction.command.clone(),
-        conversation: transaction.conversation.clone(),
-        origin: transaction.origin.clone(),
-        initiator_shortcode: transaction.initiator_shortcode.clone(),
+        command: &transaction.command,
+        conversation: &transaction.conversation,
+        origin: transaction.origin.as_ref(),
+        initiator_shortcode: transaction.initiator_shortcode.as_ref(),
         code: report.code,
-        description: report.description.clone(),
+        description: &report.description,
         decided: transaction.initiated,
     };
     end(write_set, &outcome);
 }
 
 /// A conversation ends once, under all its names.
-fn end(write_set: &mut WriteSet, outcome: &Outcome) {
-    let key = Outcome::key(&outcome.conversation);
+fn end(write_set: &mut WriteSet, outcome: &OutcomeRef<'_>) {
+    let key = Outcome::key(outcome.conversation);
     write_set.expect_absent(key.clone());
-    write_set.put(key, encode(outcome));
+    write_set.put(key, encode_as::<Outcome>(outcome));
     if let Some(key) = outcome.origin.alias_key() {
         write_set.expect_absent(key.clone());
-        write_set.put(key, encode(&Alias { conversation: outcome.conversation.clone() }));
+        write_set.put(key, encode_as::<Alias>(&AliasRef { conversation: outcome.conversation }));
     }
 }

@@ -20,7 +20,7 @@ use crate::core::ids::Draw;
 use crate::core::ledger::Stage;
 use crate::core::order::{CustomerPayment, HandsetParty, Party};
 use crate::core::report::Report;
-use crate::core::transaction::{Origin, State, Transaction};
+use crate::core::transaction::{OriginRef, State, Transaction};
 use crate::store::{Read, ReadError, WriteSet};
 
 /// Decides whether a payment can be made.
@@ -32,9 +32,9 @@ pub(in crate::core) fn authorize(
     draw: Draw,
 ) -> Result<Decision, ReadError> {
     let attempt = Attempt {
-        command: payment.command.clone(),
-        conversation: payment.conversation.clone(),
-        origin: Origin::Handset { gateway: payment.gateway.clone(), session: payment.session.clone() },
+        command: &payment.command,
+        conversation: &payment.conversation,
+        origin: OriginRef::Handset { gateway: &payment.gateway, session: &payment.session },
         initiator: None,
         initiator_shortcode: None,
         reference: Vec::new(),
@@ -52,7 +52,7 @@ struct Authorization<'a> {
     core: &'a Core,
     evidence: Evidence<'a>,
     payment: &'a CustomerPayment,
-    attempt: &'a Attempt,
+    attempt: &'a Attempt<'a>,
     now: Timestamp,
     draw: Draw,
 }

@@ -10,13 +10,13 @@ use crate::clock::Timestamp;
 use crate::core::Core;
 use crate::core::codes::ResultCode;
 use crate::core::decision::Decision;
-use crate::core::directory::{Status, load_organization};
+use crate::core::directory::{Status, load_organization_status};
 use crate::core::evidence::Evidence;
 use crate::core::ledger::{Entry, Leg, Stage, Unbalanced};
 use crate::core::order::CancelReason;
 use crate::core::receipt::Receipt;
 use crate::core::report::{RECEIVER_CODE, RECEIVER_CODE_CHARACTERS_MAX, Report, ReportValue};
-use crate::core::transaction::{Alias, Origin, Outcome, State, Transaction};
+use crate::core::transaction::{Alias, OriginRef, Outcome, State, Transaction};
 use crate::store::{Fields, Key, Part, Read, ReadError, Stored, WriteSet, decode, encode};
 
 /// Why a reservation cannot be ended.
@@ -91,7 +91,7 @@ pub(in crate::core) fn complete(
     // What was promised is kept, whatever the payee's state is by now, but for money that would lie in
     // what is closed for good, where nobody could give it back.
     if let Some(payee) = transaction.credit.account.holder.shortcode()
-        && load_organization(&mut evidence, payee)?.is_none_or(|payee| payee.status == Status::Closed)
+        && load_organization_status(&mut evidence, payee)?.is_none_or(|status| status == Status::Closed)
     {
         return Err(SettleError::PayeeClosed(*receipt));
     }
@@ -167,7 +167,7 @@ pub(in crate::core) fn payment_of_session(
     session: &str,
 ) -> Result<Option<(Outcome, Option<Transaction>)>, ReadError> {
     let mut evidence = Evidence::new(facts);
-    let origin = Origin::Handset { gateway: gateway.to_owned(), session: session.to_owned() };
+    let origin = OriginRef::Handset { gateway, session };
     let alias: Option<Alias> = origin.alias_key().map_or(Ok(None), |key| evidence.load(key))?;
     let Some(alias) = alias else { return Ok(None) };
     let outcome: Option<Outcome> = evidence.load(Outcome::key(&alias.conversation))?;
@@ -207,5 +207,6 @@ fn end(
 }
 
 fn reservation_key(expires: Timestamp, receipt: &Receipt) -> Key {
-    Key::of("reservation").number(expires.micros().unsigned_abs()).text(receipt.as_str())
+    static RESERVATION: Key = Key::constant(&["reservation"]);
+    receipt.under(&RESERVATION.clone().number(expires.micros().unsigned_abs()))
 }

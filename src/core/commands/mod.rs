@@ -43,7 +43,7 @@ use super::decision::Decision;
 use super::evidence::Evidence;
 use super::ids::Draw;
 use super::order::{Credential, Order};
-use super::transaction::Origin;
+use super::transaction::OriginRef;
 use crate::clock::Timestamp;
 use crate::store::{Read, ReadError};
 use attempt::{Attempt, Halt, Refusal, refuse};
@@ -55,7 +55,7 @@ struct Case<'a> {
     evidence: Evidence<'a>,
     order: &'a Order,
     service: &'a Service,
-    attempt: Attempt,
+    attempt: Attempt<'a>,
     now: Timestamp,
     draw: Draw,
     /// Whether the provider has approved it, where its service asks for that.
@@ -87,13 +87,13 @@ pub(super) fn execute(
 }
 
 /// What is kept about the attempt at an order.
-fn attempt_of(order: &Order) -> Attempt {
+fn attempt_of(order: &Order) -> Attempt<'_> {
     Attempt {
-        command: order.command.clone(),
-        conversation: order.conversation.clone(),
-        origin: Origin::ThirdParty {
-            name: order.third_party.clone(),
-            originator_conversation: order.originator_conversation.clone(),
+        command: &order.command,
+        conversation: &order.conversation,
+        origin: OriginRef::ThirdParty {
+            name: &order.third_party,
+            originator_conversation: &order.originator_conversation,
         },
         initiator: None,
         initiator_shortcode: None,

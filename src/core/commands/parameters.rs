@@ -1,6 +1,7 @@
 //! The parameters of a command against what its service says about them.
 
 use super::attempt::{Halt, Refusal, refuse};
+use crate::core::Core;
 use crate::core::catalogue::{ParameterFormat, Service};
 use crate::core::codes::{ResultCode, parameter_format, parameter_missing};
 use crate::core::ids::Shortcode;
@@ -44,6 +45,16 @@ pub(super) fn check(service: &Service, order: &Order) -> Result<(), Halt> {
         Some(Flaw { code, description }) => {
             Err(Refusal { code, reason: format!("{description} ({})", order.command), description }.into())
         }
+    }
+}
+
+/// Amounts are in the one currency that is moved here: a request need not name it, but must not mean another.
+pub(super) fn currency(core: &Core, order: &Order) -> Result<(), Halt> {
+    match order.parameter("Currency") {
+        Some(named) if !named.eq_ignore_ascii_case(core.currency()) => {
+            refuse(ResultCode::Currency, format!("{named:?} is not moved here, but {}", core.currency()))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::attempt::{Attempt, Halt, Refusal, record_transaction, refuse};
 use crate::clock::{Day, Timestamp};
 use crate::core::Core;
-use crate::core::accounts::{Account, AccountKind, Holder, HolderKeys, OpenAccount};
+use crate::core::accounts::{Account, AccountKind, FrozenAccount, Holder, HolderKeys, OpenAccount};
 use crate::core::catalogue::{ChargeRule, Flow};
 use crate::core::codes::ResultCode;
 use crate::core::decision::Decision;
@@ -37,7 +37,7 @@ pub(super) struct Terms<'a> {
 
 /// A payment whose parties and amount are known.
 pub(super) struct Draft<'a> {
-    pub attempt: &'a Attempt,
+    pub attempt: &'a Attempt<'a>,
     pub debit: Side,
     pub credit: Side,
     pub amount: Amount,
@@ -51,12 +51,12 @@ impl Draft<'_> {
     pub fn transaction(self, state: State) -> Transaction {
         Transaction {
             receipt: self.receipt,
-            command: self.attempt.command.clone(),
+            command: self.attempt.command.to_owned(),
             state,
             code: ResultCode::Success,
             reason: String::new(),
             conversation: self.attempt.conversation.clone(),
-            origin: self.attempt.origin.clone(),
+            origin: self.attempt.origin.to_owned(),
             initiator: self.attempt.initiator,
             initiator_shortcode: self.attempt.initiator_shortcode.clone(),
             debit: self.debit,
@@ -92,8 +92,10 @@ pub(super) fn judge(
     transaction.charges = charges(core, terms, transaction, day)?;
     open_accounts(evidence, transaction)?;
     let recent = same_amount(evidence, terms.same_amount_seconds, transaction)?;
-    if terms.limits.is_some() {
-        period_limits(core, evidence, transaction, day)?;
+    // What only gives back has no limits, nor does it count towards them.
+    let sent = terms.limits.map(|_| Period::all_sent(&transaction.debit.account.holder, day));
+    if let Some(sent) = &sent {
+        period_limits(core, evidence, transaction, day, sent)?;
     }
     balances(core, evidence, transaction, day)?;
     let entry = first_entry(transaction, stage)?;
@@ -102,8 +104,8 @@ pub(super) fn judge(
     entry.post(&mut write_set, &transaction.receipt, &transaction.command, |account| {
         core.catalogue().bounds(account, day)
     });
-    if terms.limits.is_some() {
-        count_sent(core, &mut write_set, transaction, day);
+    if let Some(sent) = sent {
+        count_sent(core, &mut write_set, transaction, day, sent);
     }
     if let Some((key, recent)) = recent {
         write_set.put(key, encode(&recent));
@@ -215,7 +217,7 @@ pub(super) fn must_be_open(evidence: &mut Evidence<'_>, account: &Account) -> Re
         return Ok(());
     }
     let described = || format!("the {} of {}", account.kind.alias(), account.holder);
-    match evidence.load::<OpenAccount>(account.record())? {
+    match evidence.glance::<OpenAccount, FrozenAccount>(account.record())? {
         Some(open) if !open.frozen => Ok(()),
         Some(_) => refuse(ResultCode::AccountState, format!("{} is frozen", described())),
         None => refuse(ResultCode::AccountState, format!("{} does not exist", described())),
@@ -261,12 +263,18 @@ fn same_amount(
 }
 
 /// What the payer sent on this day, in this week, month and year leaves room for it.
-fn period_limits(core: &Core, evidence: &Evidence<'_>, transaction: &Transaction, day: Day) -> Result<(), Halt> {
+fn period_limits(
+    core: &Core,
+    evidence: &Evidence<'_>,
+    transaction: &Transaction,
+    day: Day,
+    sent: &[Key; 4],
+) -> Result<(), Halt> {
     let holder = &transaction.debit.account.holder;
     let limit = core.catalogue().holder_limit(holder, day);
-    for period in Period::ALL {
+    for (period, counter) in Period::ALL.into_iter().zip(sent) {
         let Some(maximum) = period.maximum(&limit) else { continue };
-        let sent = Amount::from_minor(evidence.facts().counter(&period.sent(holder, day))?);
+        let sent = Amount::from_minor(evidence.facts().counter(counter)?);
         if sent.checked_add(transaction.amount).is_none_or(|after| after > maximum) {
             let reason = format!("{holder} sent {sent} in this {period:?}, and {maximum} are allowed");
             return refuse(period.exceeded(), reason);
@@ -276,12 +284,11 @@ fn period_limits(core: &Core, evidence: &Evidence<'_>, transaction: &Transaction
 }
 
 /// Counts it in all periods, within their limits.
-fn count_sent(core: &Core, write_set: &mut WriteSet, transaction: &Transaction, day: Day) {
-    let holder = &transaction.debit.account.holder;
-    let limit = core.catalogue().holder_limit(holder, day);
-    for period in Period::ALL {
+fn count_sent(core: &Core, write_set: &mut WriteSet, transaction: &Transaction, day: Day, sent: [Key; 4]) {
+    let limit = core.catalogue().holder_limit(&transaction.debit.account.holder, day);
+    for (period, counter) in Period::ALL.into_iter().zip(sent) {
         let ceiling = period.maximum(&limit).map_or(i64::MAX, Amount::minor);
-        write_set.adjust(period.sent(holder, day), transaction.amount.minor(), 0, ceiling);
+        write_set.adjust(counter, transaction.amount.minor(), 0, ceiling);
     }
 }
 

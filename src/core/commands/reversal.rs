@@ -28,6 +28,7 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting, rules: &ReversalRules
         gates::must_start(case.core.catalogue(), home, case.service)?;
     }
     parameters::check(case.service, case.order)?;
+    parameters::currency(case.core, case.order)?;
     let (mut original, giver) = original(case, acting, rules)?;
     gates::must_start(case.core.catalogue(), &giver, case.service)?;
     Resolved::Organization(giver).must_pay()?;

@@ -14,7 +14,7 @@ use crate::core::directory::load_operator;
 use crate::core::ids::ConversationId;
 use crate::core::receipt::Receipt;
 use crate::core::report::{Report, ReportValue};
-use crate::core::transaction::{Alias, Origin, Outcome, Transaction};
+use crate::core::transaction::{Alias, Origin, OriginRef, Outcome, Transaction};
 use crate::store::WriteSet;
 
 /// What was found: a transaction, how a conversation ended that came to none, or what one still waits
@@ -86,9 +86,9 @@ fn by_receipt(case: &mut Case<'_>, acting: &Acting, text: &str) -> Result<Found,
 
 /// The conversation that the asking third party calls so: one that ended, or one that waits.
 fn named(case: &mut Case<'_>, originator: &str) -> Result<Option<ConversationId>, Halt> {
-    let name = case.order.third_party.clone();
-    let waiting = PendingApproval::name_key(&name, originator);
-    let origin = Origin::ThirdParty { name, originator_conversation: originator.to_owned() };
+    let name = &case.order.third_party;
+    let waiting = PendingApproval::name_key(name, originator);
+    let origin = OriginRef::ThirdParty { name, originator_conversation: originator };
     for key in origin.alias_key().into_iter().chain([waiting]) {
         if let Some(alias) = case.evidence.load::<Alias>(key)? {
             return Ok(Some(alias.conversation));

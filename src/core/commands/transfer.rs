@@ -113,6 +113,7 @@ fn permitted(case: &mut Case<'_>, rules: &TransferRules, payer: &Organization, p
 
 fn parameters(case: &Case<'_>) -> Result<Amount, Halt> {
     parameters::check(case.service, case.order)?;
+    parameters::currency(case.core, case.order)?;
     parameters::amount(case.order.parameter("Amount").unwrap_or_default())
 }
 

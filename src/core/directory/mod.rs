@@ -12,7 +12,11 @@ mod subscribers;
 mod tests;
 
 pub use admin::AdminError;
-pub(super) use evidenced::{load_operator, load_operator_named, load_organization, load_subscriber};
+#[cfg(test)]
+pub(super) use evidenced::StatusOfOrganization;
+pub(super) use evidenced::{
+    load_operator, load_operator_named, load_organization, load_organization_status, load_subscriber,
+};
 pub use funds::{freeze, frozen, fund};
 pub use operators::{Granted, NewOperator, create_operator, grant_roles, revoke_role, set_status};
 pub use organizations::{Changed, NewOrganization, OrganizationChange, change_organization, create_organization};
@@ -160,7 +164,13 @@ pub struct PersonName {
 impl PersonName {
     /// First and last name, as in `ReceiverPartyPublicName`.
     pub fn public(&self) -> String {
-        format!("{} {}", self.first, self.last).trim().to_owned()
+        // Without formatting, and without a second copy: every payment of a subscriber's has this name.
+        let (first, last) = (self.first.trim_start(), self.last.trim_end());
+        match (first.is_empty(), last.is_empty()) {
+            (false, false) => [first, " ", last].concat(),
+            (false, true) => first.trim_end().to_owned(),
+            (true, _) => last.trim_start().to_owned(),
+        }
     }
 }
 
@@ -240,7 +250,9 @@ fn read<T: Stored>(facts: &dyn Read, key: Key) -> Result<Option<T>, ReadError> {
 }
 
 fn organization_key(shortcode: &Shortcode) -> Key {
-    Key::of("organization").text_of(shortcode.as_bytes())
+    static ORGANIZATION: Key = Key::constant(&["organization"]);
+    let (block, length) = shortcode.block();
+    ORGANIZATION.clone().plain_text(block, length)
 }
 
 fn operator_key(id: OperatorId) -> Key {
@@ -248,7 +260,9 @@ fn operator_key(id: OperatorId) -> Key {
 }
 
 fn subscriber_key(msisdn: &Msisdn) -> Key {
-    Key::of("subscriber").text_of(msisdn.as_bytes())
+    static SUBSCRIBER: Key = Key::constant(&["subscriber"]);
+    let (block, length) = msisdn.block();
+    SUBSCRIBER.clone().plain_text(block, length)
 }
 
 /// User names are told apart without regard to case, as people type them.

@@ -190,8 +190,11 @@ fn one_session_is_one_payment() {
         world.core.payment_of_session(&world.facts, "ussd", &payment.session).unwrap().unwrap();
     assert_eq!((outcome.receipt, transaction.unwrap().state), (receipt, State::Authorized));
     let mut again = world.handset("CustomerPayBillOnline", PAYBILL, "100");
-    again.session = payment.session;
+    again.session = payment.session.clone();
     assert_eq!(world.authorize(&again).code(), "15");
+    let mut other = world.handset("CustomerPayBillOnline", PAYBILL, "100");
+    other.conversation = payment.conversation;
+    assert_eq!(world.authorize(&other).code(), "15", "our own name for a conversation is used once, too");
     assert_eq!(world.balance(AMINA, AccountKind::Working).1, "100.00");
 }
 

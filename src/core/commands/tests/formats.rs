@@ -3,15 +3,18 @@
 
 use std::fmt::Debug;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::core::accounts::OpenAccount;
-use crate::core::directory::{Operator, Organization, Subscriber};
+use crate::core::accounts::{FrozenAccount, OpenAccount};
+use crate::core::directory::{
+    Operator, Organization, OrganizationChange, Status, StatusOfOrganization, Subscriber, change_organization, freeze,
+};
 use crate::core::ledger::StatementLine;
-use crate::core::testing::{AMINA, PAYBILL, World, account};
+use crate::core::testing::{AMINA, PAYBILL, World, account, shortcode};
 use crate::core::transaction::Alias;
 use crate::core::{AccountKind, Outcome, Transaction};
-use crate::store::{Fields, Key, Read, Record, Stored, decode, encode};
+use crate::store::{Fields, Key, Read, Record, Stored, decode, decode_as, encode};
 
 /// A world in which Amina paid 1,500.00 to the paybill.
 fn world() -> World {
@@ -56,6 +59,35 @@ fn records_from_before_are_read() {
     assert_read_from_before::<Organization>(&world, "organization");
     assert_read_from_before::<Operator>(&world, "operator");
     assert_read_from_before::<Subscriber>(&world, "subscriber");
+}
+
+/// What is seen of each record is the same whether all of it was read or not, in both forms.
+fn assert_glances<T: Stored, V: DeserializeOwned, P: PartialEq + Debug>(
+    world: &World,
+    kind: &str,
+    whole: fn(&T) -> P,
+    part: fn(&V) -> P,
+) {
+    for record in records(world, Key::of(kind)) {
+        let value: T = decode(&record).unwrap();
+        let before = [vec![1], rmp_serde::to_vec_named(&value).unwrap()].concat();
+        for record in [record.clone(), Record { value: before.into(), ..record }] {
+            assert_eq!(whole(&value), part(&decode_as::<T, V>(&record).unwrap()), "{kind}");
+        }
+    }
+}
+
+#[test]
+fn who_only_looks_at_a_part_sees_what_is_there() {
+    let mut world = world();
+    let closed = OrganizationChange { status: Some(Status::Suspended), ..OrganizationChange::default() };
+    let changed = change_organization(&world.core, &world.facts, &shortcode(PAYBILL), closed, world.now).unwrap();
+    world.facts.commit(changed.write_set).unwrap();
+    let frozen = freeze(&world.facts, &account(AMINA, AccountKind::Working), true).unwrap();
+    world.facts.commit(frozen).unwrap();
+    world.fund(account(PAYBILL, AccountKind::Working), "1");
+    assert_glances(&world, "organization", |all: &Organization| all.status, |seen: &StatusOfOrganization| seen.status);
+    assert_glances(&world, "account", |all: &OpenAccount| all.frozen, |seen: &FrozenAccount| seen.frozen);
 }
 
 /// A record's fields in the order in which they are kept.

@@ -1,7 +1,7 @@
-//! The limits of days, weeks, months and years.
+//! The limits of days, weeks, months and years, and those of balances.
 
 use crate::core::catalogue::SHIPPED;
-use crate::core::testing::{AMINA, PAYBILL, World, account};
+use crate::core::testing::{AMINA, PAYBILL, STRANGER, World, account};
 use crate::core::{AccountKind, CancelReason, Catalogue};
 use crate::store::CommitError;
 
@@ -78,4 +78,47 @@ fn l2_a_limit_holds_when_payments_race() {
     let (other, error) = *world.attempt(other).unwrap_err();
     assert!(matches!(error, CommitError::Bound { .. }), "{error}");
     assert_eq!(world.core.bounded(&other, &error).unwrap().report.code.as_str(), "2009");
+}
+
+/// A world in which organizations have these limits, too.
+fn of_organizations(limits: &str) -> World {
+    let texts = SHIPPED.iter().map(|(name, text)| {
+        let rule = "rule = { daily_maximum = \"100000000.00\" }";
+        let limited = format!("rule = {{ daily_maximum = \"100000000.00\", {limits} }}");
+        ((*name).to_owned(), text.replace(rule, &limited))
+    });
+    World::under(Catalogue::parse(&texts.collect::<Vec<_>>()).unwrap())
+}
+
+#[test]
+fn an_organization_keeps_its_least_balance_to_the_cent() {
+    let mut world = of_organizations("balance_minimum = \"100.00\"");
+    for (amount, code) in [("50000.01", "1"), ("49900.01", "5"), ("49900", "0"), ("1", "5")] {
+        let order = world.b2b("BusinessPayBill", PAYBILL, STRANGER, amount);
+        assert_eq!(world.run(&order).code(), code, "{amount}");
+    }
+    assert_eq!(world.available(PAYBILL, AccountKind::Working), "100.00");
+    world.assert_books();
+}
+
+#[test]
+fn l2_the_least_balance_holds_when_payments_race() {
+    let mut world = of_organizations("balance_minimum = \"100.00\"");
+    let orders = ["30000", "20000"].map(|amount| world.b2b("BusinessPayBill", PAYBILL, STRANGER, amount));
+    let decided = orders.each_ref().map(|order| world.decide(order));
+    let codes: Vec<_> =
+        orders.iter().zip(decided).map(|(order, decision)| world.carry_out(order, decision).code()).collect();
+    assert_eq!(codes, ["0", "5"]);
+    world.assert_books();
+}
+
+#[test]
+fn an_organization_holds_at_most_its_greatest_balance_to_the_cent() {
+    let mut world = of_organizations("balance_maximum = \"100000.00\"");
+    world.fund(account(STRANGER, AccountKind::Utility), "99000");
+    for (amount, code) in [("1000.01", "8"), ("1000", "0"), ("1", "8")] {
+        let order = world.b2b("BusinessPayBill", PAYBILL, STRANGER, amount);
+        assert_eq!(world.run(&order).code(), code, "{amount}");
+    }
+    world.assert_books();
 }

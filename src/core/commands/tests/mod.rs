@@ -12,6 +12,7 @@ mod model;
 mod queries;
 mod refusals;
 mod reversals;
+mod seeds;
 mod settlements;
 mod street;
 mod table;

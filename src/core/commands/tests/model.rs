@@ -11,8 +11,8 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use proptest::test_runner::{RngSeed, TestRunner};
 
+use super::seeds::play_seed_of;
 use crate::core::tariff::golden::{FEE, MGAO, charge as charges};
 use crate::core::testing::{AMINA, BULK, Books, PAYBILL, STRANGER, TILL, World, account};
 use crate::core::{AccountKind, CancelReason, Catalogue, Order, Receipt};
@@ -369,28 +369,6 @@ fn play(catalogue: &Arc<Catalogue>, steps: &[Step]) {
     model.assert_agrees(&world);
     assert_eq!(world.balance(AMINA, AccountKind::Working).1, "0.00");
     books.assert_continue(&world);
-}
-
-/// Plays so many sequences of a seed, or as many as somebody asks for by hand; what fails is named with
-/// the seed. How many they were.
-pub(super) fn play_seed_of<S: Strategy>(seed: u64, sequences: u32, steps: S, play: impl Fn(S::Value)) -> u32 {
-    let asked = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
-    let seed = asked("LANGO_MODEL_SEED").unwrap_or(seed);
-    let cases = asked("LANGO_MODEL_SEQUENCES").and_then(|cases| u32::try_from(cases).ok()).unwrap_or(sequences);
-    let config = ProptestConfig {
-        cases,
-        rng_seed: RngSeed::Fixed(seed),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
-    let played = TestRunner::new(config).run(&steps, |steps| {
-        play(steps);
-        Ok(())
-    });
-    if let Err(failure) = played {
-        panic!("LANGO_MODEL_SEED={seed}: {failure}");
-    }
-    cases
 }
 
 fn play_seed(seed: u64) {

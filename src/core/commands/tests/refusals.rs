@@ -60,6 +60,23 @@ fn amounts_have_a_format_and_limits_to_the_cent() {
 }
 
 #[test]
+fn an_amount_of_another_currency_moves_nothing() {
+    let mut world = World::new();
+    for (named, code) in [("USD", "2025"), ("KES", "0"), (" kes ", "0"), ("", "0"), ("KE", "2025")] {
+        let mut order = world.b2b("BusinessPayBill", PAYBILL, STRANGER, "10");
+        order.parameters.push(("Currency".into(), named.into()));
+        let before = world.available(PAYBILL, AccountKind::Working);
+        assert_eq!(world.run(&order).code(), code, "{named:?}");
+        assert_eq!(world.available(PAYBILL, AccountKind::Working) == before, code != "0", "{named:?}");
+    }
+    let paid = world.b2b("BusinessPayBill", PAYBILL, STRANGER, "10");
+    let receipt = world.run(&paid).decision.report.receipt;
+    let mut reversal = world.reversal(STRANGER, &receipt);
+    reversal.parameters.push(("Currency".into(), "UGX".into()));
+    assert_eq!(world.run(&reversal).code(), "2025");
+}
+
+#[test]
 fn s2_a_web_role_never_passes_the_api_door_nor_an_api_role_the_web_door() {
     let mut world = World::new();
     world.operator(BULK, "web", &["Business Manager", "Business Auditor"]);
@@ -213,6 +230,14 @@ fn the_same_amount_to_the_same_customer_waits_two_minutes() {
         codes.push(world.run(&order).code());
     }
     assert_eq!(codes, ["0", "L000001", "0", "0"]);
+
+    let off = SHIPPED.iter().map(|(name, text)| ((*name).to_owned(), text.replace("same_amount_seconds = 120\n", "")));
+    let mut world = World::under(Catalogue::parse(&off.collect::<Vec<_>>()).unwrap());
+    let codes = [(); 2].map(|()| {
+        let order = world.b2c("100");
+        world.run(&order).code()
+    });
+    assert_eq!(codes, ["0", "0"], "a service can do without the rule");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! TransactionReversal: by the payee, once, and not above the original (L7).
 
+use crate::core::catalogue::SHIPPED;
 use crate::core::testing::{AMINA, PAYBILL, STORE, STRANGER, World};
-use crate::core::{AccountKind, Amount, Receipt, State, Transaction};
+use crate::core::{AccountKind, Amount, Catalogue, Receipt, State, Transaction};
 use crate::store::{CommitError, Read as _, decode};
 
 /// Amina pays 1,500.00 to the paybill; 10.00 on top is her charge, 5.00 the paybill's.
@@ -118,6 +119,20 @@ fn what_is_no_finished_payment_to_the_organization_is_an_invalid_original() {
     missing.parameters.clear();
     assert_eq!(world.run(&missing).code(), "24");
     world.assert_books();
+}
+
+#[test]
+fn l7_no_catalogue_lets_a_reversal_be_given_back() {
+    let files = SHIPPED.iter().map(|(name, text)| {
+        let of = "of = [\n  \"CustomerPayBillOnline\",";
+        ((*name).to_owned(), text.replace(of, &format!("{of} \"TransactionReversal\",")))
+    });
+    let errors = Catalogue::parse(&files.collect::<Vec<_>>()).unwrap_err();
+    let said: Vec<_> = errors.iter().map(|error| error.message.as_str()).collect();
+    assert_eq!(
+        said,
+        ["TransactionReversal is to give back TransactionReversal, which is no payment; remove it from `of`"]
+    );
 }
 
 #[test]

@@ -149,9 +149,30 @@ fn one_conversation_moves_money_once() {
     assert_eq!((again.report.code.as_str(), again.write_set), ("15", WriteSet::new()));
 
     let mut renamed = world.b2c("102");
-    renamed.originator_conversation = order.originator_conversation;
+    renamed.originator_conversation = order.originator_conversation.clone();
     assert_eq!(world.run(&renamed).code(), "15");
+    let mut moved = world.b2c("103");
+    moved.conversation = order.conversation;
+    assert_eq!(world.run(&moved).code(), "15", "our own name for a conversation is used once, too");
     world.assert_books();
+}
+
+#[test]
+fn l6_a_refusal_too_stands_once_under_all_its_names() {
+    let mut world = World::new();
+    let [order, mut renamed, mut moved] = [(); 3].map(|()| {
+        let mut order = world.b2c("100");
+        order.receiver = party(1, "254799999999");
+        order
+    });
+    renamed.originator_conversation.clone_from(&order.originator_conversation);
+    moved.conversation = order.conversation.clone();
+    let [first, later @ ..] = [&order, &order, &renamed, &moved].map(|order| world.decide(order));
+    assert_eq!(world.settle(first).code(), "7");
+    for decision in later {
+        let raced = world.facts.commit(decision.write_set);
+        assert!(matches!(raced, Err(CommitError::Expectation(_))), "{raced:?}");
+    }
 }
 
 #[test]

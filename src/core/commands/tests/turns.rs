@@ -1,10 +1,12 @@
 //! What happens on the street of [`super::everything`] beside payments: people and businesses are
-//! suspended, locked, closed and let go on, the provider approves and refuses, and time runs out.
+//! suspended, locked, closed and let go on, accounts are frozen, the provider approves and refuses, and time
+//! runs out.
 
 use super::everything::Play;
+use super::ideal::Purse;
 use super::street::{self, COMMANDS, Does, GONE, ORGANIZATIONS, SUBSCRIBERS};
 use crate::core::directory::{self, AdminError, NewOperator, Status};
-use crate::core::testing::{World, grant, shortcode};
+use crate::core::testing::{World, account, grant, shortcode};
 use crate::core::{ApprovalError, CancelReason, Decision, OperatorId, PendingApproval};
 use crate::store::CommitError;
 
@@ -41,34 +43,62 @@ impl Play {
     }
 
     fn turn_party(&mut self, who: &'static str, status: Status) {
+        self.overtaken(who, 1_000, |play| match street::put(&mut play.world, who, status) {
+            Ok(()) => {
+                let closes = status == Status::Closed;
+                assert!(!closes || play.ideal.is_empty(who), "{who} was closed with money in it");
+                play.ideal.states.insert(who, status);
+            }
+            Err(AdminError::NotEmpty(_)) => {
+                assert!(status == Status::Closed && !play.ideal.is_empty(who), "{who} is empty")
+            }
+            Err(AdminError::Closed(_)) => assert_eq!(play.ideal.states[who], Status::Closed),
+            Err(error) => panic!("{who}: {error}"),
+        });
+    }
+
+    /// An order of this organization's, or one that would pay this subscriber, is decided before the change
+    /// and committed after it.
+    fn overtaken(&mut self, who: &'static str, least: i64, change: impl FnOnce(&mut Self)) {
         let (command, does) = COMMANDS[2];
         assert!(matches!(does, Does::PayCustomer { registered: false, .. }), "{command} pays everybody");
         let organization = ORGANIZATIONS.contains(&who);
         let (home, to) = if organization { (who, SUBSCRIBERS[1]) } else { (ORGANIZATIONS[0], who) };
-        let amount = 1_000 + i64::try_from(self.commands % 1_000).unwrap();
+        let amount = least + i64::try_from(self.commands % 1_000).unwrap();
         let order = street::order(&mut self.world, command, does, home, to, &street::text(amount));
         let decided = self.world.decide(&order);
         let now = self.world.now.seconds();
         // A refusal rests on nothing: it stands as it was given.
         let refused = (!decided.report.code.is_success()).then(|| self.ideal.order(does, home, to, amount, now));
-        match street::put(&mut self.world, who, status) {
-            Ok(()) => {
-                let closes = status == Status::Closed;
-                assert!(!closes || self.ideal.is_empty(who), "{who} was closed with money in it");
-                self.ideal.states.insert(who, status);
-            }
-            Err(AdminError::NotEmpty(_)) => {
-                assert!(status == Status::Closed && !self.ideal.is_empty(who), "{who} is empty")
-            }
-            Err(AdminError::Closed(_)) => assert_eq!(self.ideal.states[who], Status::Closed),
-            Err(error) => panic!("{who}: {error}"),
-        }
+        change(self);
         let expected = refused.unwrap_or_else(|| self.ideal.order(does, home, to, amount, now));
         let seen = self.world.carry_out(&order, decided);
         assert_eq!(seen.code() == "0", expected == "0", "{order:?}: {} {}", seen.code(), seen.decision.private);
         self.ended(seen.code());
         self.ideal.issued(&seen.decision, home);
         self.orders.push(order);
+    }
+
+    /// An account is frozen, or let go on. What is reserved already is not stopped by it.
+    pub fn freeze(&mut self, which: usize, frozen: bool) {
+        let purses: Vec<Purse> = match frozen {
+            true => self.ideal.purses().collect(),
+            false => self.ideal.frozen.iter().copied().collect(),
+        };
+        let Some(purse) = which.checked_rem(purses.len()).map(|at| purses[at]) else { return };
+        // Enough for a charge, which may be the only thing that moves this account.
+        self.overtaken(purse.0, 11_000, |play| {
+            match directory::freeze(&play.world.facts, &account(purse.0, purse.1), frozen) {
+                Ok(write_set) => {
+                    play.world.facts.commit(write_set).unwrap();
+                    let frozen_accounts = &mut play.ideal.frozen;
+                    let changed = if frozen { frozen_accounts.insert(purse) } else { frozen_accounts.remove(&purse) };
+                    assert!(changed, "{purse:?}");
+                }
+                Err(AdminError::Nothing) => assert_eq!(play.ideal.frozen.contains(&purse), frozen, "{purse:?}"),
+                Err(error) => panic!("{purse:?}: {error}"),
+            }
+        });
     }
 
     fn turn_operator(&mut self, home: &'static str, status: Status) {
