@@ -16,6 +16,7 @@ pub(crate) struct FailingStore {
     failures: Mutex<VecDeque<CommitError>>,
     pause: Mutex<Duration>,
     unreadable: AtomicUsize,
+    asked_max: AtomicUsize,
 }
 
 impl FailingStore {
@@ -34,6 +35,11 @@ impl FailingStore {
         self.unreadable.store(ranges, Ordering::SeqCst);
     }
 
+    /// The most records that a range was asked for.
+    pub(crate) fn asked_max(&self) -> usize {
+        self.asked_max.load(Ordering::SeqCst)
+    }
+
     /// From now on a commit is durable after so long only.
     pub(crate) fn takes_its_time(&self, pause: Duration) {
         *self.pause.lock().unwrap() = pause;
@@ -47,8 +53,8 @@ impl FailingStore {
 
 impl Default for FailingStore {
     fn default() -> Self {
-        let (failures, pause, unreadable) = Default::default();
-        Self { inner: Arc::new(MemoryStore::new()), failures, pause, unreadable }
+        let (failures, pause, unreadable, asked_max) = Default::default();
+        Self { inner: Arc::new(MemoryStore::new()), failures, pause, unreadable, asked_max }
     }
 }
 
@@ -62,6 +68,7 @@ impl Read for FailingStore {
     }
 
     fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, ReadError> {
+        self.asked_max.fetch_max(limit, Ordering::SeqCst);
         match self.unreadable.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |ranges| ranges.checked_sub(1)) {
             Ok(_) => Err(ReadError("the disk does not answer".into())),
             Err(_) => self.inner.range(range, limit),

@@ -2,8 +2,11 @@
 
 mod deliveries;
 mod faults;
+mod limits;
 mod queries;
 mod sink;
 mod sockets;
+mod tables;
 pub(super) mod tls;
+mod trouble;
 mod validations;
