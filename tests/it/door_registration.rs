@@ -13,7 +13,8 @@ use crate::house::House;
 const REFUSED: &str = "100000007";
 const REGISTERED: &str = "00000000";
 
-fn registration(url: &str) -> RequestDocument {
+/// A RegisterURL as most programs write it: without Initiator and Timestamp.
+pub fn registration(url: &str) -> RequestDocument {
     RequestDocument {
         command_id: "RegisterURL".into(),
         originator_conversation_id: "Reg-266-1126".into(),
