@@ -270,7 +270,7 @@ fn carelessly(call: &Call) -> (StatusCode, String) {
             write_validation_result(&verdict).replace("ThirdPartyTransID", "ThirdPartyTransactionID")
         }
         "/validation" => "<p>ResultCode <ResultCode>0</ResultCode></p>".to_owned(),
-        _ => "<ResponseMsg><ResponseCode>0</ResponseCode></ResponseMsg>".to_owned(),
+        _ => "<C2BPaymentConfirmationResult>received</C2BPaymentConfirmationResult>".to_owned(),
     };
     (StatusCode::OK, answer)
 }
