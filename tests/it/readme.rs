@@ -24,7 +24,7 @@ fn every_command_of_the_readme_works() {
     // machine, would test cargo.
     let script = blocks
         .join("\n")
-        .replace("cargo run --release -- ", "lango ")
+        .replace("cargo run -- ", "lango ")
         .replace("cargo install --locked --path .", "lango --version")
         // A person waits until the node says that it serves, and sees when it does not.
         .replace(
