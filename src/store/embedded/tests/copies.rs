@@ -188,3 +188,17 @@ fn a_store_whose_files_up_to_the_end_of_the_backup_were_moved_away_is_ahead_of_i
         assert_eq!(compare(dir.path(), of_other.path()).unwrap(), Standing::Parted);
     }
 }
+
+#[test]
+fn an_index_of_another_way_of_the_same_journal_is_not_taken() {
+    let (dir, other) = (filled(), TempDir::new().unwrap());
+    copy(dir.path(), other.path(), Until::Record(COMMITS - 1), &mut |_| {}).unwrap();
+    let store = open(other.path()).unwrap();
+    commit(&*store, put(Key::of("other"), b"way")).unwrap();
+    store.close();
+    // As many records, of which the last is another one.
+    fs::remove_dir_all(other.path().join("index")).unwrap();
+    super::copy(&dir.path().join("index"), &other.path().join("index"));
+    let error = open(other.path()).unwrap_err();
+    assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
+}
