@@ -1,8 +1,7 @@
 //! Writing down what came of deliveries. What comes in while one commit is under way goes into the next
 //! one together, whichever queues it is from: a busy node pays for a commit, its sync and its wake-up once
-//! for many deliveries. Where several came together, more are gathered for [a moment](GATHER_MAX), since
-//! a sync costs more than anything else here, and nobody waits for what was delivered to be written down.
-//! Where one came alone, it waits for nobody.
+//! for many deliveries. Nothing waits for others to come: to gather for 2 ms spared syncs, and had the
+//! deliveries of one endpoint wait for those of another (D7).
 //!
 //! A delivery has landed only when what came of it is durable. If a commit for many fails, nothing of
 //! it has happened, and each is written down for itself, so that one's trouble is its own.
@@ -12,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{error, warn};
 
@@ -22,9 +21,6 @@ use super::flight::{Flight, Landing};
 use super::outbox::{Place, Queued};
 use super::wire::Exchange;
 use crate::store::{CommitError, WriteSet};
-
-/// How long outcomes are gathered when several come at a time.
-const GATHER_MAX: Duration = Duration::from_millis(2);
 
 /// Deliveries of one commit, and the bytes of messages after which no more are added.
 const TOGETHER_MAX: usize = 64;
@@ -65,8 +61,6 @@ struct Waiting {
 #[derive(Debug, Default)]
 pub(super) struct Records {
     desk: Mutex<Desk>,
-    /// Tells that enough wait for a commit.
-    enough: Notify,
     /// Outcomes that the store did not take at the first try, and that wait for it.
     unwritten: AtomicUsize,
 }
@@ -121,14 +115,6 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    /// Waits until enough wait for a commit, or for a moment.
-    async fn gather(&self) {
-        tokio::select! {
-            () = sleep(GATHER_MAX) => {}
-            () = self.records.enough.notified() => {}
-        }
-    }
-
     /// What is written next; nothing when nothing waits, and then the turn is over.
     fn next(&mut self) -> Vec<Waiting> {
         let mut desk = self.records.desk();
@@ -172,9 +158,6 @@ impl Records {
     fn add(&self, waiting: Waiting) -> Option<Turn<'_>> {
         let mut desk = self.desk();
         desk.waiting.push(waiting);
-        if desk.waiting.len() == TOGETHER_MAX {
-            self.enough.notify_one();
-        }
         let mine = !std::mem::replace(&mut desk.busy, true);
         mine.then(|| Turn { records: self, over: false })
     }
@@ -200,11 +183,7 @@ impl Courier {
             if together.is_empty() {
                 return;
             }
-            let several = together.len() > 1;
             self.write_all(together, stop).await;
-            if several {
-                turn.gather().await;
-            }
         }
     }
 
