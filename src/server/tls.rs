@@ -210,7 +210,8 @@ fn server_config(
         .map_err(TlsError::Server)?
         .with_client_cert_verifier(verifier)
         .with_cert_resolver(Arc::new(choice));
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // Programs that speak HTTP/1.0 are served; one that names it here would not come through the handshake.
+    config.alpn_protocols = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
     // No resumption: no stored session, no ticket of TLS 1.2 (the default ticketer makes none) or 1.3.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;

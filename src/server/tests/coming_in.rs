@@ -84,6 +84,21 @@ async fn a_client_without_a_suite_in_common_is_told_so() {
     }
 }
 
+/// Old programs name HTTP/1.0 in their handshake, and are answered in it.
+#[tokio::test]
+async fn a_client_that_names_an_old_version_of_http_comes_in() {
+    let pki = Pki::new("third parties");
+    let client = pki.client(1);
+    let house = House::under(&pki);
+    house.know(&client);
+    let mut config = (*pki.connector(Some(&client), &[&rustls::version::TLS12])).clone();
+    config.alpn_protocols = vec![b"http/1.0".to_vec()];
+    let mut caller = house.tls_with(config.into()).await;
+    caller.send("POST / HTTP/1.0\r\nContent-Length: 4\r\n\r\n<x/>").await;
+    let answer = caller.rest().await;
+    assert!(answer.starts_with(b"HTTP/1.0 200 OK\r\n") && answer.ends_with(b"\r\n\r\n<x/>"));
+}
+
 #[tokio::test]
 async fn each_client_gets_the_certificate_whose_signatures_it_understands() {
     let pki = Pki::new("third parties");
