@@ -39,14 +39,10 @@ impl Holder {
     pub(super) fn under(&self, kind: &HolderKeys) -> Key {
         match self {
             Self::Provider => kind.provider.clone(),
-            Self::Organization(shortcode) => with(&kind.organization, shortcode.block()),
-            Self::Subscriber(msisdn) => with(&kind.subscriber, msisdn.block()),
+            Self::Organization(shortcode) => shortcode.under(&kind.organization),
+            Self::Subscriber(msisdn) => msisdn.under(&kind.subscriber),
         }
     }
-}
-
-fn with(prefix: &Key, (block, length): (&[u8; 16], usize)) -> Key {
-    prefix.clone().plain_text(block, length)
 }
 
 /// How the keys of one kind of thing begin, by who has such things.

@@ -1,6 +1,8 @@
 //! Short texts of a bounded length that are kept in place: a decision copies the names of its
 //! parties many times, and none of these copies should go to the heap.
 
+use crate::store::Key;
+
 /// At most `N` ASCII characters, none of them NUL. They compare as texts do: the unused rest is
 /// zeros. With a multiple of sixteen they are looked through fastest.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,6 +71,11 @@ impl<const N: usize> Ascii<N> {
     /// Its bytes with zeros after them, and how many of them are its own.
     pub fn block(&self) -> (&[u8; N], usize) {
         (&self.bytes, self.length)
+    }
+
+    /// This key with the text after its own parts.
+    pub fn under(&self, key: &Key) -> Key {
+        key.clone().plain_text(&self.bytes, self.length)
     }
 
     /// Its bytes, for whoever does not need them to be looked at once more.

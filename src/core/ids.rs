@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize, de};
 use super::ascii::Ascii;
 pub use super::receipt::Receipt;
 use crate::clock::{Day, Timestamp, Zone};
-use crate::store::Key;
 
 /// Why a text is none of the identifiers of this module.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -176,12 +175,6 @@ impl ConversationId {
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
-
-    /// This key with the id after its own parts.
-    pub(super) fn under(&self, key: &Key) -> Key {
-        let (block, length) = self.0.block();
-        key.clone().plain_text(block, length)
-    }
 }
 
 /// Sixty-four random bits, drawn by the caller: the core has no randomness of its own.
@@ -210,6 +203,13 @@ pub(super) trait TextId: Sized {
 
 macro_rules! text_id {
     ($name:ident) => {
+        impl $name {
+            /// This key with the identifier after its own parts.
+            pub(in $crate::core) fn under(&self, key: &$crate::store::Key) -> $crate::store::Key {
+                self.0.under(key)
+            }
+        }
+
         impl TryFrom<String> for $name {
             type Error = IdError;
 

@@ -10,7 +10,6 @@ use std::fmt;
 use super::ascii::Ascii;
 use super::ids::{Draw, IdError, TextId, text_id};
 use crate::clock::Day;
-use crate::store::Key;
 
 const YEARS: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 const MONTHS: &[u8; 12] = b"ABCDEFGHIJKL";
@@ -71,12 +70,6 @@ impl Receipt {
     /// The ten characters.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
-    }
-
-    /// This key with the receipt after its own parts.
-    pub(super) fn under(&self, key: &Key) -> Key {
-        let (block, length) = self.0.block();
-        key.clone().plain_text(block, length)
     }
 
     fn assembled(day: Day, digit: u8, tail: [u8; 6]) -> Self {

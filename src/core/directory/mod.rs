@@ -251,8 +251,7 @@ fn read<T: Stored>(facts: &dyn Read, key: Key) -> Result<Option<T>, ReadError> {
 
 fn organization_key(shortcode: &Shortcode) -> Key {
     static ORGANIZATION: Key = Key::constant(&["organization"]);
-    let (block, length) = shortcode.block();
-    ORGANIZATION.clone().plain_text(block, length)
+    shortcode.under(&ORGANIZATION)
 }
 
 fn operator_key(id: OperatorId) -> Key {
@@ -261,8 +260,7 @@ fn operator_key(id: OperatorId) -> Key {
 
 fn subscriber_key(msisdn: &Msisdn) -> Key {
     static SUBSCRIBER: Key = Key::constant(&["subscriber"]);
-    let (block, length) = msisdn.block();
-    SUBSCRIBER.clone().plain_text(block, length)
+    msisdn.under(&SUBSCRIBER)
 }
 
 /// User names are told apart without regard to case, as people type them.

@@ -170,6 +170,16 @@ fn an_index_that_knows_more_than_the_journal_stops_the_opening() {
     assert!(matches!(error, OpenError::Behind { journal: 1, index: 2, .. }), "{error}");
 }
 
+/// A copy of a store with one byte of a file changed.
+fn flipped(dir: &Path, file: &Path, at: usize) -> TempDir {
+    let copied = folder();
+    copy(dir, copied.path());
+    let mut bytes = fs::read(dir.join(file)).unwrap();
+    bytes[at] ^= 0x40;
+    fs::write(copied.path().join(file), bytes).unwrap();
+    copied
+}
+
 #[test]
 fn a_flipped_byte_in_the_index_never_shows_in_what_is_read() {
     const RECORDS: u64 = 2000;
@@ -185,14 +195,10 @@ fn a_flipped_byte_in_the_index_never_shows_in_what_is_read() {
     }
     store.close();
     let file = "index/directory/db";
-    let bytes = fs::read(dir.path().join(file)).unwrap();
+    let length = fs::read(dir.path().join(file)).unwrap().len();
     let mut moved_aside = 0;
-    for at in (0..bytes.len()).step_by(bytes.len() / 12) {
-        let copied = folder();
-        copy(dir.path(), copied.path());
-        let mut flipped = bytes.clone();
-        flipped[at] ^= 0x40;
-        fs::write(copied.path().join(file), flipped).unwrap();
+    for at in (0..length).step_by(length / 12) {
+        let copied = flipped(dir.path(), Path::new(file), at);
         let store = open(copied.path()).unwrap();
         let found = store.range(&Key::of("r").subtree(), usize::MAX).unwrap();
         assert!(found.iter().zip(0..).all(|((_, record), number)| record.value == vec![number as u8; 600]));
@@ -258,17 +264,13 @@ fn a_flipped_byte_in_the_history_is_an_error_or_harmless_and_a_rebuild_mends_it(
     let mut refused = 0;
     for file in files {
         let file = file.strip_prefix(dir.path()).unwrap();
-        let bytes = fs::read(dir.path().join(file)).unwrap();
+        let length = fs::read(dir.path().join(file)).unwrap().len();
         // Close together in the small files, which are the lists of tables.
-        let step = if bytes.len() < 1000 { 6 } else { bytes.len().div_ceil(25) };
-        for at in (0..bytes.len()).step_by(step) {
-            let copied = folder();
-            copy(dir.path(), copied.path());
-            let mut flipped = bytes.clone();
-            flipped[at] ^= 0x40;
-            fs::write(copied.path().join(file), flipped).unwrap();
+        let step = if length < 1000 { 6 } else { length.div_ceil(25) };
+        for at in (0..length).step_by(step) {
+            let copied = flipped(dir.path(), file, at);
             let store = open(copied.path()).unwrap();
-            let what = format!("{} of {} bytes, flipped at {at}", file.display(), bytes.len());
+            let what = format!("{} of {length} bytes, flipped at {at}", file.display());
             let here = refused_reads(&store, &what);
             store.close();
             drop(store);
