@@ -11,14 +11,12 @@ pub mod embedded;
 mod key;
 mod locks;
 pub mod memory;
-mod pack;
 mod state;
 mod stored;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
-mod unpack;
 mod write_set;
 
 pub use key::{Key, KeyRange, Part};

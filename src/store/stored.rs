@@ -12,8 +12,6 @@ use std::cell::RefCell;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::pack::pack;
-use super::unpack::unpack;
 use super::{ReadError, Record};
 
 /// A type that is kept as a record.
@@ -61,11 +59,12 @@ fn encoded_with<T: Stored>(scratch: &mut Vec<u8>, value: &impl Serialize) -> Vec
     scratch.push(T::FORMAT);
     // Writing to memory fails only for maps of unknown length, which no record has; an empty body
     // would be refused by `decode`, so it could not be taken for a value.
+    let mut serializer = rmp_serde::Serializer::new(&mut *scratch);
     let written = match T::FIELDS {
-        Fields::Named => value.serialize(&mut rmp_serde::Serializer::new(&mut *scratch).with_struct_map()).is_ok(),
-        Fields::InOrder => pack(value, scratch).is_ok(),
+        Fields::Named => value.serialize(&mut serializer.with_struct_map()),
+        Fields::InOrder => value.serialize(&mut serializer),
     };
-    if !written {
+    if written.is_err() {
         scratch.truncate(1);
     }
     let bytes = scratch.as_slice().to_vec();
@@ -88,11 +87,7 @@ pub fn decode<T: Stored>(record: &Record) -> Result<T, ReadError> {
 pub fn decode_as<T: Stored, V: DeserializeOwned>(record: &Record) -> Result<V, ReadError> {
     match record.value.split_first() {
         Some((&format, body)) if format <= T::FORMAT => {
-            let value = match T::FIELDS {
-                Fields::Named => rmp_serde::from_slice(body).map_err(|error| error.to_string()),
-                Fields::InOrder => unpack(body).map_err(|error| error.to_string()),
-            };
-            value.map_err(|error| ReadError(format!("a record is no {}: {error}", T::NAME)))
+            rmp_serde::from_slice(body).map_err(|error| ReadError(format!("a record is no {}: {error}", T::NAME)))
         }
         Some((format, _)) => Err(ReadError(format!(
             "a record of {} has format {format}, newer than this program's {}",

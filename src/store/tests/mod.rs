@@ -2,7 +2,6 @@
 
 mod conformance;
 mod model;
-mod packing;
 mod threads;
 
 use std::future::Future;
