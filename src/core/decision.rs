@@ -18,4 +18,7 @@ pub struct Decision {
     pub private: String,
     /// The transaction as it will stand, if there is one.
     pub transaction: Option<Transaction>,
+    /// Whether the transaction can be declined instead where the store refuses its money: it begins with
+    /// this decision, and how much it moves was asked for.
+    pub declinable: bool,
 }

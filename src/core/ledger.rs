@@ -32,7 +32,7 @@ pub enum Purpose {
 }
 
 /// One movement of one account, in minor units.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leg {
     /// Which account.
     pub account: Account,
@@ -62,7 +62,7 @@ impl Leg {
 }
 
 /// Legs that belong together and sum to zero.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     stage: Stage,
     at: Timestamp,
@@ -84,21 +84,6 @@ impl Entry {
             sum.saturating_add(i128::from(leg.available)).saturating_add(i128::from(leg.reserved))
         });
         if sum == 0 { Ok(Self { stage, at, legs }) } else { Err(Unbalanced { sum }) }
-    }
-
-    /// What it does.
-    pub fn stage(&self) -> Stage {
-        self.stage
-    }
-
-    /// When.
-    pub fn at(&self) -> Timestamp {
-        self.at
-    }
-
-    /// Its legs.
-    pub fn legs(&self) -> &[Leg] {
-        &self.legs
     }
 
     /// Adds to the write set what this entry does: counters within `bounds`, and a line on the

@@ -7,10 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::accounts::Account;
 use super::codes::ResultCode;
 use super::ids::{ConversationId, OperatorId, Receipt, Shortcode};
-use super::ledger::Entry;
 use super::money::Amount;
 use crate::clock::Timestamp;
-use crate::store::{Fields, Key, Stored};
+use crate::store::{Fields, Key, Stored, Vacant};
 
 /// Where a transaction is in its life (domain.md 5). The states between acceptance and decision
 /// belong to the request, which the broker keeps.
@@ -137,8 +136,8 @@ pub struct Transaction {
     pub finalized: Option<Timestamp>,
     /// When its reservation runs out, while it is authorized.
     pub expires: Option<Timestamp>,
-    /// What it did to accounts, oldest first; empty if nothing.
-    pub entries: Vec<Entry>,
+    /// Where the entries were, which are in the statements of their accounts alone since format 3.
+    pub entries: Vacant,
     /// The payment that it gives back, if it is a reversal.
     #[serde(default)]
     pub reverses: Option<Receipt>,
@@ -149,7 +148,7 @@ pub struct Transaction {
 
 impl Stored for Transaction {
     const NAME: &'static str = "a transaction";
-    const FORMAT: u8 = 2;
+    const FORMAT: u8 = 3;
     const FIELDS: Fields = Fields::InOrder;
 }
 

@@ -20,7 +20,7 @@ mod tests;
 mod write_set;
 
 pub use key::{Key, KeyRange, Part};
-pub use stored::{Fields, Stored, decode, decode_as, encode, encode_as};
+pub use stored::{Fields, Stored, Vacant, decode, decode_as, encode, encode_as};
 pub use write_set::{Adjust, Change, Expect, WriteSet};
 
 use std::fmt;

@@ -9,8 +9,8 @@
 
 use std::cell::RefCell;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{ReadError, Record};
 
@@ -31,6 +31,23 @@ pub enum Fields {
     Named,
     /// By their places.
     InOrder,
+}
+
+/// The place of a field that is kept no more, among fields in order: nothing is written there, and what
+/// older records have there is passed over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Vacant;
+
+impl Serialize for Vacant {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+}
+
+impl<'de> Deserialize<'de> for Vacant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|IgnoredAny| Self)
+    }
 }
 
 thread_local! {
@@ -101,7 +118,6 @@ pub fn decode_as<T: Stored, V: DeserializeOwned>(record: &Record) -> Result<V, R
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use serde::Deserialize;
 
     use super::*;
 

@@ -153,5 +153,12 @@ fn allowed(transaction: Transaction, mut write_set: WriteSet) -> Decision {
     reserve(&mut write_set, &transaction);
     let done = if transaction.state == State::Completed { " completed" } else { " authorized" };
     let private = [transaction.receipt.as_str(), done].concat();
-    Decision { report, write_set, captures: captures.into_keys(), private, transaction: Some(transaction) }
+    Decision {
+        report,
+        write_set,
+        captures: captures.into_keys(),
+        private,
+        transaction: Some(transaction),
+        declinable: true,
+    }
 }

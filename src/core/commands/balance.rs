@@ -47,6 +47,7 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting) -> Result<Decision, H
         captures: captures.into_keys(),
         private: "balances shown".to_owned(),
         transaction: None,
+        declinable: false,
     })
 }
 

@@ -104,7 +104,14 @@ pub(in crate::core) fn complete(
     let report = Report { parameters, ..Report::new(ResultCode::Success, *receipt) };
     // Put together without formatting, which would take a thirtieth of the decision.
     let private = [receipt.as_str(), " completed"].concat();
-    Ok(Decision { report, write_set, captures: captures.into_keys(), private, transaction: Some(transaction) })
+    Ok(Decision {
+        report,
+        write_set,
+        captures: captures.into_keys(),
+        private,
+        transaction: Some(transaction),
+        declinable: false,
+    })
 }
 
 /// Gives back what was reserved, and what it had used up of the payer's day.
@@ -141,7 +148,7 @@ pub(in crate::core) fn cancel(
         let shown: String = code.chars().take(RECEIVER_CODE_CHARACTERS_MAX).collect();
         report.parameters.push((RECEIVER_CODE.into(), ReportValue::text(shown)));
     }
-    Ok(Decision { report, write_set, captures: Vec::new(), private, transaction: Some(transaction) })
+    Ok(Decision { report, write_set, captures: Vec::new(), private, transaction: Some(transaction), declinable: false })
 }
 
 /// At most `limit` reservations that have run out.
@@ -201,7 +208,6 @@ fn end(
         write_set.delete(reservation_key(expires, &transaction.receipt));
     }
     transaction.finalized = Some(now);
-    transaction.entries.push(entry);
     write_set.put(Transaction::key(&transaction.receipt), encode(transaction));
     Ok(write_set)
 }

@@ -8,7 +8,7 @@ use super::attempt::{Attempt, Halt, Refusal, record_transaction, refuse};
 use crate::clock::{Day, Timestamp};
 use crate::core::Core;
 use crate::core::accounts::{Account, AccountKind, FrozenAccount, Holder, HolderKeys, OpenAccount};
-use crate::core::catalogue::{ChargeRule, Flow};
+use crate::core::catalogue::ChargeRule;
 use crate::core::codes::ResultCode;
 use crate::core::decision::Decision;
 use crate::core::directory::Organization;
@@ -20,7 +20,7 @@ use crate::core::receipt::Receipt;
 use crate::core::report::Report;
 use crate::core::tariff::band_of;
 use crate::core::transaction::{Charge, Side, State, Transaction};
-use crate::store::{CommitError, Fields, Key, Stored, WriteSet, encode};
+use crate::store::{CommitError, Fields, Key, Stored, Vacant, WriteSet, encode};
 
 /// By which rules a payment is judged.
 pub(super) struct Terms<'a> {
@@ -68,7 +68,7 @@ impl Draft<'_> {
             initiated: self.now,
             finalized: (state == State::Completed).then_some(self.now),
             expires: None,
-            entries: Vec::new(),
+            entries: Vacant,
             reverses: None,
             reversed_by: None,
         }
@@ -76,8 +76,8 @@ impl Draft<'_> {
 }
 
 /// Judges a payment by the accounting rules. If none forbids it, the transaction has got its
-/// charges and its first entry, which is in the write set with everything that the entry moves; the
-/// transaction itself is still to be [kept](keep).
+/// charges, and what its first entry moves is in the write set; the transaction itself is still to be
+/// [kept](keep).
 pub(super) fn judge(
     core: &Core,
     evidence: &mut Evidence<'_>,
@@ -110,7 +110,6 @@ pub(super) fn judge(
     if let Some((key, recent)) = recent {
         write_set.put(key, encode(&recent));
     }
-    transaction.entries.push(entry);
     Ok(write_set)
 }
 
@@ -131,26 +130,24 @@ pub(super) fn declined(mut transaction: Transaction, reference: Vec<(String, Str
     transaction.finalized = Some(transaction.initiated);
     transaction.expires = None;
     transaction.charges.clear();
-    transaction.entries.clear();
     let report =
         Report { description: refusal.description, reference, ..Report::new(refusal.code, transaction.receipt) };
     let mut write_set = WriteSet::new();
     keep(&mut write_set, &transaction, &report);
-    Decision { report, write_set, captures: Vec::new(), private: refusal.reason, transaction: Some(transaction) }
+    Decision {
+        report,
+        write_set,
+        captures: Vec::new(),
+        private: refusal.reason,
+        transaction: Some(transaction),
+        declinable: false,
+    }
 }
 
 /// A decision that the store refused because of a bound, declined with that bound's code.
 pub(in crate::core) fn bounded(core: &Core, decision: &Decision, error: &CommitError) -> Option<Decision> {
     let CommitError::Bound { counter, value, delta } = error else { return None };
-    let transaction = decision.transaction.as_ref()?;
-    let [first] = transaction.entries.as_slice() else { return None };
-    if !matches!(first.stage(), Stage::Transfer | Stage::Hold) {
-        return None;
-    }
-    // How much a settlement moves follows from what is there, so it is decided again.
-    if matches!(core.catalogue().command(&transaction.command)?.flow, Flow::Settlement(_)) {
-        return None;
-    }
+    let transaction = decision.transaction.as_ref().filter(|_| decision.declinable)?;
     let (day, holder) = (core.zone().day(transaction.initiated), &transaction.debit.account.holder);
     let code = if let Some(period) = Period::ALL.into_iter().find(|period| *counter == period.sent(holder, day)) {
         period.exceeded()

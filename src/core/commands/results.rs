@@ -55,7 +55,14 @@ pub(super) fn completed(
     };
     payment::keep(&mut write_set, &transaction, &report);
     let private = format!("{} {} completed", case.service.command, transaction.receipt);
-    Decision { report, write_set, captures: captures.into_keys(), private, transaction: Some(transaction) }
+    Decision {
+        report,
+        write_set,
+        captures: captures.into_keys(),
+        private,
+        transaction: Some(transaction),
+        declinable: true,
+    }
 }
 
 /// The parameters of a transfer.

@@ -53,7 +53,7 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting, rules: &SettlementRul
         receipt: case.core.receipt(case.now, case.draw),
         now: case.now,
     };
-    let mut transaction = draft.transaction(State::Completed);
+    let transaction = draft.transaction(State::Completed);
     let entry = match Entry::new(Stage::Transfer, case.now, legs(&movements)) {
         Ok(entry) => entry,
         Err(unbalanced) => return refuse(ResultCode::Internal, unbalanced.to_string()),
@@ -63,11 +63,12 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting, rules: &SettlementRul
     entry.post(&mut write_set, &transaction.receipt, &transaction.command, |account| {
         case.core.catalogue().bounds(account, day)
     });
-    transaction.entries.push(entry);
     let mut captures = Captures::default();
     let mut parameters = shown(case, &organization, &movements, &income, rules.to, &mut captures);
     parameters.extend(rules.plan.iter().map(|plan| ("SettlementPlanID".to_owned(), ReportValue::text(plan))));
-    Ok(results::completed(case, transaction, write_set, parameters, captures))
+    // How much it moves follows from what is there, so whoever was slower decides again.
+    let decision = results::completed(case, transaction, write_set, parameters, captures);
+    Ok(Decision { declinable: false, ..decision })
 }
 
 /// The organization to be settled; a receiver, if there is one, is the same.

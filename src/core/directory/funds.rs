@@ -11,7 +11,7 @@ use crate::core::ledger::{Entry, Leg, Purpose, Stage, Unbalanced};
 use crate::core::money::Amount;
 use crate::core::receipt::Receipt;
 use crate::core::transaction::{Origin, Side, State, Transaction};
-use crate::store::{Read, ReadError, WriteSet, encode};
+use crate::store::{Read, ReadError, Vacant, WriteSet, encode};
 
 /// What the provider's own commands are called in transactions.
 const FUND: &str = "Fund";
@@ -38,11 +38,9 @@ pub fn fund(
     if after.is_none_or(|after| after > ceiling) {
         return Err(AdminError::Limit(described));
     }
-    let transaction = funding(core, account, amount, now, draw)?;
+    let (transaction, entry) = funding(core, account, amount, now, draw)?;
     let mut write_set = evidence.write_set();
-    for entry in &transaction.entries {
-        entry.post(&mut write_set, &transaction.receipt, FUND, |account| core.catalogue().bounds(account, day));
-    }
+    entry.post(&mut write_set, &transaction.receipt, FUND, |account| core.catalogue().bounds(account, day));
     let key = Transaction::key(&transaction.receipt);
     write_set.expect_absent(key.clone());
     write_set.put(key, encode(&transaction));
@@ -55,13 +53,13 @@ fn funding(
     amount: Amount,
     now: Timestamp,
     draw: Draw,
-) -> Result<Transaction, Unbalanced> {
+) -> Result<(Transaction, Entry), Unbalanced> {
     let trust = Account::of_provider(AccountKind::Trust);
     let legs = vec![
         Leg::available(trust.clone(), amount.minor().saturating_neg(), Purpose::Principal),
         Leg::available(account.clone(), amount.minor(), Purpose::Principal),
     ];
-    Ok(Transaction {
+    let transaction = Transaction {
         receipt: core.receipt(now, draw),
         command: FUND.to_owned(),
         state: State::Completed,
@@ -80,10 +78,11 @@ fn funding(
         initiated: now,
         finalized: Some(now),
         expires: None,
-        entries: vec![Entry::new(Stage::Transfer, now, legs)?],
+        entries: Vacant,
         reverses: None,
         reversed_by: None,
-    })
+    };
+    Ok((transaction, Entry::new(Stage::Transfer, now, legs)?))
 }
 
 /// Freezes an account, which then neither pays nor is paid, or lets it go on.
