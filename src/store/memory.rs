@@ -1,11 +1,13 @@
 //! A store without a disk, for tests and benches: it means what every store means and forgets it
 //! all when it is dropped. It is not a cache and not a mode to serve in.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::future::ready;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hint::black_box;
 use std::sync::RwLock;
+
+use hashbrown::HashTable;
 
 use super::locks::{read, write};
 use super::state::{Facts, Rejection, Resolved, resolve};
@@ -21,10 +23,10 @@ pub struct MemoryStore {
 /// beside them, and new keys take their places in it when a range is next read.
 #[derive(Debug, Default)]
 struct State {
-    records: HashMap<Key, Record, BuildHasherDefault<KeyHasher>>,
+    records: Table<Record>,
     order: BTreeSet<Key>,
     unordered: Vec<Key>,
-    counters: HashMap<Key, i64, BuildHasherDefault<KeyHasher>>,
+    counters: Table<i64>,
     sequence: u64,
 }
 
@@ -47,6 +49,16 @@ impl Read for MemoryStore {
 
     fn counter(&self, key: &Key) -> Result<i64, ReadError> {
         Ok(read(&self.state).counters.get(key).copied().unwrap_or(0))
+    }
+
+    fn foresee(&self, records: &[Key], counters: &[Key]) {
+        let state = read(&self.state);
+        // A short record lies in one or two lines of the cache.
+        let ends = |record: &Record| match (record.value.first(), record.value.last()) {
+            (Some(first), Some(last)) => i64::from(first ^ last),
+            _ => 0,
+        };
+        black_box(state.records.touch(records, ends) ^ state.counters.touch(counters, |counter| *counter));
     }
 
     fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, ReadError> {
@@ -84,7 +96,7 @@ impl State {
         for write in resolved.writes {
             match write.record {
                 Some(record) => {
-                    if self.records.insert(write.key.clone(), record).is_none() {
+                    if self.records.insert(&write.key, record).is_none() {
                         self.unordered.push(write.key);
                     }
                 }
@@ -94,14 +106,16 @@ impl State {
                 }
             }
         }
-        self.counters.extend(resolved.counters);
+        for (counter, value) in resolved.counters {
+            self.counters.insert(&counter, value);
+        }
         resolved.committed
     }
 
     fn range(&mut self, range: &KeyRange, limit: usize) -> Vec<(Key, Record)> {
         let records = &self.records;
         // What was deleted before it took its place needs none.
-        self.order.extend(self.unordered.drain(..).filter(|key| records.contains_key(key)));
+        self.order.extend(self.unordered.drain(..).filter(|key| records.get(key).is_some()));
         let keys = self.order.range(&range.from..&range.to);
         keys.filter_map(|key| Some((key.clone(), records.get(key)?.clone()))).take(limit).collect()
     }
@@ -119,35 +133,68 @@ impl Facts for State {
     }
 }
 
-/// Scatters keys, quickly and for ever in the same way. It is no match for keys that somebody chose
-/// to make it slow: nobody chooses keys of tests and benches.
-#[derive(Default)]
-struct KeyHasher(u64);
+/// Values by their keys. A key is hashed apart from being looked up, which a map of the standard library
+/// does in one.
+#[derive(Debug)]
+struct Table<V>(HashTable<(Key, V)>);
 
-impl KeyHasher {
-    /// An odd number without a pattern in its bits: the golden ratio's.
-    const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
-
-    fn mix(&mut self, word: u64) {
-        self.0 = (self.0.rotate_left(23) ^ word).wrapping_mul(Self::FACTOR);
+impl<V> Default for Table<V> {
+    fn default() -> Self {
+        Self(HashTable::new())
     }
 }
 
-impl Hasher for KeyHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks::<8>();
-        for word in words {
-            self.mix(u64::from_le_bytes(*word));
-        }
-        let mut last = [0; 8];
-        for (to, from) in last.iter_mut().zip(rest) {
-            *to = *from;
-        }
-        self.mix(u64::from_le_bytes(last));
+impl<V> Table<V> {
+    fn get(&self, key: &Key) -> Option<&V> {
+        self.0.find(scattered(key), |(other, _)| other == key).map(|(_, value)| value)
     }
 
-    fn finish(&self) -> u64 {
-        // The table looks at the lowest bits, and multiplying moves differences upwards only.
-        (self.0 ^ (self.0 >> 32)).wrapping_mul(Self::FACTOR).rotate_left(32)
+    /// Sets the value of a key, and gives the one that it had.
+    fn insert(&mut self, key: &Key, value: V) -> Option<V> {
+        let hash = scattered(key);
+        match self.0.find_mut(hash, |(other, _)| other == key) {
+            Some((_, place)) => Some(std::mem::replace(place, value)),
+            None => {
+                self.0.insert_unique(hash, (key.clone(), value), |(other, _)| scattered(other));
+                None
+            }
+        }
     }
+
+    fn remove(&mut self, key: &Key) {
+        if let Ok(entry) = self.0.find_entry(scattered(key), |(other, _)| other == key) {
+            entry.remove();
+        }
+    }
+
+    /// Looks at what seems to be there under all these keys. They are hashed before, so that nothing else is
+    /// done between the look-ups: none waits for the memory of another, and the processor has all of them
+    /// under way at once.
+    fn touch(&self, keys: &[Key], look: impl Fn(&V) -> i64) -> i64 {
+        let hashes: Vec<(u64, usize)> = keys.iter().map(|key| (scattered(key), key.as_bytes().len())).collect();
+        let found = hashes
+            .iter()
+            .filter_map(|(hash, length)| self.0.find(*hash, |(other, _)| other.as_bytes().len() == *length));
+        found.fold(0, |seen, (_, value)| seen ^ look(value))
+    }
+}
+
+/// Scatters keys, quickly and for ever in the same way. It is no match for keys that somebody chose
+/// to make it slow: nobody chooses keys of tests and benches.
+fn scattered(key: &Key) -> u64 {
+    // An odd number without a pattern in its bits: the golden ratio's.
+    const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mix = |hash: u64, word: u64| (hash.rotate_left(23) ^ word).wrapping_mul(FACTOR);
+    let bytes = key.as_bytes();
+    let mut hash = 0;
+    for word in bytes.as_chunks::<8>().0 {
+        hash = mix(hash, u64::from_le_bytes(*word));
+    }
+    // The last bytes once more with those that are left over, which alone would have to be picked up singly.
+    hash = match bytes.last_chunk::<8>() {
+        Some(last) => mix(hash, u64::from_le_bytes(*last)),
+        None => bytes.iter().fold(hash, |hash, byte| mix(hash, u64::from(*byte))),
+    };
+    // The table looks at the lowest bits, and multiplying moves differences upwards only.
+    (hash ^ (hash >> 32)).wrapping_mul(FACTOR).rotate_left(32)
 }

@@ -53,6 +53,11 @@ pub trait Read: Send + Sync {
         Ok(())
     }
 
+    /// Tells which records and counters are about to be read, where that is known before the first of them
+    /// is: a store whose state is larger than the processor's caches can have them on their way all at once
+    /// instead of one after the other. It changes nothing in what is read.
+    fn foresee(&self, _records: &[Key], _counters: &[Key]) {}
+
     /// The counter's value; a counter that was never adjusted is 0. The counter of a log is the
     /// number of its newest entry.
     fn counter(&self, key: &Key) -> Result<i64, ReadError>;

@@ -12,15 +12,18 @@ use super::payment::{self, Draft, Terms};
 use super::{parameters, results};
 use crate::clock::Timestamp;
 use crate::core::Core;
+use crate::core::accounts::{Account, AccountKind, Holder};
 use crate::core::catalogue::{CustomerPaymentRules, Flow, PartyKind, Service};
 use crate::core::codes::{ResultCode, parameter_missing};
 use crate::core::decision::Decision;
+use crate::core::directory::subscriber_key;
 use crate::core::evidence::Evidence;
-use crate::core::ids::Draw;
+use crate::core::ids::{Draw, Msisdn};
 use crate::core::ledger::Stage;
+use crate::core::limits::Period;
 use crate::core::order::{CustomerPayment, HandsetParty, Party};
 use crate::core::report::Report;
-use crate::core::transaction::{OriginRef, State, Transaction};
+use crate::core::transaction::{OriginRef, Outcome, State, Transaction};
 use crate::store::{Read, ReadError, WriteSet};
 
 /// Decides whether a payment can be made.
@@ -59,6 +62,7 @@ struct Authorization<'a> {
 
 impl Authorization<'_> {
     fn decide(mut self) -> Result<Decision, Halt> {
+        self.foresee();
         self.attempt.must_be_new(&mut self.evidence)?;
         let core = self.core;
         let service = core.catalogue().command(&self.payment.command);
@@ -95,6 +99,19 @@ impl Authorization<'_> {
             Err(Halt::Refused(refusal)) => Ok(payment::declined(transaction, Vec::new(), refusal)),
             Err(halt) => Err(halt),
         }
+    }
+
+    /// Tells the store what will be read about the payer, who has not paid anything for a while, and whose
+    /// records are in no cache therefore. The payee's are, if it is a busy one.
+    fn foresee(&self) {
+        let HandsetParty::Msisdn(text) = &self.payment.payer else { return };
+        let Ok(payer) = Msisdn::parse(text, self.core.catalogue().numbering()) else { return };
+        let subscriber = subscriber_key(&payer);
+        let purse = Account::new(Holder::Subscriber(payer), AccountKind::Working);
+        let sent = Period::Day.sent(&purse.holder, self.core.zone().day(self.now));
+        let outcome = Outcome::key(self.attempt.conversation);
+        let alias = self.attempt.origin.alias_key().unwrap_or_else(|| outcome.clone());
+        self.evidence.facts().foresee(&[outcome, alias, subscriber, purse.record()], &[purse.available(), sent]);
     }
 
     /// Payer and payee, each in a state and with products that allow it.

@@ -350,10 +350,9 @@ fn first_entry(transaction: &Transaction, stage: Stage) -> Result<Entry, Halt> {
 fn moving_legs(transaction: &Transaction, payer: fn(Account, i64, Purpose) -> Leg) -> Vec<Leg> {
     let (debit, credit) = (&transaction.debit.account, &transaction.credit.account);
     let amount = transaction.amount.minor();
-    let mut legs = vec![
-        payer(debit.clone(), amount.saturating_neg(), Purpose::Principal),
-        Leg::available(credit.clone(), amount, Purpose::Principal),
-    ];
+    let mut legs = Vec::with_capacity(transaction.charges.len().saturating_add(1).saturating_mul(2));
+    legs.push(payer(debit.clone(), amount.saturating_neg(), Purpose::Principal));
+    legs.push(Leg::available(credit.clone(), amount, Purpose::Principal));
     for Charge { account, amount, .. } in &transaction.charges {
         let take = if account == debit { payer } else { Leg::available };
         legs.push(take(account.clone(), amount.minor().saturating_neg(), Purpose::Charge));

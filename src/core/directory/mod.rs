@@ -258,7 +258,7 @@ fn operator_key(id: OperatorId) -> Key {
     Key::of("operator").number(id.value())
 }
 
-fn subscriber_key(msisdn: &Msisdn) -> Key {
+pub(super) fn subscriber_key(msisdn: &Msisdn) -> Key {
     static SUBSCRIBER: Key = Key::constant(&["subscriber"]);
     msisdn.under(&SUBSCRIBER)
 }
