@@ -3,10 +3,12 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::desk::{Desk, DeskArguments, list, print_json, table, text};
+use crate::core::AccountKind;
 
 /// Arguments of `lango ledger`.
 pub(super) type Arguments = DeskArguments<Command>;
@@ -52,8 +54,8 @@ pub(super) enum Command {
 pub(super) struct AccountArguments {
     /// A shortcode, a phone number, or "provider"
     holder: String,
-    /// working, float, utility, merchant, charges-paid, organization-settlement; a subscriber has
-    /// "working"; the provider has trust, charges-income and suspense
+    /// Which account; a subscriber has "working", the provider has trust, charges-income and suspense
+    #[arg(value_parser = PossibleValuesParser::new(AccountKind::ALL.map(AccountKind::name)))]
     account: String,
 }
 

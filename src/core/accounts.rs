@@ -140,17 +140,32 @@ impl AccountKind {
         }
     }
 
-    /// Its name in keys. Stored, so never to be changed.
+    /// Its name in records, in keys, and where operators name it. Stored, so never to be changed.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Working => "working",
+            Self::Float => "float",
+            Self::Utility => "utility",
+            Self::Merchant => "merchant",
+            Self::ChargesPaid => "charges-paid",
+            Self::OrganizationSettlement => "organization-settlement",
+            Self::Trust => "trust",
+            Self::ChargesIncome => "charges-income",
+            Self::Suspense => "suspense",
+        }
+    }
+
+    /// Its name as a part of keys.
     fn key(self) -> &'static Key {
-        static WORKING: Key = Key::constant(&["working"]);
-        static FLOAT: Key = Key::constant(&["float"]);
-        static UTILITY: Key = Key::constant(&["utility"]);
-        static MERCHANT: Key = Key::constant(&["merchant"]);
-        static CHARGES_PAID: Key = Key::constant(&["charges-paid"]);
-        static ORGANIZATION_SETTLEMENT: Key = Key::constant(&["organization-settlement"]);
-        static TRUST: Key = Key::constant(&["trust"]);
-        static CHARGES_INCOME: Key = Key::constant(&["charges-income"]);
-        static SUSPENSE: Key = Key::constant(&["suspense"]);
+        static WORKING: Key = Key::constant(&[AccountKind::Working.name()]);
+        static FLOAT: Key = Key::constant(&[AccountKind::Float.name()]);
+        static UTILITY: Key = Key::constant(&[AccountKind::Utility.name()]);
+        static MERCHANT: Key = Key::constant(&[AccountKind::Merchant.name()]);
+        static CHARGES_PAID: Key = Key::constant(&[AccountKind::ChargesPaid.name()]);
+        static ORGANIZATION_SETTLEMENT: Key = Key::constant(&[AccountKind::OrganizationSettlement.name()]);
+        static TRUST: Key = Key::constant(&[AccountKind::Trust.name()]);
+        static CHARGES_INCOME: Key = Key::constant(&[AccountKind::ChargesIncome.name()]);
+        static SUSPENSE: Key = Key::constant(&[AccountKind::Suspense.name()]);
         match self {
             Self::Working => &WORKING,
             Self::Float => &FLOAT,

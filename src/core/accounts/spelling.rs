@@ -181,6 +181,13 @@ mod tests {
     }
 
     #[test]
+    fn a_kind_has_one_name_wherever_it_is_named() {
+        for kind in AccountKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+    }
+
+    #[test]
     fn what_is_no_account_is_refused() {
         for text in ["", "s", "sw", "sx254722000000", "xw254722000000", "ow12", "ééé", "sé1"] {
             let bytes = rmp_serde::to_vec(text).unwrap();
