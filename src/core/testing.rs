@@ -119,7 +119,12 @@ impl World {
     }
 
     pub fn under(catalogue: impl Into<Arc<Catalogue>>) -> Self {
-        let zone = Zone::named("Africa/Nairobi").unwrap();
+        Self::in_zone("Africa/Nairobi", catalogue)
+    }
+
+    /// A world whose days roll elsewhere.
+    pub fn in_zone(zone: &str, catalogue: impl Into<Arc<Catalogue>>) -> Self {
+        let zone = Zone::named(zone).unwrap();
         let settings = CoreSettings { zone, digit: 5, currency: "KES".into() };
         let core = Core::new(catalogue.into(), settings);
         let now = Timestamp::from_seconds(1_700_596_800);

@@ -70,6 +70,12 @@ pub enum AdminError {
     /// The account would leave its bounds.
     #[error("{0} would hold more than its limit allows")]
     Limit(String),
+    /// A frozen account is not paid.
+    #[error("{0} is frozen; release it first")]
+    Frozen(String),
+    /// Its state forbids that it is paid.
+    #[error("{0} is {1} and is not paid")]
+    NotPayable(String, &'static str),
     /// Our own fault: an entry that does not sum to zero.
     #[error(transparent)]
     Unbalanced(#[from] Unbalanced),

@@ -1,9 +1,10 @@
 //! How money enters, and accounts that are frozen.
 
 use super::admin::AdminError;
+use super::{Status, load_organization_status, load_subscriber};
 use crate::clock::Timestamp;
 use crate::core::Core;
-use crate::core::accounts::{Account, AccountKind, OpenAccount};
+use crate::core::accounts::{Account, AccountKind, Holder, OpenAccount};
 use crate::core::codes::ResultCode;
 use crate::core::evidence::Evidence;
 use crate::core::ids::{ConversationId, Draw};
@@ -16,7 +17,9 @@ use crate::store::{Read, ReadError, Vacant, WriteSet, encode};
 /// What the provider's own commands are called in transactions.
 const FUND: &str = "Fund";
 
-/// Brings money from the provider's trust account into an account: what was paid in at the bank.
+/// Brings money from the provider's trust account into an account: what was paid in at the bank. Whoever
+/// may not be paid by others is not paid by the provider either: nobody could get the money out of what is
+/// closed, and what is frozen or suspended is so for a reason.
 pub fn fund(
     core: &Core,
     facts: &dyn Read,
@@ -31,7 +34,13 @@ pub fn fund(
     }
     let open: Option<OpenAccount> = evidence.load(account.record())?;
     let described = format!("the {} of {}", account.kind.alias(), account.holder);
-    open.ok_or_else(|| AdminError::Unknown(described.clone()))?;
+    let open = open.ok_or_else(|| AdminError::Unknown(described.clone()))?;
+    if open.frozen {
+        return Err(AdminError::Frozen(described));
+    }
+    if let Some(status) = status(&mut evidence, &account.holder)?.filter(|status| !status.may_receive()) {
+        return Err(AdminError::NotPayable(account.holder.to_string(), status.name()));
+    }
     let day = core.zone().day(now);
     let ceiling = core.catalogue().bounds(&account, day).ceiling;
     let after = account.balance(facts)?.current().checked_add(amount.minor());
@@ -45,6 +54,15 @@ pub fn fund(
     write_set.expect_absent(key.clone());
     write_set.put(key, encode(&transaction));
     Ok((transaction.receipt, write_set))
+}
+
+/// The state of who holds accounts; none for the provider, and for who is not there.
+fn status(evidence: &mut Evidence<'_>, holder: &Holder) -> Result<Option<Status>, ReadError> {
+    match holder {
+        Holder::Provider => Ok(None),
+        Holder::Organization(shortcode) => load_organization_status(evidence, shortcode),
+        Holder::Subscriber(msisdn) => Ok(load_subscriber(evidence, msisdn)?.map(|subscriber| subscriber.status)),
+    }
 }
 
 fn funding(

@@ -127,3 +127,42 @@ fn a_decision_of_an_administrator_rests_on_what_it_read() {
     world.facts.commit(manager.write_set).unwrap();
     assert!(world.facts.commit(administrator.write_set).is_err(), "both roles would be in force");
 }
+
+#[test]
+fn money_that_was_paid_in_goes_to_no_account_that_may_not_be_paid() {
+    let mut world = World::new();
+    let purse = account(AMINA, AccountKind::Working);
+    let ten = Amount::from_minor(1_000);
+    let fund = |world: &World, to: &crate::core::Account| {
+        fund(&world.core, &world.facts, to.clone(), ten, world.now, Draw(7)).map(drop)
+    };
+    world.facts.commit(freeze(&world.facts, &purse, true).unwrap()).unwrap();
+    assert!(matches!(fund(&world, &purse), Err(AdminError::Frozen(_))));
+    // Of one that is frozen at the same time nothing is committed either.
+    world.facts.commit(freeze(&world.facts, &purse, false).unwrap()).unwrap();
+    let (_, racing) = super::fund(&world.core, &world.facts, purse.clone(), ten, world.now, Draw(8)).unwrap();
+    world.facts.commit(freeze(&world.facts, &purse, true).unwrap()).unwrap();
+    assert!(world.facts.commit(racing).is_err());
+    world.facts.commit(freeze(&world.facts, &purse, false).unwrap()).unwrap();
+
+    world.organization("611111", "Gone", &["Bulk"], None);
+    let utility = account("611111", AccountKind::Utility);
+    for status in Status::ALL {
+        let paid = matches!(status, Status::Active | Status::Locked);
+        let change = SubscriberChange { status: Some(status), ..SubscriberChange::default() };
+        // What is closed cannot be opened again, and must be empty, so it comes last and to somebody else.
+        if status != Status::Closed {
+            let msisdn = Msisdn::try_from(AMINA.to_owned()).unwrap();
+            if let Ok(changed) = change_subscriber(&world.facts, &msisdn, change) {
+                world.facts.commit(changed.write_set).unwrap();
+            }
+            assert_eq!(fund(&world, &purse).is_ok(), paid, "{status:?}");
+        }
+        let change = OrganizationChange { status: Some(status), ..OrganizationChange::default() };
+        if let Ok(changed) = change_organization(&world.core, &world.facts, &shortcode("611111"), change, world.now) {
+            world.facts.commit(changed.write_set).unwrap();
+        }
+        assert_eq!(fund(&world, &utility).is_ok(), paid, "{status:?}");
+    }
+    world.assert_books();
+}

@@ -80,13 +80,12 @@ fn assert_glances<T: Stored, V: DeserializeOwned, P: PartialEq + Debug>(
 
 #[test]
 fn who_only_looks_at_a_part_sees_what_is_there() {
-    let mut world = world();
+    let world = world();
     let closed = OrganizationChange { status: Some(Status::Suspended), ..OrganizationChange::default() };
     let changed = change_organization(&world.core, &world.facts, &shortcode(PAYBILL), closed, world.now).unwrap();
     world.facts.commit(changed.write_set).unwrap();
     let frozen = freeze(&world.facts, &account(AMINA, AccountKind::Working), true).unwrap();
     world.facts.commit(frozen).unwrap();
-    world.fund(account(PAYBILL, AccountKind::Working), "1");
     assert_glances(&world, "organization", |all: &Organization| all.status, |seen: &StatusOfOrganization| seen.status);
     assert_glances(&world, "account", |all: &OpenAccount| all.frozen, |seen: &FrozenAccount| seen.frozen);
 }
