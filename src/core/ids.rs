@@ -192,7 +192,8 @@ fn are_digits(bytes: &[u8]) -> bool {
 const SHORTCODE_DIGITS: RangeInclusive<usize> = 5..=10;
 const MSISDN_DIGITS_MAX: usize = 15;
 
-/// An identifier that is stored and shown as its text, whose form is checked when it comes in again.
+/// An identifier that is shown as its text and stored as the bytes of it (as a text before, which is read as
+/// well), whose form is checked when it comes in again.
 pub(super) trait TextId: Sized {
     /// Reads it as people write it.
     fn read(text: &str) -> Result<Self, IdError>;
@@ -226,7 +227,12 @@ macro_rules! text_id {
 
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.as_str())
+                // Bytes need not be looked through for what is no UTF-8 when they are read.
+                if serializer.is_human_readable() {
+                    serializer.serialize_str(self.as_str())
+                } else {
+                    serializer.serialize_bytes(self.0.as_bytes())
+                }
             }
         }
 
@@ -391,6 +397,26 @@ mod tests {
         assert_eq!(ConversationId::parse(id.as_str()), Ok(id));
         assert!(ConversationId::parse("AG_20231017_70101ef1abddd338afdf").is_ok());
         assert!(ConversationId::parse("AG_2015_0000626ec4aeb2ca2256").is_err());
+    }
+
+    #[test]
+    fn identifiers_are_kept_as_bytes_and_read_as_texts_as_well() {
+        fn assert_read<T: TextId + Serialize + for<'de> Deserialize<'de> + PartialEq + fmt::Debug>(text: &str) {
+            let id = T::read(text).unwrap();
+            let bytes = rmp_serde::to_vec(&id).unwrap();
+            assert_eq!(bytes, rmp_serde::to_vec(serde_bytes::Bytes::new(text.as_bytes())).unwrap());
+            for form in [bytes, rmp_serde::to_vec(text).unwrap()] {
+                assert_eq!(rmp_serde::from_slice::<T>(&form).unwrap(), id);
+            }
+            assert_eq!(serde_json::from_str::<T>(&serde_json::to_string(&id).unwrap()).unwrap(), id);
+            assert_eq!(serde_json::to_value(&id).unwrap(), text);
+            let wrong = serde_bytes::Bytes::new(b"6000\xFF");
+            assert!(rmp_serde::from_slice::<T>(&rmp_serde::to_vec(&wrong).unwrap()).is_err());
+        }
+        assert_read::<Shortcode>("600000");
+        assert_read::<Msisdn>("254722000000");
+        assert_read::<ConversationId>("AG_20150424_0000626ec4aeb2ca2256");
+        assert_read::<Receipt>("LHG31AA5TX");
     }
 
     #[test]

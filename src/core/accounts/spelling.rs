@@ -26,7 +26,7 @@ impl Serialize for Account {
         if serializer.is_human_readable() {
             return Named { holder: self.holder.clone(), kind: self.kind }.serialize(serializer);
         }
-        serializer.serialize_str(spelled(self).as_str())
+        serializer.serialize_bytes(spelled(self).as_bytes())
     }
 }
 
@@ -159,6 +159,8 @@ mod tests {
             let short = rmp_serde::to_vec(&account).unwrap();
             assert_eq!(rmp_serde::from_slice::<Account>(&short).unwrap(), account);
             assert!(spellings.insert(short), "{account:?}");
+            let text = rmp_serde::to_vec(spelled(&account).as_str()).unwrap();
+            assert_eq!(rmp_serde::from_slice::<Account>(&text).unwrap(), account);
             let Account { holder, kind } = account.clone();
             let named = Named { holder, kind };
             for before in [rmp_serde::to_vec(&named), rmp_serde::to_vec_named(&named)] {
