@@ -90,6 +90,25 @@ fn s4_only_another_operator_of_the_provider_with_the_permission_approves() {
 }
 
 #[test]
+fn a_conversation_waits_once_and_its_end_rests_on_who_ended_it() {
+    let mut world = world();
+    let checker = of_provider(&mut world, "asha", &["SP Reversal Approver"]);
+    let original = paid(&mut world);
+    let one = world.reversal(PAYBILL, &original);
+    let mut other = world.reversal(PAYBILL, &original);
+    other.conversation = one.conversation.clone();
+    let [one_waits, other_waits] = [&one, &other].map(|order| world.decide(order));
+    world.settle(one_waits);
+    assert!(world.facts.commit(other_waits.write_set).is_err());
+
+    let refused = world.core.refuse_approval(&world.facts, &one.conversation, checker, "no", world.now).unwrap();
+    let suspended = directory::set_status(&world.facts, checker, Status::Suspended).unwrap().write_set;
+    world.facts.commit(suspended).unwrap();
+    assert!(world.facts.commit(refused.write_set).is_err());
+    assert_eq!(world.core.approvals(&world.facts, None, 9).unwrap().len(), 1);
+}
+
+#[test]
 fn l7_what_waits_twice_is_given_back_once() {
     let mut world = world();
     let checker = of_provider(&mut world, "asha", &["SP Reversal Approver"]);

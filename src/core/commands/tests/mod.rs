@@ -4,6 +4,7 @@ mod approvals;
 mod customer_payments;
 mod everything;
 mod formats;
+mod guards;
 mod handsets;
 mod ideal;
 mod internal;
