@@ -252,7 +252,7 @@ async fn d4_what_expires_while_the_core_is_away_is_never_executed_and_its_sender
         metrics: Arc::clone(&parts.metrics),
     };
     let told = callbacks::Wire::render(&wire, entry.callback.kind, &entry.callback.payload, &[]).unwrap();
-    assert!(String::from_utf8(told).unwrap().contains("<ResultCode>19</ResultCode>"));
+    assert!(String::from_utf8(told.body).unwrap().contains("<ResultCode>19</ResultCode>"));
 }
 
 /// A payment of `duka`, as its program sends it.

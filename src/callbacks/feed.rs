@@ -61,7 +61,9 @@ pub(super) fn page(
     for (key, record) in facts.range(&range, limit.clamp(1, FEED_PAGE_MAX))? {
         let Some(Part::Number(number)) = key.parts().last().cloned() else { continue };
         let Entry { delivery, created, callback } = decode(&record)?;
-        let message = wire.render(callback.kind, &callback.payload, &record.captured).unwrap_or_default();
+        let message = wire
+            .render(callback.kind, &callback.payload, &record.captured)
+            .map_or_else(|_| Vec::new(), |document| document.body);
         bytes += message.len();
         if bytes > FEED_BYTES_MAX && !page.items.is_empty() {
             break;

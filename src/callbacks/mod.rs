@@ -58,7 +58,7 @@ pub use tls::{ClientTls, PinError, TlsError, TlsVersion, authorities, client_tls
 pub use transport::{Answer, Call, Pool, SendError, Transport};
 pub use validation::{Asked, Reply, Unreachable, Validation, ValidationOutcome};
 pub use window::WINDOW_MAX;
-pub use wire::{Acknowledgement, Exchange, PaymentQueryResult, ValidationResult, Wire, shown};
+pub use wire::{Acknowledgement, Document, Exchange, PaymentQueryResult, ValidationResult, Wire, shown};
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -216,7 +216,7 @@ mod tests {
     struct Patience;
 
     impl Wire for Patience {
-        fn render(&self, _: Kind, _: &[u8], _: &[i64]) -> Result<Vec<u8>, String> {
+        fn render(&self, _: Kind, _: &[u8], _: &[i64]) -> Result<super::super::Document, String> {
             Err("nothing is sent".to_owned())
         }
 

@@ -81,8 +81,8 @@ async fn d6_no_more_than_so_many_are_under_way_or_not_written_down() {
 struct Wordy;
 
 impl Wire for Wordy {
-    fn render(&self, _kind: Kind, payload: &[u8], _captured: &[i64]) -> Result<Vec<u8>, String> {
-        Ok(payload.to_vec())
+    fn render(&self, _kind: Kind, payload: &[u8], _captured: &[i64]) -> Result<Document, String> {
+        Ok(payload.to_vec().into())
     }
 
     fn trace(&self, write_set: &mut WriteSet, _exchange: &Exchange<'_>) {
