@@ -19,16 +19,16 @@ use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 
 use super::breaker::Pass;
-use super::delivery::{
-    ANSWER_CHARACTERS_MAX, Attempt, DETAIL_CHARACTERS_MAX, Delivery, Entry, InFlight, Kind, Next, State,
-};
+use super::callback::{Entry, Kind};
+use super::delivery::{ANSWER_CHARACTERS_MAX, Attempt, DETAIL_CHARACTERS_MAX, Delivery, InFlight, Next, State};
 use super::flight::{Flight, Landing};
 use super::lane::Slot;
 use super::outbox::{self, Loaded, Queued};
 use super::outcome::Outcome;
 use super::records::{Carried, Records};
 use super::schedule::{Schedule, retry_after};
-use super::signing::{Signers, SigningError};
+use super::signers::Signers;
+use super::signing::SigningError;
 use super::transport::{Answer, Call, Pool, SendError, Transport, insert, soap_headers};
 use super::verdict::{Condition, Course, condition, course, judge};
 use super::wire::{Document, Wire};

@@ -4,7 +4,8 @@
 use crate::clock::Timestamp;
 use crate::store::{KeyRange, Part, Read, ReadError, decode};
 
-use super::delivery::{Delivery, DeliveryId, Entry, Kind};
+use super::callback::{Entry, Kind};
+use super::delivery::{Delivery, DeliveryId};
 use super::listing::Stage;
 use super::outbox::{delivery_key, log_key};
 use super::wire::Wire;

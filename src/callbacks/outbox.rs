@@ -11,7 +11,8 @@
 use crate::clock::Timestamp;
 use crate::store::{self, Change, CommitError, Key, KeyRange, Part, Read, ReadError, WriteSet, decode, encode};
 
-use super::delivery::{Callback, Delivery, DeliveryId, Entry, State};
+use super::callback::{Callback, Entry};
+use super::delivery::{Delivery, DeliveryId, State};
 use super::endpoint::Endpoint;
 
 /// Callbacks of one owner that one write set may hold: how far back a delivery looks for its number.

@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
-use super::delivery::Kind;
+use super::callback::Kind;
 use super::guard::{check_address, check_url, host_and_port};
 use super::http::{HttpTransport, bare};
 use super::wire::{Acknowledgement, Wire};

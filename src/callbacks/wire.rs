@@ -13,7 +13,7 @@ use crate::store::WriteSet;
 pub use crate::mminterface::{Acknowledgement, PaymentQueryResult, ValidationResult};
 use crate::mminterface::{CallbackKind, read_acknowledgement, read_payment_query_result, read_validation_result};
 
-use super::delivery::Kind;
+use super::callback::Kind;
 use super::transport::Answer;
 
 /// A callback as it is sent.

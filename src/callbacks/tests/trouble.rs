@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::sleep;
 
 use super::deliveries::{A, NOTHING, SECOND, well};
-use crate::callbacks::delivery::{Kind, State};
+use crate::callbacks::callback::Kind;
+use crate::callbacks::delivery::State;
 use crate::callbacks::testing::*;
 use crate::callbacks::*;
 use crate::store::{CommitError, Key, Read, Record, Store, WriteSet};
