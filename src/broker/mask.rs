@@ -362,7 +362,7 @@ mod tests {
             secret in "[a-zA-Z0-9+/=]{12,40}",
         ) {
             let document = format!("<r><Remark>open</Remark><SecurityCredential>{secret}</SecurityCredential></r>");
-            let shown = masked(&format!("<req>{}</req>", carried(&document, &ways)));
+            let shown = masked(format!("<req>{}</req>", carried(&document, &ways)));
             let said = Said::by(&shown["<req>".len()..shown.len() - "</req>".len()]).text.into_owned();
             prop_assert_eq!(said, document.replace(&secret, MASK));
         }

@@ -200,7 +200,9 @@ fn exchanged<T>(
 
 /// Adds legs that are masked already.
 pub(super) fn add(write_set: &mut WriteSet, conversation: &str, legs: &[Leg]) {
-    write_set.append(log_key(conversation), encode_as::<Legs>(&legs), Vec::new());
+    if !legs.is_empty() {
+        write_set.append(log_key(conversation), encode_as::<Legs>(&legs), Vec::new());
+    }
 }
 
 /// A request as it came.
@@ -309,6 +311,13 @@ mod tests {
         let legs = legs(&store, ID).unwrap();
         assert_eq!(legs.len(), 3);
         assert!(legs.iter().all(|one| (one.kind, one.at, &one.message) == (leg.kind, leg.at, &leg.message)));
+    }
+
+    #[test]
+    fn where_nothing_was_said_nothing_is_written_down() {
+        let mut write_set = WriteSet::new();
+        add(&mut write_set, ID, &[]);
+        assert_eq!(write_set, WriteSet::new());
     }
 
     #[test]

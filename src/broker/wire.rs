@@ -57,15 +57,17 @@ impl ResultNews {
     }
 
     fn document(self, captured: &[i64]) -> ResultDocument {
+        let parameters = self.report.rendered(captured);
+        let Report { code, description, receipt, reference, .. } = self.report;
         ResultDocument {
             result_type: 0,
-            result_code: self.report.code.to_string(),
-            result_desc: self.report.description.clone(),
+            result_code: code.to_string(),
+            result_desc: description,
             originator_conversation_id: self.originator_conversation,
             conversation_id: self.conversation,
-            transaction_id: Some(self.report.receipt.to_string()),
-            parameters: self.report.rendered(captured),
-            reference_data: self.report.reference,
+            transaction_id: Some(receipt.to_string()),
+            parameters,
+            reference_data: reference,
         }
     }
 }
