@@ -26,8 +26,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use lango::access::Vault;
 use lango::callbacks::{
-    Acknowledgement, Callback, Callbacks, DeliveryId, Exchange, Hosts, HttpTransport, Kind, Parts, SystemNames, Wire,
-    client_tls, enqueue, signing,
+    Acknowledgement, Callback, Callbacks, DeliveryId, Document, Exchange, Hosts, HttpTransport, Kind, Parts,
+    SystemNames, Wire, client_tls, enqueue, signing,
 };
 use lango::cli::deployment;
 use lango::clock::{Clock, SystemClock};
@@ -230,8 +230,8 @@ fn callback(url: &str) -> Callback {
 struct Message(Arc<Interfaces>);
 
 impl Wire for Message {
-    fn render(&self, _kind: Kind, payload: &[u8], _captured: &[i64]) -> Result<Vec<u8>, String> {
-        Ok([payload, payload].concat())
+    fn render(&self, _kind: Kind, payload: &[u8], _captured: &[i64]) -> Result<Document, String> {
+        Ok([payload, payload].concat().into())
     }
 
     fn acknowledgement(&self, _third_party: &str, kind: Kind, body: &[u8]) -> Acknowledgement {
@@ -239,10 +239,10 @@ impl Wire for Message {
     }
 
     fn trace(&self, write_set: &mut WriteSet, exchange: &Exchange<'_>) {
-        // Two legs, as the broker keeps them.
-        let log = Key::of("leg").text(exchange.url);
-        write_set.append(log.clone(), exchange.body.to_vec(), Vec::new());
-        write_set.append(log, exchange.answer.map_or(Vec::new(), |answer| answer.body.to_vec()), Vec::new());
+        // Both messages in one record, as the broker keeps them.
+        let key = Key::of("leg").text("AG_20261123_0000626ec4aeb2ca2256").number(exchange.number);
+        let answer = exchange.answer.map_or(&[][..], |answer| &answer.body);
+        write_set.put(key, [exchange.body, answer].concat());
     }
 }
 

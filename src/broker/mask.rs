@@ -10,8 +10,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use memchr::memchr2;
 use memchr::memmem::{self, Finder};
+use memchr::{memchr2, memchr3_iter};
 
 /// Elements whose text never reaches the store.
 const SECRET_ELEMENTS: [&str; 6] =
@@ -27,13 +27,14 @@ const CDATA: (&str, &str) = ("<![CDATA[", "]]>");
 const COMMENT: (&str, &str) = ("<!--", "-->");
 
 /// The message with the text of its secret elements masked. Linear in its length.
-pub(super) fn masked(message: &str) -> String {
-    if names_no_secret(message) {
-        return message.to_owned();
+pub(super) fn masked<'a>(message: impl Into<Cow<'a, str>>) -> String {
+    let message = message.into();
+    if names_no_secret(&message) {
+        return message.into_owned();
     }
     let mut out = String::with_capacity(message.len());
     let mut copied = 0;
-    for secret in secrets(message, LEVELS) {
+    for secret in secrets(&message, LEVELS) {
         out.push_str(&message[copied..secret.start]);
         out.push_str(MASK);
         out.push_str(marker_lost(&message[secret.clone()]));
@@ -43,26 +44,47 @@ pub(super) fn masked(message: &str) -> String {
     out
 }
 
-/// What is in every message that has a secret element: the name of one, or something by which a name could
-/// be written in another way.
-static SIGNS: LazyLock<Vec<Finder<'static>>> =
-    LazyLock::new(|| ["&#", COMMENT.0].iter().chain(&SECRET_ELEMENTS).map(Finder::new).collect());
+/// What the names of the secret elements come down to: each of those has one of these in it. Beside it
+/// where the one of [`RARE`] is that it has.
+const NAMES: [(usize, &[u8]); 4] =
+    [(4, b"Password"), (11, b"SecurityCredential"), (8, b"EncryptedParameters"), (8, b"originRequest")];
 
-/// Whether a message plainly has no secret element, as most that we send.
+/// Bytes by which a name is found: each has one of them, and few words of our messages do.
+const RARE: [u8; 3] = [b'w', b'd', b'q'];
+
+/// What begins a numeric reference.
+static NUMERIC: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("&#"));
+
+/// Whether a message plainly has no secret element, as most that we send: it has neither the name of one
+/// nor anything by which a name could be written in another way.
 fn names_no_secret(message: &str) -> bool {
-    !is_in_pieces(message) && !SIGNS.iter().any(|sign| sign.find(message.as_bytes()).is_some())
+    !names_a_secret(message.as_bytes()) && NUMERIC.find(message.as_bytes()).is_none() && !is_in_pieces(message)
 }
 
-/// Whether a name could lie across a border of a CDATA section.
+fn names_a_secret(message: &[u8]) -> bool {
+    let [a, b, c] = RARE;
+    memchr3_iter(a, b, c, message).any(|at| {
+        let begins = |(before, name): &(usize, &[u8])| {
+            at.checked_sub(*before).and_then(|from| message.get(from..)).is_some_and(|rest| rest.starts_with(name))
+        };
+        NAMES.iter().any(begins)
+    })
+}
+
+/// Whether a name could be in several pieces: there is a comment, or more than one CDATA section, or the
+/// border of one may lie within a name.
 fn is_in_pieces(message: &str) -> bool {
     let (opener, closer) = CDATA;
-    let within_name = |border: &str| {
-        memmem::find_iter(message.as_bytes(), border).any(|at| {
-            let (before, after) = (&message[..at], &message[at + border.len()..]);
-            !before.ends_with(['<', '>', '/', ';', '\n']) && !after.starts_with(['<', '>', '/', '&', '\n'])
-        })
+    let within_name = |at: usize, border: &str| {
+        let (before, after) = (&message[..at], &message[at + border.len()..]);
+        !before.ends_with(['<', '>', '/', ';', '\n']) && !after.starts_with(['<', '>', '/', '&', '\n'])
     };
-    memmem::find_iter(message.as_bytes(), opener).nth(1).is_some() || within_name(opener) || within_name(closer)
+    let mut sections = 0;
+    let opens = memmem::find_iter(message.as_bytes(), "<!").any(|at| {
+        sections += 1;
+        sections > 1 || !message[at..].starts_with(opener) || within_name(at, opener)
+    });
+    opens || memmem::find_iter(message.as_bytes(), closer).any(|at| within_name(at, closer))
 }
 
 /// The marker that has to stand in the place of a part of a message, so that the CDATA sections around
@@ -307,6 +329,15 @@ mod tests {
     }
 
     #[test]
+    fn s5_each_secret_element_is_found_by_a_rare_byte_of_its_name() {
+        assert!(SECRET_ELEMENTS.iter().all(|name| names_a_secret(name.as_bytes())));
+        for (at, name) in NAMES {
+            assert!(RARE.contains(&name[at]) && names_a_secret(name), "{}", name.escape_ascii());
+            assert!(SECRET_ELEMENTS.iter().any(|element| element.as_bytes().ends_with(name)));
+        }
+    }
+
+    #[test]
     fn what_we_send_is_known_to_have_no_secret() {
         for message in [
             "<soapenv:Body><req:ResponseMsg><![CDATA[<?xml version=\"1.0\"?><response>x</response>]]></req:ResponseMsg>",
@@ -331,7 +362,7 @@ mod tests {
             secret in "[a-zA-Z0-9+/=]{12,40}",
         ) {
             let document = format!("<r><Remark>open</Remark><SecurityCredential>{secret}</SecurityCredential></r>");
-            let shown = masked(&format!("<req>{}</req>", carried(&document, &ways)));
+            let shown = masked(format!("<req>{}</req>", carried(&document, &ways)));
             let said = Said::by(&shown["<req>".len()..shown.len() - "</req>".len()]).text.into_owned();
             prop_assert_eq!(said, document.replace(&secret, MASK));
         }

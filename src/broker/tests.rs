@@ -252,7 +252,25 @@ async fn d4_what_expires_while_the_core_is_away_is_never_executed_and_its_sender
         metrics: Arc::clone(&parts.metrics),
     };
     let told = callbacks::Wire::render(&wire, entry.callback.kind, &entry.callback.payload, &[]).unwrap();
-    assert!(String::from_utf8(told).unwrap().contains("<ResultCode>19</ResultCode>"));
+    assert!(String::from_utf8(told.body).unwrap().contains("<ResultCode>19</ResultCode>"));
+}
+
+/// What was decided about it rests on the request as it was read: whoever ends it in between has the last
+/// word, and nobody hears of two ends.
+#[tokio::test(start_paused = true)]
+async fn d4_a_request_that_somebody_else_ended_meanwhile_is_not_decided_as_well() {
+    let house = House::built();
+    let conversation = house.accepts_for(Some("https://shop.example/result")).await;
+    let record = house.store.record(&accepted_key(&conversation)).unwrap().unwrap();
+    let ended = Accepted { state: AcceptedState::Expired, ..decode(&record).unwrap() };
+    let mut rival = WriteSet::new();
+    rival.put(accepted_key(&conversation), encode(&ended));
+    rival.delete(waiting_key(&conversation));
+    house.store.is_overtaken_by(rival);
+    house.broker.resume().await.unwrap();
+    house.all_decided().await;
+    assert_eq!(house.state(&conversation), AcceptedState::Expired);
+    assert_eq!(house.store.range(&Key::of("callback").subtree(), 9).unwrap().len(), 0, "its end was told twice");
 }
 
 /// A payment of `duka`, as its program sends it.

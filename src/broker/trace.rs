@@ -1,20 +1,20 @@
 //! The legs of a conversation as they went over the wire, for `queryTransaction` and for operators.
 //! What is secret in them is masked before it gets here (S5).
 
-use hyper::{HeaderMap, StatusCode, Uri};
+use hyper::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::Request;
 use super::mask::{MASK, masked};
 use crate::callbacks::{Asked, Exchange, Kind, PaymentQueryResult, Validation, shown};
 use crate::clock::Timestamp;
-use crate::store::{Fields, Key, KeyRange, Read, ReadError, Stored, WriteSet, decode, encode};
+use crate::store::{Fields, Key, KeyRange, Read, ReadError, Record, Stored, WriteSet, decode, encode_as};
 
 /// Headers whose values never reach the store.
 const SECRET_HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
 
-/// Legs of one conversation that are read.
-const LEGS_MAX: usize = 1000;
+/// Records of one conversation's legs that are read.
+const RECORDS_MAX: usize = 1000;
 
 /// One message of a conversation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,6 +31,27 @@ impl Stored for Leg {
     const NAME: &'static str = "a leg of a conversation";
     const FORMAT: u8 = 2;
     const FIELDS: Fields = Fields::InOrder;
+}
+
+/// What one record keeps: messages that were written down at once, in their order. Records of before
+/// hold one [`Leg`] each.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Legs(Vec<Leg>);
+
+impl Stored for Legs {
+    const NAME: &'static str = "the legs of a conversation";
+    const FORMAT: u8 = 3;
+    const FIELDS: Fields = Fields::InOrder;
+}
+
+impl Legs {
+    fn read(record: &Record) -> Result<Self, ReadError> {
+        match record.value.first() {
+            Some(&format) if format <= Leg::FORMAT => Ok(Self(vec![decode(record)?])),
+            _ => decode(record),
+        }
+    }
 }
 
 /// What a leg was.
@@ -102,8 +123,12 @@ pub(super) fn record(write_set: &mut WriteSet, conversation: &str, kind: LegKind
 
 /// The legs of a conversation, in the order in which they were written down.
 pub(super) fn legs(facts: &dyn Read, conversation: &str) -> Result<Vec<Leg>, ReadError> {
-    let rows = facts.range(&log_key(conversation).subtree(), LEGS_MAX)?;
-    rows.iter().map(|(_, record)| decode(record)).collect()
+    let rows = facts.range(&log_key(conversation).subtree(), RECORDS_MAX)?;
+    let mut legs = Vec::new();
+    for (_, record) in &rows {
+        legs.extend(Legs::read(record)?.0);
+    }
+    Ok(legs)
 }
 
 /// The legs of all conversations that began before this date, written like 20261123: their ids begin
@@ -118,18 +143,24 @@ fn log_key(conversation: &str) -> Key {
 
 /// The legs of one attempt to deliver a callback. A message that was sent before and got no answer
 /// again is not written down once more: attempts are many, and the message is the same (D6).
-pub(super) fn record_exchange(write_set: &mut WriteSet, conversation: &str, exchange: &Exchange<'_>) {
+///
+/// They stand after what was appended to the conversation's log, in the order of their moments. Theirs is no
+/// running number, which would have to be read and written: the moment, the callback and the attempt are in
+/// the key.
+pub(super) fn record_exchange(write_set: &mut WriteSet, exchange: &Exchange<'_>) {
+    let mut legs = Vec::with_capacity(2);
     if exchange.attempt == 1 || exchange.answer.is_ok() {
-        let message = http_post(exchange.url, exchange.headers, exchange.body);
-        record(write_set, conversation, exchange.kind.into(), exchange.started, &message);
+        let message = masked(http_post(exchange.url, exchange.headers, exchange.body));
+        legs.push(Leg { kind: exchange.kind.into(), at: exchange.started, message });
     }
-    match exchange.answer {
-        Ok(answer) => {
-            let message = http_answer(answer.status, &answer.headers, &answer.body);
-            record(write_set, conversation, LegKind::Acknowledgement, exchange.ended, &message);
-        }
-        Err(why) => record(write_set, conversation, LegKind::NoAnswer, exchange.ended, why),
-    }
+    let (kind, message) = match exchange.answer {
+        Ok(answer) => (LegKind::Acknowledgement, http_answer(answer.status, &answer.headers, &answer.body)),
+        Err(why) => (LegKind::NoAnswer, why.to_owned()),
+    };
+    legs.push(Leg { kind, at: exchange.ended, message: masked(message) });
+    let at = u64::try_from(exchange.started.micros()).unwrap_or(0);
+    let which = exchange.number.wrapping_shl(16) | u64::from(exchange.attempt & 0xFFFF);
+    write_set.put(log_key(exchange.about).number(at).number(which), encode_as::<Legs>(&legs));
 }
 
 /// The legs of a question to an organization. `began` and `ended` are when it was asked and when that
@@ -157,10 +188,10 @@ fn exchanged<T>(
 ) -> Vec<Leg> {
     let nothing = |why: &str| Leg { kind: LegKind::NoAnswer, at: ended, message: why.to_owned() };
     let Some(answer) = &asked.answer else { return vec![nothing(asked.outcome.name())] };
-    let sent = masked(&http_post(&question.url, &question.headers(), &question.body));
+    let sent = masked(http_post(&question.url, &question.headers(), &question.body));
     let answered = match answer {
         Ok(answer) => {
-            Leg { kind: back, at: ended, message: masked(&http_answer(answer.status, &answer.headers, &answer.body)) }
+            Leg { kind: back, at: ended, message: masked(http_answer(answer.status, &answer.headers, &answer.body)) }
         }
         Err(error) => nothing(&error.detail),
     };
@@ -169,7 +200,9 @@ fn exchanged<T>(
 
 /// Adds legs that are masked already.
 pub(super) fn add(write_set: &mut WriteSet, conversation: &str, legs: &[Leg]) {
-    legs.iter().for_each(|leg| write_set.append(log_key(conversation), encode(leg), Vec::new()));
+    if !legs.is_empty() {
+        write_set.append(log_key(conversation), encode_as::<Legs>(&legs), Vec::new());
+    }
 }
 
 /// A request as it came.
@@ -180,14 +213,13 @@ pub(super) fn http_request(request: &Request) -> String {
 
 /// A POST of ours.
 fn http_post(url: &str, headers: &HeaderMap, body: &[u8]) -> String {
-    let path = Uri::try_from(url).map_or_else(
-        |_| url.to_owned(),
-        |uri| uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
-    );
-    let host = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (host, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let path = path.split('#').next().unwrap_or_default();
+    let slash = if path.starts_with('/') { "" } else { "/" };
     let length = body.len().to_string();
     let fixed = [("host", host), ("content-length", &length)];
-    http_message(&format!("POST {path} HTTP/1.1"), texts(headers).chain(fixed), body)
+    http_message(&["POST ", slash, path, " HTTP/1.1"].concat(), texts(headers).chain(fixed), body)
 }
 
 /// An answer with these headers.
@@ -210,4 +242,93 @@ fn http_message<'a>(start: &str, headers: impl Iterator<Item = (&'a str, &'a str
     message.push_str("\r\n\r\n");
     message.push_str(&shown(body));
     message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::callbacks::Answer;
+    use crate::store::encode;
+    use crate::store::memory::MemoryStore;
+    use crate::store::{Change, Store};
+
+    const ID: &str = "AG_20261123_0000626ec4aeb2ca2256";
+
+    fn exchange<'a>(attempt: u32, headers: &'a HeaderMap, answer: Result<&'a Answer, &'a str>) -> Exchange<'a> {
+        Exchange {
+            kind: Kind::Result,
+            number: 7,
+            about: ID,
+            attempt,
+            url: "https://shop.example/result",
+            headers,
+            body: b"<Result/>",
+            started: Timestamp::from_seconds(100 + i64::from(attempt)),
+            ended: Timestamp::from_seconds(200 + i64::from(attempt)),
+            answer,
+        }
+    }
+
+    async fn written(store: &MemoryStore, write: impl FnOnce(&mut WriteSet)) -> usize {
+        let mut write_set = WriteSet::new();
+        write(&mut write_set);
+        let changes = write_set.changes.len();
+        store.commit(write_set).await.unwrap();
+        changes
+    }
+
+    #[tokio::test]
+    async fn each_attempt_is_one_record_and_all_are_read_in_their_order() {
+        let (store, headers) = (MemoryStore::new(), HeaderMap::new());
+        let answer = Answer { status: 200, body: "<spPassword>x</spPassword>".into(), ..Answer::default() };
+        written(&store, |all| record(all, ID, LegKind::Request, Timestamp::from_seconds(1), "a request")).await;
+        for (attempt, answer) in [(1, Err("no answer")), (2, Err("no answer")), (3, Ok(&answer))] {
+            let exchange = exchange(attempt, &headers, answer);
+            assert_eq!(written(&store, |all| record_exchange(all, &exchange)).await, 1);
+        }
+        let legs = legs(&store, ID).unwrap();
+        let kinds: Vec<LegKind> = legs.iter().map(|leg| leg.kind).collect();
+        use LegKind::{Acknowledgement, NoAnswer, Request, Result};
+        assert_eq!(kinds, [Request, Result, NoAnswer, NoAnswer, Result, Acknowledgement]);
+        let said: Vec<&str> = legs.iter().map(|leg| leg.message.as_str()).collect();
+        let sent = "POST /result HTTP/1.1\r\nhost: shop.example\r\ncontent-length: 9\r\n\r\n<Result/>";
+        let heard = "HTTP/1.1 200 OK\r\n\r\n<spPassword>****</spPassword>";
+        assert_eq!(said, ["a request", sent, "no answer", "no answer", sent, heard]);
+    }
+
+    #[tokio::test]
+    async fn records_of_one_leg_each_are_still_read() {
+        let store = MemoryStore::new();
+        let leg = Leg { kind: LegKind::Answer, at: Timestamp::from_seconds(1), message: "an answer".into() };
+        let bytes = encode(&leg);
+        let named = [vec![1], rmp_serde::to_vec_named(&leg).unwrap()].concat();
+        written(&store, |all| {
+            let append = |value| Change::Append { log: log_key(ID), value, capture: Vec::new() };
+            all.changes.extend([bytes, named].map(append));
+            record(all, ID, LegKind::Answer, leg.at, "an answer");
+        })
+        .await;
+        let legs = legs(&store, ID).unwrap();
+        assert_eq!(legs.len(), 3);
+        assert!(legs.iter().all(|one| (one.kind, one.at, &one.message) == (leg.kind, leg.at, &leg.message)));
+    }
+
+    #[test]
+    fn where_nothing_was_said_nothing_is_written_down() {
+        let mut write_set = WriteSet::new();
+        add(&mut write_set, ID, &[]);
+        assert_eq!(write_set, WriteSet::new());
+    }
+
+    #[test]
+    fn a_post_is_shown_as_it_goes_over_the_wire() {
+        for (url, start) in [
+            ("https://shop.example:8443/a/b?c=d#e", "POST /a/b?c=d HTTP/1.1\r\nhost: shop.example:8443\r\n"),
+            ("http://10.66.49.201", "POST / HTTP/1.1\r\nhost: 10.66.49.201\r\n"),
+            ("https://shop.example?c=d", "POST /?c=d HTTP/1.1\r\nhost: shop.example\r\n"),
+        ] {
+            let shown = http_post(url, &HeaderMap::new(), b"");
+            assert!(shown.starts_with(start), "{shown}");
+        }
+    }
 }

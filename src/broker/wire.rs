@@ -11,7 +11,7 @@ use super::mask::masked;
 use super::style;
 use super::trace;
 use crate::access::{Access, Sealed, Vault};
-use crate::callbacks::{Acknowledgement, Exchange, Kind, PaymentQueryResult, Wire, shown};
+use crate::callbacks::{Acknowledgement, Document, Exchange, Kind, PaymentQueryResult, Wire, shown};
 use crate::core::{Order, Report};
 use crate::mminterface::{
     C2bPayment, Interfaces, Read, ReceiverStyle, ResultDocument, Tolerances, ValidationResult, write_confirmation,
@@ -57,15 +57,17 @@ impl ResultNews {
     }
 
     fn document(self, captured: &[i64]) -> ResultDocument {
+        let parameters = self.report.rendered(captured);
+        let Report { code, description, receipt, reference, .. } = self.report;
         ResultDocument {
             result_type: 0,
-            result_code: self.report.code.to_string(),
-            result_desc: self.report.description.clone(),
+            result_code: code.to_string(),
+            result_desc: description,
             originator_conversation_id: self.originator_conversation,
             conversation_id: self.conversation,
-            transaction_id: Some(self.report.receipt.to_string()),
-            parameters: self.report.rendered(captured),
-            reference_data: self.report.reference,
+            transaction_id: Some(receipt.to_string()),
+            parameters,
+            reference_data: reference,
         }
     }
 }
@@ -147,46 +149,41 @@ impl SoapWire {
 }
 
 impl Wire for SoapWire {
-    fn render(&self, kind: Kind, payload: &[u8], captured: &[i64]) -> Result<Vec<u8>, String> {
-        let text = match kind {
+    fn render(&self, kind: Kind, payload: &[u8], captured: &[i64]) -> Result<Document, String> {
+        let (about, text) = match kind {
             Kind::Result => {
                 let news = decoded::<ResultNews>(payload)?;
                 let style = self.style(news.owners.iter().map(String::as_str))?;
-                write_result(&news.document(captured), style.result)
+                let result = news.document(captured);
+                let text = write_result(&result, style.result);
+                (result.conversation_id, text)
             }
             Kind::Timeout => {
                 let news: TimeoutNews = decoded(payload)?;
                 let sealed = news.original.ok_or("the original request is gone")?;
                 let place = original_place(&news.conversation);
                 let original = self.vault.open(&place, &sealed).map_err(|error| error.to_string())?;
-                write_queue_timeout(&news.originator_conversation, original.expose().as_bytes())
+                let text = write_queue_timeout(&news.originator_conversation, original.expose().as_bytes());
+                (news.conversation, text)
             }
             Kind::Confirmation => {
-                let mut payment = decoded::<ConfirmationNews>(payload)?.payment;
+                let ConfirmationNews { conversation, mut payment } = decoded(payload)?;
                 if let Some(balance) = captured.first() {
                     payment.org_account_balance = Some(crate::core::Amount::from_minor(*balance).to_string());
                 }
                 let style = self.style([payment.business_short_code.as_str()])?;
-                write_confirmation(&payment, style.c2b)
+                (conversation, write_confirmation(&payment, style.c2b))
             }
         };
-        Ok(text.into_bytes())
+        Ok(Document { body: text.into_bytes(), about })
     }
 
     fn trace(&self, write_set: &mut WriteSet, exchange: &Exchange<'_>) {
-        let conversation = match exchange.kind {
-            Kind::Result => decoded::<ResultNews>(exchange.payload).map(|news| news.conversation),
-            Kind::Timeout => decoded::<TimeoutNews>(exchange.payload).map(|news| news.conversation),
-            Kind::Confirmation => decoded::<ConfirmationNews>(exchange.payload).map(|news| news.conversation),
-        };
-        // What cannot be decoded could not be rendered, so there was no exchange.
-        if let Ok(conversation) = conversation {
-            trace::record_exchange(write_set, &conversation, exchange);
-        }
+        trace::record_exchange(write_set, exchange);
     }
 
     fn excerpt(&self, body: &[u8]) -> String {
-        masked(&shown(body))
+        masked(shown(body))
     }
 
     fn acknowledgement(&self, third_party: &str, kind: Kind, body: &[u8]) -> Acknowledgement {

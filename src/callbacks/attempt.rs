@@ -19,19 +19,19 @@ use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 
 use super::breaker::Pass;
-use super::delivery::{
-    ANSWER_CHARACTERS_MAX, Attempt, DETAIL_CHARACTERS_MAX, Delivery, Entry, InFlight, Kind, Next, State,
-};
+use super::callback::{Entry, Kind};
+use super::delivery::{ANSWER_CHARACTERS_MAX, Attempt, DETAIL_CHARACTERS_MAX, Delivery, InFlight, Next, State};
 use super::flight::{Flight, Landing};
 use super::lane::Slot;
 use super::outbox::{self, Loaded, Queued};
 use super::outcome::Outcome;
 use super::records::{Carried, Records};
 use super::schedule::{Schedule, retry_after};
-use super::signing::{Signers, SigningError};
+use super::signers::Signers;
+use super::signing::SigningError;
 use super::transport::{Answer, Call, Pool, SendError, Transport, insert, soap_headers};
 use super::verdict::{Condition, Course, condition, course, judge};
-use super::wire::Wire;
+use super::wire::{Document, Wire};
 use super::{urls, verdict::Verdict};
 
 /// How long a delivery rests that could not be read.
@@ -73,6 +73,8 @@ pub(super) struct Counts {
 /// What went over the wire in an attempt.
 #[derive(Debug)]
 pub(super) struct Sent {
+    /// What the message was about, for who traces it.
+    pub(super) about: String,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     pub(super) started: Timestamp,
@@ -113,11 +115,11 @@ impl Courier {
         let Loaded { delivery, entry, captured, .. } = loaded;
         let target = self.target(delivery);
         if target.endpoint != queued.endpoint {
-            return Ok(Carried { before, after: target, entry, sent: None, attempted: false });
+            return Ok(Carried { before, after: target, sent: None, attempted: false });
         }
         let in_flight = target.begin().ok_or(Landing::Ended)?;
         let (after, sent) = self.attempt(in_flight, &entry, &captured, pass, &slot).await;
-        Ok(Carried { before, after, entry, sent, attempted: true })
+        Ok(Carried { before, after, sent, attempted: true })
     }
 
     /// The delivery, bound for where its kind of news goes now: confirmations follow the URL that is
@@ -154,7 +156,7 @@ impl Courier {
     ) -> (Delivery, Option<Sent>) {
         let (started, clock_before) = (self.clock.now(), Instant::now());
         let (verdict, sent) = match self.message(&in_flight, entry, captured) {
-            Ok((headers, body)) => self.post(&in_flight, headers, body).await,
+            Ok(message) => self.post(&in_flight, message).await,
             Err(verdict) => (verdict, None),
         };
         let condition = condition(verdict.outcome);
@@ -188,33 +190,36 @@ impl Courier {
     }
 
     /// What is to be sent.
-    fn message(&self, in_flight: &InFlight, entry: &Entry, captured: &[i64]) -> Result<(HeaderMap, Bytes), Verdict> {
+    fn message(&self, in_flight: &InFlight, entry: &Entry, captured: &[i64]) -> Result<(HeaderMap, Document), Verdict> {
         let delivery = in_flight.delivery();
-        let body = self
+        let document = self
             .wire
             .render(delivery.kind, &entry.callback.payload, captured)
             .map_err(|detail| Verdict { outcome: Outcome::Unrenderable, detail })?;
-        let headers = self.headers(in_flight, &body).map_err(|error| {
+        let headers = self.headers(in_flight, &document.body).map_err(|error| {
             error!(delivery = %delivery.id, %error, "a callback could not be signed");
             Verdict { outcome: Outcome::Unsignable, detail: error.to_string() }
         })?;
-        Ok((headers, body.into()))
+        Ok((headers, document))
     }
 
-    async fn post(&self, in_flight: &InFlight, headers: HeaderMap, body: Bytes) -> (Verdict, Option<Sent>) {
+    async fn post(&self, in_flight: &InFlight, message: (HeaderMap, Document)) -> (Verdict, Option<Sent>) {
         let delivery = in_flight.delivery();
+        let (headers, Document { body, about }) = message;
+        let body = Bytes::from(body);
+        let sent_headers = headers.clone();
         let call = Call {
             third_party: delivery.third_party.clone(),
             url: delivery.url.clone(),
             pool: Pool::Deliveries,
-            headers: headers.clone(),
+            headers,
             body: body.clone(),
             deadline: self.answer_deadline,
         };
         let started = self.clock.now();
         let answer = self.transport.post(call).await;
         let verdict = judge(&answer, &delivery.third_party, delivery.kind, &*self.wire);
-        (verdict, Some(Sent { headers, body, started, ended: self.clock.now(), answer }))
+        (verdict, Some(Sent { about, headers: sent_headers, body, started, ended: self.clock.now(), answer }))
     }
 
     fn headers(&self, in_flight: &InFlight, body: &[u8]) -> Result<HeaderMap, SigningError> {

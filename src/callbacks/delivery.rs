@@ -12,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::entropy::Entropy;
 use crate::store::{Fields, Stored};
 
+use super::callback::{Callback, Kind};
 use super::endpoint::Endpoint;
 use super::outcome::Outcome;
 use super::tls::TlsVersion;
@@ -62,62 +63,6 @@ impl fmt::Debug for DeliveryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// What kind of news a callback brings. A validation is no delivery: it is asked once, at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Kind {
-    /// GenericAPIResult, to the ResultURL.
-    Result,
-    /// notifyQueueTimeout, to the QueueTimeoutURL.
-    Timeout,
-    /// C2BPaymentConfirmationRequest, to the ConfirmationURL.
-    Confirmation,
-}
-
-impl Kind {
-    /// Its name in metrics and in lists.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Result => "result",
-            Self::Timeout => "timeout",
-            Self::Confirmation => "confirmation",
-        }
-    }
-}
-
-/// What is to be delivered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Callback {
-    /// What kind of news it is.
-    pub kind: Kind,
-    /// The shortcode that it belongs to: its callbacks are numbered without gaps (D8).
-    pub owner: String,
-    /// The third party whose server is called.
-    pub third_party: String,
-    /// Where it goes.
-    pub url: String,
-    /// What [`Wire::render`](super::Wire::render) makes the body of.
-    #[serde(with = "serde_bytes")]
-    pub payload: Vec<u8>,
-}
-
-/// An entry of an owner's log of callbacks. It never changes. Kept without its fields' names: they keep
-/// their places.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Its delivery.
-    pub delivery: DeliveryId,
-    /// When it was committed.
-    pub created: Timestamp,
-    /// What is to be delivered.
-    pub callback: Callback,
-}
-
-impl Stored for Entry {
-    const NAME: &'static str = "callback";
-    const FORMAT: u8 = 2;
-    const FIELDS: Fields = Fields::InOrder;
 }
 
 /// How far a delivery is. In flight it is only in memory, so whatever the node was doing when it
@@ -324,6 +269,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::callbacks::Entry;
     use crate::entropy::SeededEntropy;
     use crate::store::{Record, decode, encode};
 

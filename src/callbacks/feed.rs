@@ -4,7 +4,8 @@
 use crate::clock::Timestamp;
 use crate::store::{KeyRange, Part, Read, ReadError, decode};
 
-use super::delivery::{Delivery, DeliveryId, Entry, Kind};
+use super::callback::{Entry, Kind};
+use super::delivery::{Delivery, DeliveryId};
 use super::listing::Stage;
 use super::outbox::{delivery_key, log_key};
 use super::wire::Wire;
@@ -61,7 +62,9 @@ pub(super) fn page(
     for (key, record) in facts.range(&range, limit.clamp(1, FEED_PAGE_MAX))? {
         let Some(Part::Number(number)) = key.parts().last().cloned() else { continue };
         let Entry { delivery, created, callback } = decode(&record)?;
-        let message = wire.render(callback.kind, &callback.payload, &record.captured).unwrap_or_default();
+        let message = wire
+            .render(callback.kind, &callback.payload, &record.captured)
+            .map_or_else(|_| Vec::new(), |document| document.body);
         bytes += message.len();
         if bytes > FEED_BYTES_MAX && !page.items.is_empty() {
             break;

@@ -10,11 +10,13 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use hyper::header::HOST;
 use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Method, Request, Url};
@@ -25,7 +27,7 @@ use crate::config;
 
 use super::endpoint::Limits;
 use super::guard::{Hosts, Refused, check_address, check_read, host_and_port};
-use super::kept::{Connections, Kept, Place};
+use super::kept::{Connections, Kept, Target};
 use super::outcome::Outcome;
 use super::tls::{ClientTls, PinError, Trust};
 use super::transport::{Answer, Call, Pool, SendError, Transport};
@@ -108,12 +110,12 @@ impl HttpTransport {
         self.trust.towards(third_party, self.gate.hosts.pinned_authority(third_party))
     }
 
-    fn connections(&self, third_party: &str, place: &Place, pool: Pool) -> Result<Arc<Connections>, SendError> {
+    fn connections(&self, third_party: &str, target: &Target, pool: Pool) -> Result<Arc<Connections>, SendError> {
         let trust =
             self.tls_towards(third_party).map_err(|error| SendError::new(Outcome::TlsFailed, error.to_string()))?;
-        self.kept.connections(third_party, &place.endpoint, pool, &trust, || {
+        self.kept.connections(third_party, &target.endpoint, pool, &trust, || {
             let (tls, agreed) = trust.witnessed();
-            let client = self.build(third_party, &place.url, tls)?;
+            let client = self.build(third_party, &target.url, tls)?;
             Ok(Connections { client, agreed, trust: Arc::clone(&trust) })
         })
     }
@@ -129,6 +131,8 @@ impl HttpTransport {
         Client::builder()
             .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
+            // The schedule tries again, so no copy of the request has to be kept for the client to do it.
+            .retry(reqwest::retry::never().max_retries_per_request(0))
             .no_proxy()
             .referer(false)
             .http1_only()
@@ -143,16 +147,17 @@ impl HttpTransport {
 
     async fn call(&self, call: Call) -> Result<Answer, SendError> {
         let gate = &self.gate;
-        let place = self.kept.place(&call.url).map_err(forbidden)?;
+        let target = self.kept.target(&call.url).map_err(forbidden)?;
         // What was read before is checked again, as lists change.
-        check_read(&*gate.hosts, &gate.special_allowed, &call.third_party, &place.url).map_err(forbidden)?;
-        let connections = self.connections(&call.third_party, &place, call.pool)?;
-        let mut request = Request::new(Method::POST, place.url.clone());
+        check_read(&*gate.hosts, &gate.special_allowed, &call.third_party, &target.url).map_err(forbidden)?;
+        let connections = self.connections(&call.third_party, &target, call.pool)?;
+        let mut request = Request::new(Method::POST, target.url.clone());
         *request.headers_mut() = call.headers;
+        request.headers_mut().insert(HOST, target.host.clone());
         *request.body_mut() = Some(call.body.into());
         let response = connections.client.execute(request).await.map_err(|error| classify(&error))?;
         let answer = self.read(response).await?;
-        let encrypted = place.url.scheme() == "https";
+        let encrypted = target.url.scheme() == "https";
         Ok(Answer { tls: connections.agreed.version().filter(|_| encrypted), ..answer })
     }
 
@@ -183,7 +188,8 @@ impl HttpTransport {
 impl Transport for HttpTransport {
     fn post(&self, call: Call) -> BoxFuture<'_, Result<Answer, SendError>> {
         async move {
-            match timeout(call.deadline, self.call(call)).await {
+            let deadline = call.deadline;
+            match timeout(deadline, pin!(self.call(call))).await {
                 Ok(answer) => answer,
                 Err(_) => Err(SendError::new(Outcome::TimedOut, "no whole answer in time")),
             }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use hyper::header::HeaderValue;
 use reqwest::{Client, Url};
 use tokio::time::Instant;
 
@@ -20,9 +21,21 @@ const URLS_MAX: usize = 1024;
 
 /// A URL that was read.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Target {
     pub(super) url: Url,
     pub(super) endpoint: Endpoint,
+    /// What the Host header says. The client would put it together anew for each call.
+    pub(super) host: HeaderValue,
+}
+
+impl Target {
+    fn read(url: &str) -> Result<Self, Refused> {
+        let url = read_url(url)?;
+        let (name, port) = (url.host_str().ok_or(Refused::NoUrl)?, url.port());
+        let host = port.map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"));
+        let host = HeaderValue::try_from(host).map_err(|_| Refused::NoUrl)?;
+        Ok(Self { endpoint: Endpoint::of_url(&url), host, url })
+    }
 }
 
 /// A set of connections.
@@ -47,7 +60,7 @@ struct Of {
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     clients: Mutex<Clients>,
-    urls: Mutex<HashMap<String, Arc<Place>, foldhash::fast::RandomState>>,
+    urls: Mutex<HashMap<String, Arc<Target>, foldhash::fast::RandomState>>,
 }
 
 /// The connections by endpoint; to most there is one set.
@@ -59,18 +72,17 @@ struct Clients {
 
 impl Kept {
     /// A URL, read.
-    pub(super) fn place(&self, url: &str) -> Result<Arc<Place>, Refused> {
+    pub(super) fn target(&self, url: &str) -> Result<Arc<Target>, Refused> {
         let mut urls = self.urls.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = urls.get(url) {
-            return Ok(Arc::clone(place));
+        if let Some(target) = urls.get(url) {
+            return Ok(Arc::clone(target));
         }
-        let read = read_url(url)?;
-        let place = Arc::new(Place { endpoint: Endpoint::of_url(&read), url: read });
+        let target = Arc::new(Target::read(url)?);
         if urls.len() >= URLS_MAX {
             urls.clear();
         }
-        urls.insert(url.to_owned(), Arc::clone(&place));
-        Ok(place)
+        urls.insert(url.to_owned(), Arc::clone(&target));
+        Ok(target)
     }
 
     /// The connections of a third party to an endpoint, made if there are none, or if another authority
@@ -150,14 +162,27 @@ mod tests {
     }
 
     #[test]
+    fn the_host_header_is_the_url_s_host_and_the_port_if_that_is_not_the_usual_one() {
+        for (url, host) in [
+            ("https://Pay.Example.com/mpesa", "pay.example.com"),
+            ("https://pay.example.com:443/", "pay.example.com"),
+            ("https://pay.example.com:8443/", "pay.example.com:8443"),
+            ("http://10.66.49.201:80/", "10.66.49.201"),
+            ("http://[2001:db8::1]:8080/", "[2001:db8::1]:8080"),
+        ] {
+            assert_eq!(Target::read(url).unwrap().host, host, "{url}");
+        }
+    }
+
+    #[test]
     fn d6_only_so_many_urls_are_kept() {
         let kept = Kept::default();
         for number in 0..=URLS_MAX {
-            let place = kept.place(&format!("https://a.example.com/?{number}")).unwrap();
-            assert_eq!(place.endpoint.as_str(), "https://a.example.com:443");
+            let target = kept.target(&format!("https://a.example.com/?{number}")).unwrap();
+            assert_eq!(target.endpoint.as_str(), "https://a.example.com:443");
         }
         assert_eq!(kept.urls.lock().unwrap().len(), 1);
-        assert!(kept.place("nonsense").is_err());
+        assert!(kept.target("nonsense").is_err());
         assert_eq!(kept.urls.lock().unwrap().len(), 1, "what is no URL is not kept");
     }
 

@@ -197,9 +197,10 @@ impl Lane {
             work.took_off(first.id.clone());
             let flight = Flight::begin(Arc::clone(self), first);
             let (slot, dispatcher) = (self.slot(), Arc::clone(dispatcher));
-            tokio::spawn(async move {
+            // Boxed, since the runtime moves what it is given about, and a delivery under way is large.
+            tokio::spawn(Box::pin(async move {
                 dispatcher.courier.carry(flight, pass, slot, dispatcher.stop_signal()).await;
-            });
+            }));
         }
         nap_max
     }

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::store::{Key, KeyRange, Part, Read, ReadError, Record, decode};
 
-use super::delivery::{Delivery, DeliveryId, Entry, State};
+use super::callback::Entry;
+use super::delivery::{Delivery, DeliveryId, State};
 use super::outbox::{self, CALLBACKS, DEAD, OUTBOX};
 
 /// Callbacks of one page.

@@ -10,6 +10,7 @@
 
 mod attempt;
 mod breaker;
+mod callback;
 mod delivery;
 mod dispatcher;
 mod endpoint;
@@ -27,6 +28,7 @@ mod pace;
 mod ping;
 mod records;
 mod schedule;
+mod signers;
 pub mod signing;
 mod tls;
 mod transport;
@@ -42,9 +44,8 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use delivery::{
-    ANSWER_CHARACTERS_MAX, ATTEMPTS_KEPT_MAX, Attempt, Callback, Delivery, DeliveryId, Entry, Kind, State,
-};
+pub use callback::{Callback, Entry, Kind};
+pub use delivery::{ANSWER_CHARACTERS_MAX, ATTEMPTS_KEPT_MAX, Attempt, Delivery, DeliveryId, State};
 pub use endpoint::Endpoint;
 pub use feed::{FEED_PAGE_MAX, FeedItem, FeedPage};
 pub use guard::{Hosts, Refused};
@@ -58,7 +59,7 @@ pub use tls::{ClientTls, PinError, TlsError, TlsVersion, authorities, client_tls
 pub use transport::{Answer, Call, Pool, SendError, Transport};
 pub use validation::{Asked, Reply, Unreachable, Validation, ValidationOutcome};
 pub use window::WINDOW_MAX;
-pub use wire::{Acknowledgement, Exchange, PaymentQueryResult, ValidationResult, Wire, shown};
+pub use wire::{Acknowledgement, Document, Exchange, PaymentQueryResult, ValidationResult, Wire, shown};
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -78,7 +79,7 @@ use dispatcher::Dispatcher;
 use endpoint::{Endpoints, Limits};
 use records::Records;
 use schedule::Schedule;
-use signing::Signers;
+use signers::Signers;
 
 /// What callbacks are made of.
 #[derive(Debug)]

@@ -11,7 +11,8 @@
 use crate::clock::Timestamp;
 use crate::store::{self, Change, CommitError, Key, KeyRange, Part, Read, ReadError, WriteSet, decode, encode};
 
-use super::delivery::{Callback, Delivery, DeliveryId, Entry, State};
+use super::callback::{Callback, Entry};
+use super::delivery::{Delivery, DeliveryId, State};
 use super::endpoint::Endpoint;
 
 /// Callbacks of one owner that one write set may hold: how far back a delivery looks for its number.
@@ -162,9 +163,10 @@ pub(super) fn pending(
     last: Option<&Queued>,
     limit: usize,
 ) -> Result<Vec<Queued>, ReadError> {
-    let all = endpoint_key(endpoint).subtree();
+    let of = endpoint_key(endpoint);
+    let all = of.subtree();
     let rows = facts.range(&last.map_or(all.clone(), |last| all.after(&pointer_key(last))), limit)?;
-    Ok(rows.iter().filter_map(|(key, _)| queued_of(key, Some(endpoint))).collect())
+    Ok(rows.iter().filter_map(|(key, _)| queued_at(endpoint, key.as_bytes().strip_prefix(of.as_bytes())?)).collect())
 }
 
 /// The endpoints that have pending deliveries.
@@ -172,13 +174,14 @@ pub(super) fn endpoints(facts: &dyn Read) -> Result<Vec<Endpoint>, ReadError> {
     let mut found = Vec::new();
     let mut rest = Key::of(OUTBOX).subtree();
     while let Some((key, _)) = facts.range(&rest, 1)?.first() {
-        let Some(queued) = queued_of(key, None) else {
+        let Some(Part::Text(endpoint)) = key.parts().into_iter().nth(1) else {
             rest = rest.after(key);
             continue;
         };
+        let endpoint = Endpoint::from_text(endpoint);
         // On to the first key after everything of this endpoint.
-        rest = KeyRange { from: endpoint_key(&queued.endpoint).subtree().to, to: rest.to };
-        found.push(queued.endpoint);
+        rest = KeyRange { from: endpoint_key(&endpoint).subtree().to, to: rest.to };
+        found.push(endpoint);
     }
     Ok(found)
 }
@@ -201,13 +204,13 @@ fn queued(delivery: &Delivery) -> Option<Queued> {
     Some(Queued { due, id: delivery.id.clone(), endpoint: delivery.endpoint.clone() })
 }
 
-/// What a pointer says; of this endpoint, if that is known.
-fn queued_of(key: &Key, endpoint: Option<&Endpoint>) -> Option<Queued> {
-    match <[Part; 4]>::try_from(key.parts()).ok()? {
-        [Part::Text(_), Part::Text(of), Part::Number(due), Part::Text(id)] => Some(Queued {
+/// What a pointer says after its endpoint.
+fn queued_at(endpoint: &Endpoint, rest: &[u8]) -> Option<Queued> {
+    match <[Part; 2]>::try_from(Key::from_bytes(rest).parts()).ok()? {
+        [Part::Number(due), Part::Text(id)] => Some(Queued {
             due: Timestamp::from_micros(i64::try_from(due).ok()?),
             id: DeliveryId::from_text(id),
-            endpoint: endpoint.cloned().unwrap_or_else(|| Endpoint::from_text(of)),
+            endpoint: endpoint.clone(),
         }),
         _ => None,
     }

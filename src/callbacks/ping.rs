@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
-use super::delivery::Kind;
+use super::callback::Kind;
 use super::guard::{check_address, check_url, host_and_port};
 use super::http::{HttpTransport, bare};
 use super::wire::{Acknowledgement, Wire};
@@ -216,7 +216,7 @@ mod tests {
     struct Patience;
 
     impl Wire for Patience {
-        fn render(&self, _: Kind, _: &[u8], _: &[i64]) -> Result<Vec<u8>, String> {
+        fn render(&self, _: Kind, _: &[u8], _: &[i64]) -> Result<super::super::Document, String> {
             Err("nothing is sent".to_owned())
         }
 

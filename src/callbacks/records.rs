@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use tracing::{error, warn};
 
 use super::attempt::{Courier, Sent};
-use super::delivery::{Delivery, Entry};
+use super::delivery::Delivery;
 use super::flight::{Flight, Landing};
 use super::outbox::{Place, Queued};
 use super::wire::Exchange;
@@ -37,8 +37,6 @@ pub(super) struct Carried {
     pub(super) before: Place,
     /// How it is now.
     pub(super) after: Delivery,
-    /// What was delivered.
-    pub(super) entry: Entry,
     /// What went over the wire, if anything did.
     pub(super) sent: Option<Sent>,
     /// Whether an attempt was made, to be counted once it is written down.
@@ -219,19 +217,20 @@ impl Courier {
 
     /// The commit of an outcome, and where the delivery waits after it.
     fn prepared(&self, outcome: &Carried, with_legs: bool) -> (WriteSet, Option<Queued>) {
-        let Carried { before, after, entry, sent, .. } = outcome;
+        let Carried { before, after, sent, .. } = outcome;
         let (mut write_set, next) = before.settle(after);
         if let Some(sent) = sent.as_ref().filter(|_| with_legs) {
-            self.legs(&mut write_set, after, entry, sent);
+            self.legs(&mut write_set, after, sent);
         }
         (write_set, next)
     }
 
     /// What is to be written down of the messages of a delivery's last attempt.
-    fn legs(&self, write_set: &mut WriteSet, after: &Delivery, entry: &Entry, sent: &Sent) {
+    fn legs(&self, write_set: &mut WriteSet, after: &Delivery, sent: &Sent) {
         let exchange = Exchange {
             kind: after.kind,
-            payload: &entry.callback.payload,
+            number: after.number,
+            about: &sent.about,
             attempt: after.attempts_made,
             url: &after.url,
             headers: &sent.headers,

@@ -25,10 +25,10 @@ use crate::telemetry::metrics::Metrics;
 pub struct LineWire;
 
 impl Wire for LineWire {
-    fn render(&self, _kind: Kind, payload: &[u8], captured: &[i64]) -> Result<Vec<u8>, String> {
+    fn render(&self, _kind: Kind, payload: &[u8], captured: &[i64]) -> Result<Document, String> {
         match payload {
             b"unrenderable" => Err("it cannot be written".into()),
-            _ => Ok(format!("{} {captured:?}", String::from_utf8_lossy(payload)).into_bytes()),
+            _ => Ok(format!("{} {captured:?}", String::from_utf8_lossy(payload)).into_bytes().into()),
         }
     }
 
@@ -55,8 +55,8 @@ impl Wire for LineWire {
 pub struct RealAnswers;
 
 impl Wire for RealAnswers {
-    fn render(&self, _kind: Kind, payload: &[u8], _captured: &[i64]) -> Result<Vec<u8>, String> {
-        Ok(payload.to_vec())
+    fn render(&self, _kind: Kind, payload: &[u8], _captured: &[i64]) -> Result<Document, String> {
+        Ok(payload.to_vec().into())
     }
 }
 

@@ -103,5 +103,5 @@ pub(super) fn insert(headers: &mut HeaderMap, name: HeaderName, value: String) {
 
 const SOAP_ACTION: HeaderName = HeaderName::from_static("soapaction");
 
-/// Headers that a call of ours has, at most.
-const HEADERS_MAX: usize = 8;
+/// Headers that a call of ours has, at most, with Host and what the client adds.
+const HEADERS_MAX: usize = 12;

@@ -5,7 +5,7 @@
 //! The endpoint counts as sick, which is what opens its breaker, when it did not answer, answered
 //! 5xx or asked to be left alone; a server that says no to one message is well.
 
-use super::delivery::Kind;
+use super::callback::Kind;
 use super::outcome::Outcome;
 use super::transport::{Answer, SendError};
 use super::wire::{Acknowledgement, Wire};

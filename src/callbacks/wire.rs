@@ -13,16 +13,33 @@ use crate::store::WriteSet;
 pub use crate::mminterface::{Acknowledgement, PaymentQueryResult, ValidationResult};
 use crate::mminterface::{CallbackKind, read_acknowledgement, read_payment_query_result, read_validation_result};
 
-use super::delivery::Kind;
+use super::callback::Kind;
 use super::transport::Answer;
+
+/// A callback as it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// The HTTP body.
+    pub body: Vec<u8>,
+    /// What it is about, for [`Wire::trace`] alone.
+    pub about: String,
+}
+
+impl From<Vec<u8>> for Document {
+    fn from(body: Vec<u8>) -> Self {
+        Self { body, about: String::new() }
+    }
+}
 
 /// One attempt as it went over the wire.
 #[derive(Debug)]
 pub struct Exchange<'a> {
     /// What kind of callback.
     pub kind: Kind,
-    /// What was enqueued.
-    pub payload: &'a [u8],
+    /// The callback's number in its owner's log.
+    pub number: u64,
+    /// What it is about.
+    pub about: &'a str,
     /// The attempt's number, from 1.
     pub attempt: u32,
     /// Where it went.
@@ -41,9 +58,9 @@ pub struct Exchange<'a> {
 
 /// The documents of callbacks.
 pub trait Wire: Send + Sync + fmt::Debug {
-    /// The HTTP body of a callback, from what was enqueued and the counters captured by its commit.
-    /// An error is the end of the delivery: nothing can be sent.
-    fn render(&self, kind: Kind, payload: &[u8], captured: &[i64]) -> Result<Vec<u8>, String>;
+    /// A callback from what was enqueued and the counters captured by its commit. An error is the end of the
+    /// delivery: nothing can be sent.
+    fn render(&self, kind: Kind, payload: &[u8], captured: &[i64]) -> Result<Document, String>;
 
     /// Writes down what went over the wire, into the commit that ends the attempt.
     fn trace(&self, _write_set: &mut WriteSet, _exchange: &Exchange<'_>) {}

@@ -19,6 +19,7 @@ pub(crate) struct FailingStore {
     inner: Arc<dyn Store>,
     failures: Mutex<VecDeque<CommitError>>,
     pause: Mutex<Duration>,
+    rival: Mutex<Option<WriteSet>>,
     unreadable: AtomicUsize,
     asked_max: AtomicUsize,
 }
@@ -39,6 +40,11 @@ impl FailingStore {
         self.unreadable.store(ranges, Ordering::SeqCst);
     }
 
+    /// Somebody else's commit comes right before the next one, when that has been decided already.
+    pub(crate) fn is_overtaken_by(&self, rival: WriteSet) {
+        *self.rival.lock().unwrap() = Some(rival);
+    }
+
     /// The most records that a range was asked for.
     pub(crate) fn asked_max(&self) -> usize {
         self.asked_max.load(Ordering::SeqCst)
@@ -57,8 +63,8 @@ impl FailingStore {
 
 impl Default for FailingStore {
     fn default() -> Self {
-        let (failures, pause, unreadable, asked_max) = Default::default();
-        Self { inner: Arc::new(MemoryStore::new()), failures, pause, unreadable, asked_max }
+        let (failures, pause, rival, unreadable, asked_max) = Default::default();
+        Self { inner: Arc::new(MemoryStore::new()), failures, pause, rival, unreadable, asked_max }
     }
 }
 
@@ -85,8 +91,12 @@ impl Store for FailingStore {
         match self.failures.lock().unwrap().pop_front() {
             Some(error) => Box::pin(ready(Err(error))),
             None => {
+                let rival = self.rival.lock().unwrap().take().map(|rival| self.inner.commit(rival));
                 let (pause, committed) = (*self.pause.lock().unwrap(), self.inner.commit(write_set));
                 Box::pin(async move {
+                    if let Some(rival) = rival {
+                        rival.await.unwrap();
+                    }
                     if !pause.is_zero() {
                         tokio::time::sleep(pause).await;
                     }

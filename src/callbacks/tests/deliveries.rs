@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::callbacks::delivery::{Kind, State};
+use crate::callbacks::callback::Kind;
+use crate::callbacks::delivery::State;
 use crate::callbacks::outcome::Outcome;
 use crate::callbacks::testing::*;
 use crate::callbacks::urls::{DefaultAction, Registration, register, remove};

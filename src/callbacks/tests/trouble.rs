@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::sleep;
 
 use super::deliveries::{A, NOTHING, SECOND, well};
-use crate::callbacks::delivery::{Kind, State};
+use crate::callbacks::callback::Kind;
+use crate::callbacks::delivery::State;
 use crate::callbacks::testing::*;
 use crate::callbacks::*;
 use crate::store::{CommitError, Key, Read, Record, Store, WriteSet};
@@ -81,8 +82,8 @@ async fn d6_no_more_than_so_many_are_under_way_or_not_written_down() {
 struct Wordy;
 
 impl Wire for Wordy {
-    fn render(&self, _kind: Kind, payload: &[u8], _captured: &[i64]) -> Result<Vec<u8>, String> {
-        Ok(payload.to_vec())
+    fn render(&self, _kind: Kind, payload: &[u8], _captured: &[i64]) -> Result<Document, String> {
+        Ok(payload.to_vec().into())
     }
 
     fn trace(&self, write_set: &mut WriteSet, _exchange: &Exchange<'_>) {
