@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -22,6 +22,11 @@ pub trait Disk: Send + Sync + fmt::Debug {
 
     /// The whole content of a file.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// So many bytes of a file from an offset on, or as many as there are.
+    fn read_part(&self, path: &Path, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
+        Ok(part(&self.read(path)?, offset, bytes).to_vec())
+    }
 
     /// A new, empty file, in place of one that may be there.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
@@ -88,6 +93,14 @@ impl Disk for RealDisk {
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         fs::read(path)
+    }
+
+    fn read_part(&self, path: &Path, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut part = Vec::with_capacity(bytes);
+        file.take(bytes as u64).read_to_end(&mut part)?;
+        Ok(part)
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
@@ -172,6 +185,12 @@ static ZEROS: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
 struct RealLock(#[expect(dead_code, reason = "held, never read")] File);
 
 impl Lock for RealLock {}
+
+/// So many bytes from an offset on, or as many as there are.
+pub(super) fn part(content: &[u8], offset: u64, bytes: usize) -> &[u8] {
+    let behind = usize::try_from(offset).ok().and_then(|offset| content.get(offset..)).unwrap_or_default();
+    behind.get(..bytes).unwrap_or(behind)
+}
 
 /// Whether an error says that there is no room.
 pub(super) fn is_full(error: &io::Error) -> bool {

@@ -5,10 +5,11 @@
 //! A deleted record leaves a tombstone, which hides what is below it, unless it is known that there
 //! is nothing: what is written and deleted between two checkpoints costs the index nothing.
 
-use std::collections::btree_map::Entry as Place;
+use std::collections::btree_map::Entry as Slot;
 use std::sync::{Arc, RwLock};
 
 use super::ordered::Ordered;
+use super::place::{PLACE_BYTES, Place};
 use super::segment::Position;
 use super::stalls::Longest;
 use crate::store::key::KeyMap;
@@ -21,6 +22,8 @@ use crate::store::{Key, KeyRange, Record};
 pub(super) struct Generation {
     records: Ordered<Entry>,
     counters: KeyMap<i64>,
+    /// Where in the journal its commits are, by their sequence numbers, in ascending order.
+    places: Vec<(u64, Place)>,
     bytes: u64,
     position: Position,
 }
@@ -42,12 +45,14 @@ pub(super) struct Commit {
     pub counters: Vec<(Key, i64)>,
     /// Its place in the chain.
     pub position: Position,
+    /// Where in the journal it is.
+    pub place: Option<Place>,
 }
 
 impl Generation {
     /// An empty generation that begins after `position`.
     pub(super) fn new(position: Position) -> Self {
-        Self { records: Ordered::new(), counters: KeyMap::default(), bytes: 0, position }
+        Self { records: Ordered::new(), counters: KeyMap::default(), places: Vec::new(), bytes: 0, position }
     }
 
     /// The newest commit in it.
@@ -65,7 +70,7 @@ impl Generation {
     }
 
     /// Takes in one commit.
-    pub(super) fn apply(&mut self, Commit { writes, counters, position }: Commit) {
+    pub(super) fn apply(&mut self, Commit { writes, counters, position, place }: Commit) {
         for write in writes {
             self.write(write);
         }
@@ -75,16 +80,26 @@ impl Generation {
                 self.bytes = self.bytes.saturating_add(bytes);
             }
         }
+        if let Some(place) = place {
+            self.places.push((position.sequence, place));
+            self.bytes = self.bytes.saturating_add(8).saturating_add(PLACE_BYTES as u64);
+        }
         self.position = position;
+    }
+
+    /// Where in the journal the commit of this sequence number is, if it is one of this generation's.
+    pub(super) fn place(&self, sequence: u64) -> Option<Place> {
+        let found = self.places.binary_search_by_key(&sequence, |(sequence, _)| *sequence).ok()?;
+        self.places.get(found).map(|(_, place)| *place)
     }
 
     fn write(&mut self, Write { key, record, fresh }: Write) {
         let bytes = entry_bytes(&key, record.as_ref());
         match self.records.entry(key) {
-            Place::Vacant(place) => {
+            Slot::Vacant(place) => {
                 place.insert(Entry { record, alone: fresh });
             }
-            Place::Occupied(mut place) => {
+            Slot::Occupied(mut place) => {
                 let before = entry_bytes(place.key().key(), place.get().record.as_ref());
                 self.bytes = self.bytes.saturating_sub(before);
                 if record.is_none() && place.get().alone {
@@ -226,7 +241,7 @@ mod tests {
 
     fn after(writes: Vec<Write>) -> Generation {
         let mut generation = Generation::new(Position::start(&[0; 16]));
-        generation.apply(Commit { writes, counters: Vec::new(), position: generation.position() });
+        generation.apply(Commit { writes, counters: Vec::new(), position: generation.position(), place: None });
         generation
     }
 

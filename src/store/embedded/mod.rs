@@ -23,6 +23,7 @@ mod memtable;
 mod open;
 mod ordered;
 mod pending;
+mod place;
 mod queue;
 mod rebuild;
 mod recent;
@@ -36,7 +37,7 @@ mod verify;
 mod view;
 mod walk;
 
-pub use archive::{ArchiveError, Archived, archive, checkpointed};
+pub use archive::{ArchiveError, Archived, archive, released};
 pub use backup::{BackedUp, CopyError, back_up, copy};
 pub use open::OpenError;
 pub use rebuild::rebuild;
@@ -157,6 +158,19 @@ impl EmbeddedStore {
     /// [`Store::health`].
     pub fn checkpoint(&self) {
         self.shared.checkpoint_all();
+    }
+
+    /// Makes a checkpoint, and then the index hold by itself whatever it keeps in the journal only. Up to the
+    /// record that this gives, the journal's files may be moved away, once a backup has them. It reads all of
+    /// the index and those files, beside everything else that goes on.
+    pub fn release_journal(&self) -> Result<u64, ReadError> {
+        self.checkpoint();
+        let released = self.shared.index.release_journal();
+        if matches!(released, Err(IndexError::Full)) {
+            // As after a checkpoint that found no room.
+            let _ = self.shared.index.reopen();
+        }
+        Ok(released?)
     }
 
     /// How long commits were held up by checkpoints.

@@ -16,20 +16,22 @@ mod directory;
 mod filter;
 mod guard;
 mod history;
+mod kept;
 mod tables;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 use self::directory::Directory;
 use self::history::History;
+use self::kept::{Values, version_of};
 use super::disk::Disk;
 use super::entry;
 use super::memtable::Generation;
 use super::stamp::Stamp;
-use crate::store::locks::{read, write};
+use crate::store::locks::{lock, read, write};
 use crate::store::{Key, KeyRange, ReadError, Record};
 
 /// Records and counters as of a stamped position in the journal, or later ones of what a checkpoint
@@ -43,6 +45,10 @@ pub(super) struct Index {
     directory_prefixes: Vec<Key>,
     /// The sequence number of the stamp.
     checkpoint: AtomicU64,
+    /// What is kept in the journal only.
+    values: Values,
+    /// Held by whoever changes the history, so that nobody takes over what another one has just replaced.
+    changing: Mutex<()>,
 }
 
 struct Parts {
@@ -68,11 +74,18 @@ pub(super) enum IndexError {
 }
 
 impl Index {
-    /// Opens or makes the index. Records of `directory_kinds` are its directory.
-    pub(super) fn open(disk: Arc<dyn Disk>, dir: &Path, directory_kinds: &[&str]) -> Result<Self, IndexError> {
+    /// Opens or makes the index of this journal. Records of `directory_kinds` are its directory.
+    pub(super) fn open(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        journal: &Path,
+        directory_kinds: &[&str],
+    ) -> Result<Self, IndexError> {
         let directory_prefixes = directory_kinds.iter().map(|kind| Key::of(kind)).collect();
         let parts = RwLock::new(Some(Parts::open(&disk, dir)?));
-        let index = Self { parts, dir: dir.to_owned(), disk, directory_prefixes, checkpoint: AtomicU64::new(0) };
+        let values = Values::new(disk.clone(), journal.to_owned());
+        let (dir, checkpoint, changing) = (dir.to_owned(), AtomicU64::new(0), Mutex::new(()));
+        let index = Self { parts, dir, disk, directory_prefixes, checkpoint, values, changing };
         if let Some(stamp) = index.stamp()? {
             index.checkpoint.store(stamp.position.sequence, Ordering::Release);
         }
@@ -107,12 +120,14 @@ impl Index {
 
     /// The record under `key`.
     pub(super) fn record(&self, key: &Key) -> Result<Option<Record>, IndexError> {
-        self.look_up(key, decode_record)
+        let look_up = || self.look_up(key, |bytes| self.values.record(key, bytes));
+        // What the place points to may have been taken over, and its file moved away, since it was read.
+        look_up().or_else(|_| look_up())
     }
 
     /// The version of the record under `key`.
     pub(super) fn version(&self, key: &Key) -> Result<Option<u64>, IndexError> {
-        self.look_up(key, |bytes| Ok(split_version(bytes)?.0))
+        self.look_up(key, version_of)
     }
 
     /// The counter, if it was ever moved.
@@ -122,6 +137,11 @@ impl Index {
 
     /// At most `limit` records of a range, in order.
     pub(super) fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, IndexError> {
+        // Twice for the reason that `record` has.
+        self.try_range(range, limit).or_else(|_| self.try_range(range, limit))
+    }
+
+    fn try_range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, IndexError> {
         let within = |prefix: &Key| {
             let inside = |key: &Key| key.as_bytes().starts_with(prefix.as_bytes());
             inside(&range.from) && inside(&range.to)
@@ -142,24 +162,41 @@ impl Index {
             }
             Ok(found)
         })?;
-        found.into_iter().map(|(key, bytes)| Ok((key, decode_record(&bytes)?))).collect()
+        let record = |(key, bytes): (Key, Vec<u8>)| self.values.record(&key, &bytes).map(|record| (key, record));
+        found.into_iter().map(record).collect()
     }
 
     /// Takes in a generation and stamps its position. When it fails midway the old stamp stays, and
     /// doing it again, now or after a replay from that stamp, comes to the same.
     pub(super) fn absorb(&self, identity: [u8; 16], generation: &Generation) -> Result<(), IndexError> {
         let position = generation.position();
+        let changing = lock(&self.changing);
         self.with(|parts| {
             let kinds: Vec<KeyRange> = self.directory_prefixes.iter().map(Key::subtree).collect();
             let of_directory = kinds.iter().flat_map(|kind| generation.range(kind));
             parts.directory.absorb(identity, position, of_directory)?;
             let directory = parts.directory.stamp()?.map_or(0, |stamp| stamp.position.sequence);
             let of_history = generation.records().filter(|(key, _)| !self.in_directory(key));
+            let of_history =
+                of_history.map(|(key, record)| (key, record.map(|record| (record, generation.place(record.version)))));
             let stamp = Stamp { identity, position, beside: directory };
             parts.history.absorb(&stamp, &generation.counters(), of_history)
         })?;
+        drop(changing);
         self.checkpoint.store(position.sequence, Ordering::Release);
         Ok(())
+    }
+
+    /// Takes over what the history keeps in the journal only, up to the checkpoint, and gives up to which
+    /// record that is. Checkpoints go on in between.
+    pub(super) fn release_journal(&self) -> Result<u64, IndexError> {
+        let released = self.checkpoint();
+        let mut from = Some(Vec::new());
+        while let Some(begin) = from {
+            let _changing = lock(&self.changing);
+            from = self.with(|parts| parts.history.take_over(&begin, released, &self.values))?;
+        }
+        Ok(released)
     }
 
     /// Opens the files again: after an error of a full disk sled answers nothing else, and the
