@@ -8,22 +8,21 @@
 use std::collections::btree_map::Entry as Slot;
 use std::sync::{Arc, RwLock};
 
+use super::kept::Kept;
 use super::ordered::Ordered;
-use super::place::{PLACE_BYTES, Place};
+use super::place::Place;
 use super::segment::Position;
 use super::stalls::Longest;
 use crate::store::key::KeyMap;
 use crate::store::locks::{read, write};
 use crate::store::state::Write;
-use crate::store::{Key, KeyRange, Record};
+use crate::store::{Key, KeyRange};
 
 /// The records and counters of a span of commits.
 #[derive(Debug)]
 pub(super) struct Generation {
     records: Ordered<Entry>,
     counters: KeyMap<i64>,
-    /// Where in the journal its commits are, by their sequence numbers, in ascending order.
-    places: Vec<(u64, Place)>,
     bytes: u64,
     position: Position,
 }
@@ -31,7 +30,7 @@ pub(super) struct Generation {
 #[derive(Debug)]
 struct Entry {
     /// Nothing: a tombstone.
-    record: Option<Record>,
+    record: Option<Kept>,
     /// There is no record under this key in any generation before, nor in the index.
     alone: bool,
 }
@@ -52,7 +51,7 @@ pub(super) struct Commit {
 impl Generation {
     /// An empty generation that begins after `position`.
     pub(super) fn new(position: Position) -> Self {
-        Self { records: Ordered::new(), counters: KeyMap::default(), places: Vec::new(), bytes: 0, position }
+        Self { records: Ordered::new(), counters: KeyMap::default(), bytes: 0, position }
     }
 
     /// The newest commit in it.
@@ -72,7 +71,7 @@ impl Generation {
     /// Takes in one commit.
     pub(super) fn apply(&mut self, Commit { writes, counters, position, place }: Commit) {
         for write in writes {
-            self.write(write);
+            self.write(write, place);
         }
         for (counter, value) in counters {
             let bytes = entry_bytes(&counter, None);
@@ -80,20 +79,11 @@ impl Generation {
                 self.bytes = self.bytes.saturating_add(bytes);
             }
         }
-        if let Some(place) = place {
-            self.places.push((position.sequence, place));
-            self.bytes = self.bytes.saturating_add(8).saturating_add(PLACE_BYTES as u64);
-        }
         self.position = position;
     }
 
-    /// Where in the journal the commit of this sequence number is, if it is one of this generation's.
-    pub(super) fn place(&self, sequence: u64) -> Option<Place> {
-        let found = self.places.binary_search_by_key(&sequence, |(sequence, _)| *sequence).ok()?;
-        self.places.get(found).map(|(_, place)| *place)
-    }
-
-    fn write(&mut self, Write { key, record, fresh }: Write) {
+    fn write(&mut self, Write { key, record, fresh }: Write, place: Option<Place>) {
+        let record = record.map(|record| Kept::of(record, place));
         let bytes = entry_bytes(&key, record.as_ref());
         match self.records.entry(key) {
             Slot::Vacant(place) => {
@@ -115,7 +105,7 @@ impl Generation {
     }
 
     /// The record or tombstone under a key; nothing when the key was not written.
-    pub(super) fn record(&self, key: &Key) -> Option<Option<&Record>> {
+    pub(super) fn record(&self, key: &Key) -> Option<Option<&Kept>> {
         self.records.value(key).map(|entry| entry.record.as_ref())
     }
 
@@ -125,12 +115,12 @@ impl Generation {
     }
 
     /// All records and tombstones in the order of their keys.
-    pub(super) fn records(&self) -> impl Iterator<Item = (&Key, Option<&Record>)> {
+    pub(super) fn records(&self) -> impl Iterator<Item = (&Key, Option<&Kept>)> {
         self.records.iter().map(|(key, entry)| (key, entry.record.as_ref()))
     }
 
     /// The records and tombstones of a range, which must not be empty, in the order of their keys.
-    pub(super) fn range(&self, range: &KeyRange) -> impl Iterator<Item = (&Key, Option<&Record>)> {
+    pub(super) fn range(&self, range: &KeyRange) -> impl Iterator<Item = (&Key, Option<&Kept>)> {
         self.records.range(range).map(|(key, entry)| (key, entry.record.as_ref()))
     }
 
@@ -145,8 +135,8 @@ impl Generation {
 /// What an entry takes beside its key and value: nodes, pointers, lengths.
 const ENTRY_BYTES: u64 = 128;
 
-fn entry_bytes(key: &Key, record: Option<&Record>) -> u64 {
-    let value = record.map_or(0, |record| record.value.len().saturating_add(record.captured.len().saturating_mul(8)));
+fn entry_bytes(key: &Key, record: Option<&Kept>) -> u64 {
+    let value = record.map_or(0, Kept::bytes);
     ENTRY_BYTES.saturating_add(key.as_bytes().len() as u64).saturating_add(value as u64)
 }
 
@@ -209,7 +199,7 @@ impl Memtable {
 
 impl Layers {
     /// The record or tombstone under a key; nothing when only the index can tell.
-    pub(super) fn record(&self, key: &Key) -> Option<Option<&Record>> {
+    pub(super) fn record(&self, key: &Key) -> Option<Option<&Kept>> {
         self.active.record(key).or_else(|| self.frozen.as_ref()?.record(key))
     }
 
@@ -229,6 +219,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::store::Record;
 
     fn put(fresh: bool) -> Write {
         let record = Record { version: 1, value: Bytes::from_static(b"value"), captured: Vec::new() };

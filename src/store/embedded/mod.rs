@@ -19,6 +19,7 @@ pub mod disk;
 mod entry;
 mod index;
 mod journal;
+mod kept;
 mod memtable;
 mod open;
 mod ordered;
@@ -254,7 +255,8 @@ impl EmbeddedStore {
 
 impl Read for EmbeddedStore {
     fn record(&self, key: &Key) -> Result<Option<Record>, ReadError> {
-        Ok(self.shared.record(key)?)
+        // The place of a value may have been read before its file was moved away: then it is elsewhere by now.
+        Ok(self.shared.record(key).or_else(|_| self.shared.record(key))?)
     }
 
     fn counter(&self, key: &Key) -> Result<i64, ReadError> {
@@ -262,7 +264,7 @@ impl Read for EmbeddedStore {
     }
 
     fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, ReadError> {
-        Ok(self.shared.range(range, limit)?)
+        Ok(self.shared.range(range, limit).or_else(|_| self.shared.range(range, limit))?)
     }
 }
 

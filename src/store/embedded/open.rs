@@ -291,7 +291,9 @@ impl Replay<'_> {
             // Never fresh: a checkpoint that was cut short may have left parts of this in the index.
             let writes = entry.records.into_iter().map(|(key, record)| Write { key, record, fresh: false });
             let (writes, counters) = (writes.collect(), entry.counters);
-            let place = Place::of(bytes.get(frame.offset..frames.offset()).unwrap_or_default(), first, frame.offset);
+            let frame_bytes = bytes.get(frame.offset..frames.offset()).unwrap_or_default();
+            // A compressed file is no place to look single records up in.
+            let place = if is_compressed(path) { None } else { Place::of(frame_bytes, first, frame.offset) };
             replayed.active.apply(Commit { writes, counters, position: frame.position, place });
             if replayed.active.bytes() >= self.options.memory_bytes_max / 2 {
                 if let Some(frozen) = replayed.frozen.take() {

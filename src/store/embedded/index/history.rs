@@ -17,12 +17,11 @@ use lsm_tree::{AbstractTree, AnyIngestion, AnyTree, Cache, Config, Guard, Sequen
 use super::compactor::Compactor;
 use super::filter::Filter;
 use super::guard::guarded;
-use super::kept::{Values, apart, encode_kept};
 use super::tables::{NEWEST, Tables, hash_of, unmerged};
-use super::{IndexError, STAMP, decode_stamp, encode_record, unreadable};
-use crate::store::embedded::place::Place;
+use super::{IndexError, STAMP, Write, decode_record, decode_stamp, unreadable};
+use crate::store::embedded::kept::{Kept, Values};
 use crate::store::embedded::stamp::Stamp;
-use crate::store::{Key, KeyRange, Record};
+use crate::store::{Key, KeyRange};
 
 /// Records that are not of the directory, and counters.
 pub(super) struct History {
@@ -87,7 +86,7 @@ impl History {
         &self,
         stamp: &Stamp,
         counters: &[(&Key, i64)],
-        writes: impl Iterator<Item = Placed<'a>>,
+        writes: impl Iterator<Item = Write<'a>>,
     ) -> Result<(), IndexError> {
         self.add_table(|table| {
             table.put(STAMP, &stamp.encode())?;
@@ -97,8 +96,8 @@ impl History {
             let mut value = Vec::new();
             for (key, record) in writes {
                 match record {
-                    Some((record, place)) => {
-                        encode_kept(&mut value, record, place);
+                    Some(record) => {
+                        record.encode(&mut value);
                         table.put(key.as_bytes(), &value)?;
                     }
                     None => table.delete(key.as_bytes())?,
@@ -121,10 +120,14 @@ impl History {
                 break;
             }
             let is_record = key.first().is_some_and(|&first| first > COUNTERS);
-            if is_record && apart(&kept)?.is_some_and(|(written, _)| written <= version) {
+            if !is_record {
+                continue;
+            }
+            let kept = decode_record(&kept)?;
+            if matches!(kept, Kept::Apart { .. }) && kept.version() <= version {
                 let key = Key::from_bytes(&*key);
                 let mut whole = Vec::new();
-                encode_record(&mut whole, &values.record(&key, &kept)?);
+                Kept::Whole(values.whole(&key, kept)?).encode(&mut whole);
                 bytes = bytes.saturating_add(whole.len());
                 taken.push((key, whole));
             }
@@ -150,9 +153,6 @@ impl History {
         Ok(())
     }
 }
-
-/// A record or tombstone of a generation, with the place of the record's commit in the journal.
-type Placed<'a> = (&'a Key, Option<(&'a Record, Option<Place>)>);
 
 /// What is looked at while nothing else may be taken in, at most: it takes a fraction of a second.
 const TURN_KEYS: usize = 100_000;

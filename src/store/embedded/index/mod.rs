@@ -16,7 +16,6 @@ mod directory;
 mod filter;
 mod guard;
 mod history;
-mod kept;
 mod tables;
 
 use std::fmt;
@@ -26,9 +25,8 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use self::directory::Directory;
 use self::history::History;
-use self::kept::{Values, version_of};
 use super::disk::Disk;
-use super::entry;
+use super::kept::{Kept, Values};
 use super::memtable::Generation;
 use super::stamp::Stamp;
 use crate::store::locks::{lock, read, write};
@@ -120,14 +118,12 @@ impl Index {
 
     /// The record under `key`.
     pub(super) fn record(&self, key: &Key) -> Result<Option<Record>, IndexError> {
-        let look_up = || self.look_up(key, |bytes| self.values.record(key, bytes));
-        // What the place points to may have been taken over, and its file moved away, since it was read.
-        look_up().or_else(|_| look_up())
+        self.look_up(key, decode_record)?.map(|kept| self.whole(key, kept)).transpose()
     }
 
     /// The version of the record under `key`.
     pub(super) fn version(&self, key: &Key) -> Result<Option<u64>, IndexError> {
-        self.look_up(key, version_of)
+        self.look_up(key, |bytes| Kept::version_in(bytes).ok_or_else(|| unreadable("a record")))
     }
 
     /// The counter, if it was ever moved.
@@ -135,13 +131,13 @@ impl Index {
         self.with(|parts| parts.history.counter(key))
     }
 
-    /// At most `limit` records of a range, in order.
-    pub(super) fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, IndexError> {
-        // Twice for the reason that `record` has.
-        self.try_range(range, limit).or_else(|_| self.try_range(range, limit))
+    /// All of a record of which this is kept.
+    pub(super) fn whole(&self, key: &Key, kept: Kept) -> Result<Record, IndexError> {
+        self.values.whole(key, kept)
     }
 
-    fn try_range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, IndexError> {
+    /// At most `limit` records of a range, in order, as they are kept.
+    pub(super) fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Kept)>, IndexError> {
         let within = |prefix: &Key| {
             let inside = |key: &Key| key.as_bytes().starts_with(prefix.as_bytes());
             inside(&range.from) && inside(&range.to)
@@ -162,8 +158,7 @@ impl Index {
             }
             Ok(found)
         })?;
-        let record = |(key, bytes): (Key, Vec<u8>)| self.values.record(&key, &bytes).map(|record| (key, record));
-        found.into_iter().map(record).collect()
+        found.into_iter().map(|(key, bytes)| Ok((key, decode_record(&bytes)?))).collect()
     }
 
     /// Takes in a generation and stamps its position. When it fails midway the old stamp stays, and
@@ -174,11 +169,15 @@ impl Index {
         self.with(|parts| {
             let kinds: Vec<KeyRange> = self.directory_prefixes.iter().map(Key::subtree).collect();
             let of_directory = kinds.iter().flat_map(|kind| generation.range(kind));
+            // sled keeps all of its records whole.
+            let whole = |(key, kept): (_, Option<&Kept>)| {
+                Ok((key, kept.map(|kept| self.whole(key, kept.clone())).transpose()?.map(Kept::Whole)))
+            };
+            let of_directory = of_directory.map(whole).collect::<Result<Vec<_>, IndexError>>()?;
+            let of_directory = of_directory.iter().map(|(key, kept)| (*key, kept.as_ref()));
             parts.directory.absorb(identity, position, of_directory)?;
             let directory = parts.directory.stamp()?.map_or(0, |stamp| stamp.position.sequence);
             let of_history = generation.records().filter(|(key, _)| !self.in_directory(key));
-            let of_history =
-                of_history.map(|(key, record)| (key, record.map(|record| (record, generation.place(record.version)))));
             let stamp = Stamp { identity, position, beside: directory };
             parts.history.absorb(&stamp, &generation.counters(), of_history)
         })?;
@@ -271,21 +270,8 @@ fn decode_stamp(bytes: &[u8]) -> Result<Stamp, IndexError> {
     Stamp::decode(bytes).ok_or_else(|| unreadable("the stamp"))
 }
 
-/// The bytes of a record in both parts.
-fn encode_record(out: &mut Vec<u8>, record: &Record) {
-    out.clear();
-    out.extend_from_slice(&record.version.to_le_bytes());
-    entry::put_content(out, record);
-}
-
-fn decode_record(bytes: &[u8]) -> Result<Record, IndexError> {
-    let (version, content) = split_version(bytes)?;
-    entry::content(content, version).ok_or_else(|| unreadable("a record"))
-}
-
-fn split_version(bytes: &[u8]) -> Result<(u64, &[u8]), IndexError> {
-    let (version, content) = bytes.split_first_chunk::<8>().ok_or_else(|| unreadable("a record"))?;
-    Ok((u64::from_le_bytes(*version), content))
+fn decode_record(bytes: &[u8]) -> Result<Kept, IndexError> {
+    Kept::decode(bytes).ok_or_else(|| unreadable("a record"))
 }
 
 fn unreadable(what: &str) -> IndexError {
@@ -293,4 +279,4 @@ fn unreadable(what: &str) -> IndexError {
 }
 
 /// A record or tombstone of a generation.
-type Write<'a> = (&'a Key, Option<&'a Record>);
+type Write<'a> = (&'a Key, Option<&'a Kept>);
