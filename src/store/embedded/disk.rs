@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -23,9 +23,9 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// The whole content of a file.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
 
-    /// So many bytes of a file from an offset on, or as many as there are.
+    /// So many bytes of a file from an offset on; an error when there are not so many.
     fn read_part(&self, path: &Path, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
-        Ok(part(&self.read(path)?, offset, bytes).to_vec())
+        Ok(part(&self.read(path)?, offset, bytes)?.to_vec())
     }
 
     /// A new, empty file, in place of one that may be there.
@@ -96,10 +96,8 @@ impl Disk for RealDisk {
     }
 
     fn read_part(&self, path: &Path, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
-        let mut file = File::open(path)?;
-        file.seek(SeekFrom::Start(offset))?;
-        let mut part = Vec::with_capacity(bytes);
-        file.take(bytes as u64).read_to_end(&mut part)?;
+        let mut part = vec![0; bytes];
+        File::open(path)?.read_exact_at(&mut part, offset)?;
         Ok(part)
     }
 
@@ -186,10 +184,10 @@ struct RealLock(#[expect(dead_code, reason = "held, never read")] File);
 
 impl Lock for RealLock {}
 
-/// So many bytes from an offset on, or as many as there are.
-pub(super) fn part(content: &[u8], offset: u64, bytes: usize) -> &[u8] {
-    let behind = usize::try_from(offset).ok().and_then(|offset| content.get(offset..)).unwrap_or_default();
-    behind.get(..bytes).unwrap_or(behind)
+/// So many bytes from an offset on.
+pub(super) fn part(content: &[u8], offset: u64, bytes: usize) -> io::Result<&[u8]> {
+    let behind = usize::try_from(offset).ok().and_then(|offset| content.get(offset..));
+    behind.and_then(|behind| behind.get(..bytes)).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }
 
 /// Whether an error says that there is no room.

@@ -235,7 +235,7 @@ pub(super) fn read_frame(disk: &dyn Disk, dir: &Path, place: &Place) -> io::Resu
     match disk.read_part(&dir.join(segment_name(segment)), offset, bytes as usize) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let content = read_segment(disk, &dir.join(compressed_name(segment)))?;
-            Ok(part(&content, offset, bytes as usize).to_vec())
+            Ok(part(&content, offset, bytes as usize)?.to_vec())
         }
         read => read,
     }

@@ -6,7 +6,7 @@
 //! is nothing: what is written and deleted between two checkpoints costs the index nothing.
 
 use std::collections::btree_map::Entry as Slot;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 use super::kept::Kept;
 use super::ordered::Ordered;
@@ -14,7 +14,7 @@ use super::place::Place;
 use super::segment::Position;
 use super::stalls::Longest;
 use crate::store::key::KeyMap;
-use crate::store::locks::{read, write};
+use crate::store::locks::{lock, read, write};
 use crate::store::state::Write;
 use crate::store::{Key, KeyRange};
 
@@ -144,6 +144,8 @@ fn entry_bytes(key: &Key, record: Option<&Kept>) -> u64 {
 #[derive(Debug)]
 pub(super) struct Memtable {
     layers: RwLock<Layers>,
+    /// An empty table that was grown by a generation of before: growing it anew would take as long as filling it.
+    spare_counters: Mutex<KeyMap<i64>>,
 }
 
 /// The generations at one moment.
@@ -158,7 +160,8 @@ pub(super) struct Layers {
 impl Memtable {
     /// A memtable that begins with these generations.
     pub(super) fn new(frozen: Option<Generation>, active: Generation) -> Self {
-        Self { layers: RwLock::new(Layers { active, frozen: frozen.map(Arc::new) }) }
+        let layers = RwLock::new(Layers { active, frozen: frozen.map(Arc::new) });
+        Self { layers, spare_counters: Mutex::default() }
     }
 
     /// Makes commits visible, all at once.
@@ -180,7 +183,8 @@ impl Memtable {
         let mut layers = write(&self.layers);
         longest.swap(|| {
             if layers.frozen.is_none() && !layers.active.is_empty() {
-                let next = Generation::new(layers.active.position());
+                let mut next = Generation::new(layers.active.position());
+                next.counters = std::mem::take(&mut *lock(&self.spare_counters));
                 layers.frozen = Some(Arc::new(std::mem::replace(&mut layers.active, next)));
             }
             layers.frozen.clone()
@@ -193,7 +197,11 @@ impl Memtable {
         let mut layers = write(&self.layers);
         let frozen = longest.swap(|| layers.frozen.take());
         drop(layers);
-        drop(frozen);
+        // Unless a range read holds it still.
+        if let Some(Generation { mut counters, .. }) = frozen.and_then(Arc::into_inner) {
+            counters.clear();
+            *lock(&self.spare_counters) = counters;
+        }
     }
 }
 

@@ -8,8 +8,9 @@
 //! What is acknowledged is in the journal and synced. What is visible is acknowledged or about to
 //! be. The memtable holds what came after the index's stamp; opening replays it from the journal.
 //!
-//! Locks: a range read holds `scans` and under it, for moments, the memtable's lock. Nobody holds
-//! another pair, and nobody writes a file while holding any.
+//! Locks: a range read holds `scans` and under it, for moments, the memtable's lock, and that is held while its
+//! spare table is taken. Nobody holds another pair. Nobody writes a file while holding any that commits or
+//! reads need: whoever changes the index has a lock of its own for that.
 
 mod archive;
 mod backup;
@@ -385,6 +386,7 @@ impl Shared {
         // find parts of it in the index. Those that begin now see it, and it hides what it changes.
         drop(write(&self.scans));
         self.index.absorb(self.identity, &frozen)?;
+        drop(frozen);
         self.memtable.forget_frozen(&self.longest);
         Ok(())
     }

@@ -112,7 +112,7 @@ impl History {
     /// nothing else may be taken in.
     pub(super) fn take_over(&self, from: &[u8], version: u64, values: &Values) -> Result<Option<Vec<u8>>, IndexError> {
         let (mut taken, mut bytes, mut next) = (Vec::new(), 0_usize, None);
-        let mut pairs = self.tree.range(from.to_vec().., NEWEST, None);
+        let mut pairs = guarded(|| Ok::<_, lsm_tree::Error>(self.tree.range(from.to_vec().., NEWEST, None)))?;
         for nth in 0_usize.. {
             let Some((key, kept)) = guarded(|| pairs.next().map(Guard::into_inner).transpose())? else { break };
             if nth >= TURN_KEYS || bytes >= TURN_BYTES {
