@@ -89,12 +89,12 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
             println!("{}\nbackup in {}{added}", summary(&read), to.display());
         }
         Task::Archive { dir: backup, compress } => {
-            let checkpoint = match embedded::checkpointed(&options)? {
-                Some(checkpoint) => checkpoint,
-                None => checkpoint_of_node(&arguments.config.config)?,
+            let released = match embedded::released(&options)? {
+                Some(released) => released,
+                None => released_by_node(&arguments.config.config)?,
             };
             let mut bar = Bar::new("checking");
-            let archived = embedded::archive(&dir, &backup, checkpoint, compress, &mut |progress| bar.show(progress));
+            let archived = embedded::archive(&dir, &backup, released, compress, &mut |progress| bar.show(progress));
             bar.end();
             let Archived { removed, bytes, first, compressed } = archived?;
             println!(
@@ -113,10 +113,10 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Up to which record the running node's index holds everything.
-fn checkpoint_of_node(config: &Path) -> Result<u64> {
-    let status = Desk::of(config)?.ask("status", Value::Null)?;
-    status.pointer("/store/checkpoint").and_then(Value::as_u64).context("the node does not say what its index holds")
+/// Makes the running node's index need no journal, and gives up to which record.
+fn released_by_node(config: &Path) -> Result<u64> {
+    let released = Desk::of(config)?.ask("store_release_journal", Value::Null)?;
+    released.as_u64().context("the node does not say what its index holds")
 }
 
 fn verify(dir: &Path, against: Option<&Path>, json: bool) -> Result<ExitCode> {

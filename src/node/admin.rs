@@ -32,6 +32,7 @@ impl Admin for NodeAdmin {
         Box::pin(async move {
             match name {
                 "status" => Ok(self.status()),
+                "store_release_journal" => self.release_journal().await,
                 _ => self.desk_command(caller, name, arguments).await.unwrap_or_else(|| Err(unknown(name))),
             }
         })
@@ -39,6 +40,13 @@ impl Admin for NodeAdmin {
 }
 
 impl NodeAdmin {
+    async fn release_journal(&self) -> Result<Value, String> {
+        let store = self.store.clone();
+        let released = tokio::task::spawn_blocking(move || store.release_journal()).await;
+        let released = released.map_err(|error| error.to_string())?;
+        released.map(Value::from).map_err(|error| error.to_string())
+    }
+
     fn status(&self) -> Value {
         let totals = self.callbacks.totals();
         let endpoints: Vec<Value> = self

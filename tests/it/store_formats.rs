@@ -1,6 +1,6 @@
 //! A data folder of each format that was released is kept under `tests/data` and must open, with its
 //! index and without. In format 1 all of the index was in sled, so it is made anew from the journal, and
-//! the journal did not say when a record was committed.
+//! the journal did not say when a record was committed. Up to format 2 the index held large values itself.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ const COMMITS: u64 = 20;
 const CHECKPOINT: u64 = 12;
 
 /// The format that this program writes.
-const NEWEST: u32 = 2;
+const NEWEST: u32 = 3;
 
 fn kept(format: u32) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/store-format-{format}"))
@@ -55,7 +55,13 @@ async fn commit(store: &EmbeddedStore, number: u64) {
     write_set.append(Key::of("log"), b"line".to_vec(), vec![Key::of("balance")]);
     write_set.put(Key::of("newest").number(number), Vec::new());
     write_set.delete(Key::of("newest").number(number - 1));
+    write_set.put(Key::of("document").number(number), document(number));
     store.commit(write_set).await.unwrap();
+}
+
+/// Large, as no record of the folders up to format 2 is.
+fn document(number: u64) -> Vec<u8> {
+    vec![number as u8; 1000]
 }
 
 /// Writes the folder that is kept. Only for a new format: the folders of the old ones stay as they are.
@@ -79,7 +85,7 @@ async fn the_data_folder_is_written() {
     fs::remove_file(kept(NEWEST).join("lock")).unwrap();
 }
 
-fn assert_holds_all(store: &dyn Read) {
+fn assert_holds_all(store: &dyn Read, format: u32) {
     let records = store.range(&Key::of("record").subtree(), usize::MAX).unwrap();
     assert_eq!(records.len() as u64, COMMITS);
     for ((key, record), number) in records.into_iter().zip(1..) {
@@ -90,13 +96,16 @@ fn assert_holds_all(store: &dyn Read) {
     let balances: Vec<i64> = log.into_iter().flat_map(|(_, record)| record.captured).collect();
     assert_eq!(balances, (1..=COMMITS as i64).map(|number| number * (number + 1) / 2).collect::<Vec<_>>());
     assert_eq!(store.counter(&Key::of("balance")), Ok(balances[COMMITS as usize - 1]));
+    let documents = store.range(&Key::of("document").subtree(), usize::MAX).unwrap();
+    let expected = if format < 3 { 0 } else { COMMITS };
+    assert!(documents.into_iter().map(|(_, record)| record.value.to_vec()).eq((1..=expected).map(document)));
     let newest = store.range(&Key::of("newest").subtree(), usize::MAX).unwrap();
     assert_eq!(newest.into_iter().map(|(key, _)| key).collect::<Vec<_>>(), vec![Key::of("newest").number(COMMITS)]);
 }
 
 #[tokio::test]
 async fn a_data_folder_of_each_format_opens_and_goes_on() {
-    for (format, with_index) in [(1, true), (1, false), (2, true), (2, false)] {
+    for (format, with_index) in (1..=NEWEST).flat_map(|format| [(format, true), (format, false)]) {
         let dir = tempfile::tempdir().unwrap();
         copy(&kept(format), dir.path());
         if !with_index {
@@ -106,9 +115,9 @@ async fn a_data_folder_of_each_format_opens_and_goes_on() {
         assert_eq!((verified.records, verified.torn), (COMMITS, None));
         assert!(verified.segments > 1);
         let store = open(dir.path());
-        let understood = with_index && format == NEWEST;
+        let understood = with_index && format > 1;
         assert_eq!(store.health().checkpoint, if understood { CHECKPOINT } else { 0 });
-        assert_holds_all(&*store);
+        assert_holds_all(&*store, format);
         commit(&store, COMMITS + 1).await;
         store.close();
         assert_eq!(verified.time.is_some(), format > 1);

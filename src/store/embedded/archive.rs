@@ -52,9 +52,10 @@ pub struct Archived {
     pub compressed: u64,
 }
 
-/// Up to which record the index of a store that nobody has open holds everything; nothing when somebody
-/// has it open. A running node says it itself.
-pub fn checkpointed(options: &Options) -> Result<Option<u64>, OpenError> {
+/// Makes the index of a store that nobody has open hold by itself what it keeps in the journal only, and gives
+/// up to which record it needs no journal then; nothing when somebody has the store open. A running node does
+/// it itself.
+pub fn released(options: &Options) -> Result<Option<u64>, OpenError> {
     let lock_path = options.dir.join("lock");
     let Some(_lock) = RealDisk.lock(&lock_path).map_err(at(&lock_path))? else { return Ok(None) };
     let dir = options.dir.join("index");
@@ -62,23 +63,25 @@ pub fn checkpointed(options: &Options) -> Result<Option<u64>, OpenError> {
         return Ok(Some(0));
     }
     let damaged = |error: &dyn ToString| OpenError::Index { dir: dir.clone(), error: error.to_string() };
-    let index = Index::open(Arc::new(RealDisk), &dir, options.directory_kinds).map_err(|error| damaged(&error))?;
-    let stamp = index.stamp().map_err(|error| damaged(&error))?;
+    let journal = journal_dir(&options.dir);
+    let index = Index::open(Arc::new(RealDisk), &dir, &journal, options.directory_kinds);
+    let index = index.map_err(|error| damaged(&error))?;
+    let released = index.release_journal().map_err(|error| damaged(&error));
     index.close();
-    Ok(Some(stamp.map_or(0, |stamp| stamp.position.sequence)))
+    released.map(Some)
 }
 
-/// Removes the segments from the store in `dir` that the backup holds and of which the index needs none
-/// after record `checkpoint`; compresses in the backup all but its newest, if that is asked for. The
+/// Removes the segments from the store in `dir` that the backup holds and that end with record `released` or
+/// before, up to which the index must need none; compresses in the backup all but its newest, if that is asked for. The
 /// node may run.
 pub fn archive(
     dir: &Path,
     backup: &Path,
-    checkpoint: u64,
+    released: u64,
     compress: bool,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Archived, ArchiveError> {
-    archive_on(&RealDisk, dir, backup, checkpoint, compress, progress)
+    archive_on(&RealDisk, dir, backup, released, compress, progress)
 }
 
 /// The same on any disk.
@@ -86,7 +89,7 @@ pub(super) fn archive_on(
     disk: &dyn Disk,
     dir: &Path,
     backup: &Path,
-    checkpoint: u64,
+    released: u64,
     compress: bool,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Archived, ArchiveError> {
@@ -101,7 +104,7 @@ pub(super) fn archive_on(
     if verified.first > 1 {
         return Err(CopyError::Beheaded(verified.first).into());
     }
-    let covered = checkpoint.min(verified.last);
+    let covered = released.min(verified.last);
     let kept = segments(disk, &theirs).map_err(at(&theirs))?;
     let found = segments(disk, &ours).map_err(at(&ours))?;
     let first = found.first().map_or(0, |(first, _)| *first);

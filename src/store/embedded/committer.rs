@@ -13,6 +13,7 @@ use super::index::IndexError;
 use super::journal::{AppendError, Journal};
 use super::memtable::Commit;
 use super::pending::PendingWrites;
+use super::place::Place;
 use super::queue::Waiting;
 use super::recent::Recent;
 use super::segment::{FRAME_BYTES_MAX, Position, marker, push_frame};
@@ -93,15 +94,18 @@ impl Committer<'_> {
             }
         }
         let Batch { position, answers, .. } = batch;
-        let commits = self.pending.take();
+        let mut commits = self.pending.take();
         let written = match unreadable {
             Some(error) => Err(Failure::of(&error)),
-            None if self.frames.is_empty() => Ok(()),
+            None if self.frames.is_empty() => Ok((0, 0)),
             None => self.journal.append(&self.frames, position).map_err(Failure::from),
         };
         self.frames.shrink_to(BUFFER_BYTES_KEPT);
         match written {
-            Ok(()) => {
+            Ok(begin) => {
+                for commit in &mut commits {
+                    commit.place = commit.place.map(|place| place.from(begin));
+                }
                 self.shared.publish(commits);
                 self.counters.end_batch();
                 answers
@@ -177,6 +181,7 @@ impl Batch<'_> {
             return Ok(());
         };
         let records = resolved.writes.iter().map(|write| (&write.key, write.record.as_ref()));
+        let begin = frames.len();
         let put_payload = |out: &mut Vec<u8>| entry::encode(out, records, &resolved.counters, self.time);
         match push_frame(frames, marker(&identity), &self.position, place, put_payload) {
             Ok(position) => self.position = position,
@@ -185,8 +190,9 @@ impl Batch<'_> {
                 return Ok(());
             }
         }
+        let place = Place::of(frames.get(begin..).unwrap_or_default(), 0, begin);
         let Resolved { writes, counters, committed } = resolved;
-        self.state.take_in(Commit { writes, counters, position: self.position });
+        self.state.take_in(Commit { writes, counters, position: self.position, place });
         self.answers.push(Ok(committed));
         Ok(())
     }

@@ -23,6 +23,11 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// The whole content of a file.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
 
+    /// So many bytes of a file from an offset on; an error when there are not so many.
+    fn read_part(&self, path: &Path, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
+        Ok(part(&self.read(path)?, offset, bytes)?.to_vec())
+    }
+
     /// A new, empty file, in place of one that may be there.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
 
@@ -88,6 +93,12 @@ impl Disk for RealDisk {
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         fs::read(path)
+    }
+
+    fn read_part(&self, path: &Path, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
+        let mut part = vec![0; bytes];
+        File::open(path)?.read_exact_at(&mut part, offset)?;
+        Ok(part)
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
@@ -172,6 +183,12 @@ static ZEROS: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
 struct RealLock(#[expect(dead_code, reason = "held, never read")] File);
 
 impl Lock for RealLock {}
+
+/// So many bytes from an offset on.
+pub(super) fn part(content: &[u8], offset: u64, bytes: usize) -> io::Result<&[u8]> {
+    let behind = usize::try_from(offset).ok().and_then(|offset| content.get(offset..));
+    behind.and_then(|behind| behind.get(..bytes)).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+}
 
 /// Whether an error says that there is no room.
 pub(super) fn is_full(error: &io::Error) -> bool {

@@ -74,6 +74,24 @@ pub(super) fn decode(bytes: &[u8], sequence: u64) -> Option<Entry> {
     rest.0.is_empty().then_some(entry)
 }
 
+/// The record that commit `sequence` left under a key, from the bytes of its entry, without the others;
+/// nothing when it left none there, or the bytes are no entry.
+pub(super) fn record_of(bytes: &[u8], key: &Key, sequence: u64) -> Option<Record> {
+    let mut rest = Cursor(bytes);
+    let mut last = None;
+    for _ in 0..rest.length()? {
+        let (tag, written) = (rest.byte()?, rest.bytes()?);
+        let content = rest.0;
+        if tag == PUT {
+            skip_content(&mut rest)?;
+        }
+        if written == key.as_bytes() {
+            last = (tag == PUT).then_some(content);
+        }
+    }
+    take_content(&mut Cursor(last?), sequence)
+}
+
 /// Adds what a record holds beside its version to `out`.
 pub(super) fn put_content(out: &mut Vec<u8>, record: &Record) {
     put_length(out, record.captured.len());
@@ -96,6 +114,13 @@ fn take_content(rest: &mut Cursor<'_>, version: u64) -> Option<Record> {
         captured.push(i64::from_le_bytes(rest.array()?));
     }
     Some(Record { version, captured, value: Bytes::copy_from_slice(rest.bytes()?) })
+}
+
+fn skip_content(rest: &mut Cursor<'_>) -> Option<()> {
+    for _ in 0..rest.length()? {
+        rest.array::<8>()?;
+    }
+    rest.bytes().map(drop)
 }
 
 fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {

@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 use flate2::read::GzDecoder;
 
-use super::disk::{Disk, DiskFile, is_full};
+use super::disk::{Disk, DiskFile, is_full, part};
+use super::place::Place;
 use super::segment::{HEADER_BYTES, Header, Position};
 
 /// The writing end of the journal. Only the committer has it.
@@ -23,6 +24,8 @@ pub(super) struct Journal {
     identity: [u8; 16],
     segment_bytes_max: u64,
     file: Box<dyn DiskFile>,
+    /// The sequence number that the file is named after.
+    segment: u64,
     /// The end of the last good frame; the next batch is written here.
     offset: u64,
     /// The end of the room that is reserved: 0 when the disk had none.
@@ -46,6 +49,8 @@ pub(super) enum AppendError {
 pub(super) struct End {
     /// The newest segment.
     pub path: PathBuf,
+    /// The sequence number that it is named after.
+    pub segment: u64,
     /// The end of its last whole frame.
     pub offset: u64,
     /// The place in the chain there.
@@ -60,8 +65,8 @@ impl Journal {
         let identity = disk.identity();
         let position = Position::start(&identity);
         let (file, offset, reserved) = begin_segment(&*disk, dir, identity, position, segment_bytes_max)?;
-        let dir = dir.to_owned();
-        Ok(Self { disk, dir, identity, segment_bytes_max, file, offset, reserved, zeroed: 0, position })
+        let (dir, segment) = (dir.to_owned(), position.sequence.saturating_add(1));
+        Ok(Self { disk, dir, identity, segment_bytes_max, file, segment, offset, reserved, zeroed: 0, position })
     }
 
     /// Goes on where the journal ends. What is behind the end is cut off, and what is before it is
@@ -72,9 +77,9 @@ impl Journal {
         file.sync()?;
         disk.sync_dir(dir)?;
         let reserved = reserve(&mut *file, segment_bytes_max);
-        let End { offset, position, identity, .. } = end;
+        let End { segment, offset, position, identity, .. } = end;
         let dir = dir.to_owned();
-        Ok(Self { disk, dir, identity, segment_bytes_max, file, offset, reserved, zeroed: 0, position })
+        Ok(Self { disk, dir, identity, segment_bytes_max, file, segment, offset, reserved, zeroed: 0, position })
     }
 
     /// The journal's name.
@@ -87,8 +92,9 @@ impl Journal {
         self.position
     }
 
-    /// Writes a batch of whole frames that ends at `position`, and syncs it.
-    pub(super) fn append(&mut self, batch: &[u8], position: Position) -> Result<(), AppendError> {
+    /// Writes a batch of whole frames that ends at `position`, and syncs it. Gives where it begins: the segment
+    /// and the offset in it.
+    pub(super) fn append(&mut self, batch: &[u8], position: Position) -> Result<(u64, u64), AppendError> {
         if self.offset >= self.segment_bytes_max {
             self.begin_next()?;
         }
@@ -102,9 +108,10 @@ impl Journal {
             let _ = self.file.truncate(self.offset);
             return Err(AppendError::Failed(format!("syncing the journal failed: {error}")));
         }
+        let begin = (self.segment, self.offset);
         self.offset = self.offset.saturating_add(batch.len() as u64);
         self.position = position;
-        Ok(())
+        Ok(begin)
     }
 
     /// Writes zeros behind a small batch that goes beyond those of before, so that the syncs of the next
@@ -144,6 +151,7 @@ impl Journal {
         match begin_segment(&*self.disk, &self.dir, self.identity, self.position, self.segment_bytes_max) {
             Ok((file, offset, reserved)) => {
                 (self.file, self.offset, self.reserved, self.zeroed) = (file, offset, reserved, 0);
+                self.segment = self.position.sequence.saturating_add(1);
                 Ok(())
             }
             Err(error) if is_full(&error) => {
@@ -219,6 +227,18 @@ pub(super) fn read_segment(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> 
     let mut content = Vec::new();
     GzDecoder::new(bytes.as_slice()).take(SEGMENT_BYTES_READ_MAX).read_to_end(&mut content)?;
     Ok(content)
+}
+
+/// The bytes of a frame, from its segment as it is now, compressed or not.
+pub(super) fn read_frame(disk: &dyn Disk, dir: &Path, place: &Place) -> io::Result<Vec<u8>> {
+    let Place { segment, offset, bytes, .. } = *place;
+    match disk.read_part(&dir.join(segment_name(segment)), offset, bytes as usize) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let content = read_segment(disk, &dir.join(compressed_name(segment)))?;
+            Ok(part(&content, offset, bytes as usize)?.to_vec())
+        }
+        read => read,
+    }
 }
 
 /// The segments in a directory in their order: first sequence number and path. One that is there twice,

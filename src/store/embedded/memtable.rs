@@ -5,16 +5,18 @@
 //! A deleted record leaves a tombstone, which hides what is below it, unless it is known that there
 //! is nothing: what is written and deleted between two checkpoints costs the index nothing.
 
-use std::collections::btree_map::Entry as Place;
-use std::sync::{Arc, RwLock};
+use std::collections::btree_map::Entry as Slot;
+use std::sync::{Arc, Mutex, RwLock};
 
+use super::kept::Kept;
 use super::ordered::Ordered;
+use super::place::Place;
 use super::segment::Position;
 use super::stalls::Longest;
 use crate::store::key::KeyMap;
-use crate::store::locks::{read, write};
+use crate::store::locks::{lock, read, write};
 use crate::store::state::Write;
-use crate::store::{Key, KeyRange, Record};
+use crate::store::{Key, KeyRange};
 
 /// The records and counters of a span of commits.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ pub(super) struct Generation {
 #[derive(Debug)]
 struct Entry {
     /// Nothing: a tombstone.
-    record: Option<Record>,
+    record: Option<Kept>,
     /// There is no record under this key in any generation before, nor in the index.
     alone: bool,
 }
@@ -42,6 +44,8 @@ pub(super) struct Commit {
     pub counters: Vec<(Key, i64)>,
     /// Its place in the chain.
     pub position: Position,
+    /// Where in the journal it is.
+    pub place: Option<Place>,
 }
 
 impl Generation {
@@ -65,9 +69,9 @@ impl Generation {
     }
 
     /// Takes in one commit.
-    pub(super) fn apply(&mut self, Commit { writes, counters, position }: Commit) {
+    pub(super) fn apply(&mut self, Commit { writes, counters, position, place }: Commit) {
         for write in writes {
-            self.write(write);
+            self.write(write, place);
         }
         for (counter, value) in counters {
             let bytes = entry_bytes(&counter, None);
@@ -78,13 +82,14 @@ impl Generation {
         self.position = position;
     }
 
-    fn write(&mut self, Write { key, record, fresh }: Write) {
+    fn write(&mut self, Write { key, record, fresh }: Write, place: Option<Place>) {
+        let record = record.map(|record| Kept::of(record, place));
         let bytes = entry_bytes(&key, record.as_ref());
         match self.records.entry(key) {
-            Place::Vacant(place) => {
+            Slot::Vacant(place) => {
                 place.insert(Entry { record, alone: fresh });
             }
-            Place::Occupied(mut place) => {
+            Slot::Occupied(mut place) => {
                 let before = entry_bytes(place.key().key(), place.get().record.as_ref());
                 self.bytes = self.bytes.saturating_sub(before);
                 if record.is_none() && place.get().alone {
@@ -100,7 +105,7 @@ impl Generation {
     }
 
     /// The record or tombstone under a key; nothing when the key was not written.
-    pub(super) fn record(&self, key: &Key) -> Option<Option<&Record>> {
+    pub(super) fn record(&self, key: &Key) -> Option<Option<&Kept>> {
         self.records.value(key).map(|entry| entry.record.as_ref())
     }
 
@@ -110,12 +115,12 @@ impl Generation {
     }
 
     /// All records and tombstones in the order of their keys.
-    pub(super) fn records(&self) -> impl Iterator<Item = (&Key, Option<&Record>)> {
+    pub(super) fn records(&self) -> impl Iterator<Item = (&Key, Option<&Kept>)> {
         self.records.iter().map(|(key, entry)| (key, entry.record.as_ref()))
     }
 
     /// The records and tombstones of a range, which must not be empty, in the order of their keys.
-    pub(super) fn range(&self, range: &KeyRange) -> impl Iterator<Item = (&Key, Option<&Record>)> {
+    pub(super) fn range(&self, range: &KeyRange) -> impl Iterator<Item = (&Key, Option<&Kept>)> {
         self.records.range(range).map(|(key, entry)| (key, entry.record.as_ref()))
     }
 
@@ -130,8 +135,8 @@ impl Generation {
 /// What an entry takes beside its key and value: nodes, pointers, lengths.
 const ENTRY_BYTES: u64 = 128;
 
-fn entry_bytes(key: &Key, record: Option<&Record>) -> u64 {
-    let value = record.map_or(0, |record| record.value.len().saturating_add(record.captured.len().saturating_mul(8)));
+fn entry_bytes(key: &Key, record: Option<&Kept>) -> u64 {
+    let value = record.map_or(0, Kept::bytes);
     ENTRY_BYTES.saturating_add(key.as_bytes().len() as u64).saturating_add(value as u64)
 }
 
@@ -139,6 +144,8 @@ fn entry_bytes(key: &Key, record: Option<&Record>) -> u64 {
 #[derive(Debug)]
 pub(super) struct Memtable {
     layers: RwLock<Layers>,
+    /// An empty table that was grown by a generation of before: growing it anew would take as long as filling it.
+    spare_counters: Mutex<KeyMap<i64>>,
 }
 
 /// The generations at one moment.
@@ -153,7 +160,8 @@ pub(super) struct Layers {
 impl Memtable {
     /// A memtable that begins with these generations.
     pub(super) fn new(frozen: Option<Generation>, active: Generation) -> Self {
-        Self { layers: RwLock::new(Layers { active, frozen: frozen.map(Arc::new) }) }
+        let layers = RwLock::new(Layers { active, frozen: frozen.map(Arc::new) });
+        Self { layers, spare_counters: Mutex::default() }
     }
 
     /// Makes commits visible, all at once.
@@ -175,7 +183,8 @@ impl Memtable {
         let mut layers = write(&self.layers);
         longest.swap(|| {
             if layers.frozen.is_none() && !layers.active.is_empty() {
-                let next = Generation::new(layers.active.position());
+                let mut next = Generation::new(layers.active.position());
+                next.counters = std::mem::take(&mut *lock(&self.spare_counters));
                 layers.frozen = Some(Arc::new(std::mem::replace(&mut layers.active, next)));
             }
             layers.frozen.clone()
@@ -188,13 +197,17 @@ impl Memtable {
         let mut layers = write(&self.layers);
         let frozen = longest.swap(|| layers.frozen.take());
         drop(layers);
-        drop(frozen);
+        // Unless a range read holds it still.
+        if let Some(Generation { mut counters, .. }) = frozen.and_then(Arc::into_inner) {
+            counters.clear();
+            *lock(&self.spare_counters) = counters;
+        }
     }
 }
 
 impl Layers {
     /// The record or tombstone under a key; nothing when only the index can tell.
-    pub(super) fn record(&self, key: &Key) -> Option<Option<&Record>> {
+    pub(super) fn record(&self, key: &Key) -> Option<Option<&Kept>> {
         self.active.record(key).or_else(|| self.frozen.as_ref()?.record(key))
     }
 
@@ -214,6 +227,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::store::Record;
 
     fn put(fresh: bool) -> Write {
         let record = Record { version: 1, value: Bytes::from_static(b"value"), captured: Vec::new() };
@@ -226,7 +240,7 @@ mod tests {
 
     fn after(writes: Vec<Write>) -> Generation {
         let mut generation = Generation::new(Position::start(&[0; 16]));
-        generation.apply(Commit { writes, counters: Vec::new(), position: generation.position() });
+        generation.apply(Commit { writes, counters: Vec::new(), position: generation.position(), place: None });
         generation
     }
 

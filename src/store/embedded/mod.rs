@@ -8,8 +8,9 @@
 //! What is acknowledged is in the journal and synced. What is visible is acknowledged or about to
 //! be. The memtable holds what came after the index's stamp; opening replays it from the journal.
 //!
-//! Locks: a range read holds `scans` and under it, for moments, the memtable's lock. Nobody holds
-//! another pair, and nobody writes a file while holding any.
+//! Locks: a range read holds `scans` and under it, for moments, the memtable's lock, and that is held while its
+//! spare table is taken. Nobody holds another pair. Nobody writes a file while holding any that commits or
+//! reads need: whoever changes the index has a lock of its own for that.
 
 mod archive;
 mod backup;
@@ -19,10 +20,12 @@ pub mod disk;
 mod entry;
 mod index;
 mod journal;
+mod kept;
 mod memtable;
 mod open;
 mod ordered;
 mod pending;
+mod place;
 mod queue;
 mod rebuild;
 mod recent;
@@ -36,7 +39,7 @@ mod verify;
 mod view;
 mod walk;
 
-pub use archive::{ArchiveError, Archived, archive, checkpointed};
+pub use archive::{ArchiveError, Archived, archive, released};
 pub use backup::{BackedUp, CopyError, back_up, copy};
 pub use open::OpenError;
 pub use rebuild::rebuild;
@@ -159,6 +162,19 @@ impl EmbeddedStore {
         self.shared.checkpoint_all();
     }
 
+    /// Makes a checkpoint, and then the index hold by itself whatever it keeps in the journal only. Up to the
+    /// record that this gives, the journal's files may be moved away, once a backup has them. It reads all of
+    /// the index and those files, beside everything else that goes on.
+    pub fn release_journal(&self) -> Result<u64, ReadError> {
+        self.checkpoint();
+        let released = self.shared.index.release_journal();
+        if matches!(released, Err(IndexError::Full)) {
+            // As after a checkpoint that found no room.
+            let _ = self.shared.index.reopen();
+        }
+        Ok(released?)
+    }
+
     /// How long commits were held up by checkpoints.
     pub fn stalls(&self) -> Stalls {
         self.shared.longest.read()
@@ -240,7 +256,8 @@ impl EmbeddedStore {
 
 impl Read for EmbeddedStore {
     fn record(&self, key: &Key) -> Result<Option<Record>, ReadError> {
-        Ok(self.shared.record(key)?)
+        // The place of a value may have been read before its file was moved away: then it is elsewhere by now.
+        Ok(self.shared.record(key).or_else(|_| self.shared.record(key))?)
     }
 
     fn counter(&self, key: &Key) -> Result<i64, ReadError> {
@@ -248,7 +265,7 @@ impl Read for EmbeddedStore {
     }
 
     fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, ReadError> {
-        Ok(self.shared.range(range, limit)?)
+        Ok(self.shared.range(range, limit).or_else(|_| self.shared.range(range, limit))?)
     }
 }
 
@@ -369,6 +386,7 @@ impl Shared {
         // find parts of it in the index. Those that begin now see it, and it hides what it changes.
         drop(write(&self.scans));
         self.index.absorb(self.identity, &frozen)?;
+        drop(frozen);
         self.memtable.forget_frozen(&self.longest);
         Ok(())
     }

@@ -10,6 +10,7 @@ use super::entry;
 use super::index::{Index, IndexError};
 use super::journal::{End, Journal, is_compressed, read_segment, segments};
 use super::memtable::{Commit, Generation};
+use super::place::Place;
 use super::segment::{Flaw, Frames, HEADER_BYTES, Header, Position};
 use super::stamp::Stamp;
 use super::{Options, Progress};
@@ -163,7 +164,7 @@ pub(super) fn at(path: &Path) -> impl Fn(io::Error) -> OpenError + '_ {
 fn open_index(disk: &Arc<dyn Disk>, options: &Options) -> Result<(Index, Option<Stamp>), OpenError> {
     let path = options.dir.join("index");
     let open = || {
-        let index = Index::open(disk.clone(), &path, options.directory_kinds)?;
+        let index = Index::open(disk.clone(), &path, &journal_dir(&options.dir), options.directory_kinds)?;
         let stamp = index.stamp()?;
         Ok((index, stamp))
     };
@@ -290,7 +291,10 @@ impl Replay<'_> {
             // Never fresh: a checkpoint that was cut short may have left parts of this in the index.
             let writes = entry.records.into_iter().map(|(key, record)| Write { key, record, fresh: false });
             let (writes, counters) = (writes.collect(), entry.counters);
-            replayed.active.apply(Commit { writes, counters, position: frame.position });
+            let frame_bytes = bytes.get(frame.offset..frames.offset()).unwrap_or_default();
+            // A compressed file is no place to look single records up in.
+            let place = if is_compressed(path) { None } else { Place::of(frame_bytes, first, frame.offset) };
+            replayed.active.apply(Commit { writes, counters, position: frame.position, place });
             if replayed.active.bytes() >= self.options.memory_bytes_max / 2 {
                 if let Some(frozen) = replayed.frozen.take() {
                     self.absorb(&header, &frozen)?;
@@ -300,7 +304,7 @@ impl Replay<'_> {
             }
         }
         let (offset, position) = (frames.offset() as u64, frames.position());
-        let end = End { path: path.to_owned(), offset, position, identity: header.identity };
+        let end = End { path: path.to_owned(), segment: first, offset, position, identity: header.identity };
         Ok((end, replayed))
     }
 

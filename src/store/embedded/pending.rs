@@ -95,7 +95,12 @@ mod tests {
             let record = there.then(|| Record { version, value: Bytes::new(), captured: Vec::new() });
             Write { key: (*key).clone(), record, fresh: false }
         };
-        Commit { writes: keys.iter().map(write).collect(), counters: Vec::new(), position: Position::start(&[0; 16]) }
+        Commit {
+            writes: keys.iter().map(write).collect(),
+            counters: Vec::new(),
+            position: Position::start(&[0; 16]),
+            place: None,
+        }
     }
 
     #[test]

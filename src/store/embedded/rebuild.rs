@@ -60,7 +60,8 @@ fn known(options: &Options) -> Option<u64> {
     if !dir.exists() {
         return None;
     }
-    let index = Index::open(Arc::new(RealDisk), &dir, options.directory_kinds).ok()?;
+    let journal = journal_dir(&options.dir);
+    let index = Index::open(Arc::new(RealDisk), &dir, &journal, options.directory_kinds).ok()?;
     let known = index.newest().ok();
     index.close();
     known

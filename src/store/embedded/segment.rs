@@ -67,8 +67,9 @@ pub(super) struct Header {
 /// Bytes of a segment's header.
 pub(super) const HEADER_BYTES: usize = 72;
 const MAGIC: &[u8; 8] = b"LANGOJNL";
-/// Since 2, records say when they were committed.
-const FORMAT: u32 = 2;
+/// Since 2, records say when they were committed. Since 3, the index refers to records instead of holding
+/// their large values; a program that knows nothing of it must not take such a segment away.
+const FORMAT: u32 = 3;
 
 impl Header {
     /// Its bytes.
@@ -155,6 +156,7 @@ pub enum Flaw {
 
 /// Marker, length, checksum.
 const PREFIX_BYTES: usize = 12;
+const CHECKSUM_OFFSET: usize = 8;
 /// Sequence number, place in the batch, hash.
 const BODY_BYTES_MIN: usize = 44;
 /// What comes before the payload.
@@ -197,6 +199,19 @@ pub(super) fn push_frame(
         *to = *from;
     }
     Ok(position)
+}
+
+/// The checksum that a frame says it has.
+pub(super) fn checksum_of(frame: &[u8]) -> Option<u32> {
+    let (_, behind) = frame.split_at_checked(CHECKSUM_OFFSET)?;
+    behind.first_chunk().map(|checksum| u32::from_le_bytes(*checksum))
+}
+
+/// The payload of a whole frame, which is known by its sequence number and its checksum; nothing when these
+/// bytes are not that frame.
+pub(super) fn payload_of(frame: &[u8], sequence: u64, checksum: u32) -> Option<&[u8]> {
+    let raw = RawFrame::decode(frame, *frame.first_chunk()?).ok()?;
+    (raw.sequence == sequence && checksum_of(frame) == Some(checksum)).then_some(raw.payload)
 }
 
 /// A whole frame that follows from what is before it.

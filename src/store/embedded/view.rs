@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::index::IndexError;
+use super::kept::Kept;
 use super::memtable::Generation;
 use crate::store::locks::read;
 use crate::store::{Key, KeyRange, Record};
@@ -13,13 +14,14 @@ use crate::store::{Key, KeyRange, Record};
 impl Shared {
     pub(super) fn record(&self, key: &Key) -> Result<Option<Record>, IndexError> {
         match self.memtable.look(|layers| layers.record(key).map(|found| found.cloned())) {
-            Some(found) => Ok(found),
+            Some(Some(kept)) => self.index.whole(key, kept).map(Some),
+            Some(None) => Ok(None),
             None => self.index.record(key),
         }
     }
 
     pub(super) fn version(&self, key: &Key) -> Result<Option<u64>, IndexError> {
-        match self.memtable.look(|layers| layers.record(key).map(|found| found.map(|record| record.version))) {
+        match self.memtable.look(|layers| layers.record(key).map(|found| found.map(Kept::version))) {
             Some(found) => Ok(found),
             None => self.index.version(key),
         }
@@ -60,7 +62,8 @@ impl Shared {
             };
             let found = self.merge(&known, limit, frozen_before.as_ref(), &indexed);
             if complete || found.len() >= limit {
-                return Ok(found);
+                let whole = |(key, kept)| self.index.whole(&key, kept).map(|record| (key, record));
+                return found.into_iter().map(whole).collect();
             }
             chunk = chunk.saturating_mul(2);
         }
@@ -71,8 +74,8 @@ impl Shared {
         range: &KeyRange,
         limit: usize,
         frozen_before: Option<&Arc<Generation>>,
-        indexed: &[(Key, Record)],
-    ) -> Vec<(Key, Record)> {
+        indexed: &[(Key, Kept)],
+    ) -> Vec<(Key, Kept)> {
         self.memtable.look(|layers| {
             // The checkpoint that was under way when the read began may have ended since, and the
             // chunk be from before it ended, so its generation is a layer all the same. Another may
@@ -96,7 +99,7 @@ impl Shared {
 /// Records read from the index at first, at most.
 const CHUNK_RECORDS: usize = 1024;
 
-type Entry<'a> = (&'a Key, Option<&'a Record>);
+type Entry<'a> = (&'a Key, Option<&'a Kept>);
 
 struct Layer<'a>(Peekable<Box<dyn Iterator<Item = Entry<'a>> + 'a>>);
 

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::{Disturbance, Engine, commit};
 use crate::store::embedded::tests::Embedded;
-use crate::store::{Change, CommitError, Expect, Key, Store, WriteSet};
+use crate::store::{Change, CommitError, Expect, Key, KeyRange, Store, WriteSet};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -15,8 +15,13 @@ enum Step {
     Disturb(Disturbance),
 }
 
+/// Of two kinds, which the embedded store keeps in different parts of its index.
 fn record_key() -> impl Strategy<Value = Key> {
-    (0..6_u64).prop_map(|number| Key::of("r").number(number))
+    (kind(), 0..6_u64).prop_map(|(kind, number)| Key::of(kind).number(number))
+}
+
+fn kind() -> impl Strategy<Value = &'static str> {
+    prop_oneof![Just("r"), Just("s")]
 }
 
 fn counter_key() -> impl Strategy<Value = Key> {
@@ -24,12 +29,15 @@ fn counter_key() -> impl Strategy<Value = Key> {
 }
 
 fn change() -> impl Strategy<Value = Change> {
-    let value = || prop::collection::vec(any::<u8>(), 0..40);
+    // Large ones are kept in another way than small ones.
+    let bytes = |length| prop::collection::vec(any::<u8>(), length);
+    let value = move || prop_oneof![4 => bytes(0..40), 1 => bytes(370..400)];
     let capture = || prop::collection::vec(counter_key(), 0..2);
     prop_oneof![
         3 => (record_key(), value(), capture()).prop_map(|(key, value, capture)| Change::Put { key, value, capture }),
         2 => record_key().prop_map(|key| Change::Delete { key }),
-        1 => (value(), capture()).prop_map(|(value, capture)| Change::Append { log: Key::of("r"), value, capture }),
+        1 => (kind(), value(), capture())
+            .prop_map(|(kind, value, capture)| Change::Append { log: Key::of(kind), value, capture }),
     ]
 }
 
@@ -143,14 +151,15 @@ impl Model {
 
 /// The store holds what the model holds, however it is asked.
 pub(super) fn holds(store: &dyn Store, model: &Model) -> Result<(), TestCaseError> {
-    let found = store.range(&Key::of("r").subtree(), usize::MAX).unwrap();
+    let all = KeyRange { from: Key::of("r"), to: Key::of("s").subtree().to };
+    let found = store.range(&all, usize::MAX).unwrap();
     let found: Vec<(Key, Content)> = found
         .into_iter()
         .map(|(key, record)| (key, (record.version, record.value.to_vec(), record.captured)))
         .collect();
     prop_assert_eq!(&found, &model.records.clone().into_iter().collect::<Vec<_>>());
-    for number in 0..7 {
-        let key = Key::of("r").number(number);
+    for (kind, number) in (0..7).flat_map(|number| [("r", number), ("s", number)]) {
+        let key = Key::of(kind).number(number);
         let version = store.record(&key).unwrap().map(|record| record.version);
         prop_assert_eq!(version, model.records.get(&key).map(|content| content.0));
     }

@@ -35,7 +35,7 @@ struct Merging {
 const TABLES_OF_A_MERGE: u8 = 16;
 /// About how large a merged table is: small ones make short merges, which end soon when the store
 /// is closed, and keep the level below the checkpoints' smaller than what is merged into it.
-const TABLE_BYTES: u64 = 16 << 20;
+const TABLE_BYTES: u64 = 4 << 20;
 
 impl Compactor {
     /// Starts the thread for a tree whose next number `numbers` gives.

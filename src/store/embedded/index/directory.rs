@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::guard::guarded;
-use super::{IndexError, STAMP, Write, decode_stamp, encode_record};
+use super::{IndexError, STAMP, Write, decode_stamp};
 use crate::store::embedded::disk::Disk;
 use crate::store::embedded::segment::Position;
 use crate::store::embedded::stamp::Stamp;
@@ -108,7 +108,7 @@ impl Directory {
             }
             match record {
                 Some(record) => {
-                    encode_record(&mut value, record);
+                    record.encode(&mut value);
                     digest = digest.wrapping_add(digest_of(key.as_bytes(), &value));
                     batch.insert(key.as_bytes(), value.as_slice());
                 }

@@ -12,13 +12,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lsm_tree::checksum::ChecksummedWriter;
-use lsm_tree::{AbstractTree, AnyTree, Cache, Config, Guard, SequenceNumberCounter};
+use lsm_tree::{AbstractTree, AnyIngestion, AnyTree, Cache, Config, Guard, SequenceNumberCounter};
 
 use super::compactor::Compactor;
 use super::filter::Filter;
 use super::guard::guarded;
 use super::tables::{NEWEST, Tables, hash_of, unmerged};
-use super::{IndexError, STAMP, Write, decode_stamp, encode_record, unreadable};
+use super::{IndexError, STAMP, Write, decode_record, decode_stamp, unreadable};
+use crate::store::embedded::kept::{Kept, Values};
 use crate::store::embedded::stamp::Stamp;
 use crate::store::{Key, KeyRange};
 
@@ -87,32 +88,92 @@ impl History {
         counters: &[(&Key, i64)],
         writes: impl Iterator<Item = Write<'a>>,
     ) -> Result<(), IndexError> {
-        self.compactor.wait_for_fewer_than(UNMERGED_MAX);
-        let (known, mut hashes) = (unmerged(&self.tree), vec![hash_of(STAMP)]);
-        guarded(|| {
-            let mut table = self.tree.ingestion()?;
-            table.write(STAMP, stamp.encode())?;
+        self.add_table(|table| {
+            table.put(STAMP, &stamp.encode())?;
             for (key, value) in counters {
-                let key = counter_key(key);
-                hashes.push(hash_of(key.as_bytes()));
-                table.write(key.as_bytes(), &value.to_le_bytes()[..])?;
+                table.put(counter_key(key).as_bytes(), &value.to_le_bytes())?;
             }
             let mut value = Vec::new();
             for (key, record) in writes {
-                hashes.push(hash_of(key.as_bytes()));
                 match record {
                     Some(record) => {
-                        encode_record(&mut value, record);
-                        table.write(key.as_bytes(), value.as_slice())?;
+                        record.encode(&mut value);
+                        table.put(key.as_bytes(), &value)?;
                     }
-                    None => table.write_tombstone(key.as_bytes())?,
+                    None => table.delete(key.as_bytes())?,
                 }
             }
-            table.finish()
+            Ok(())
+        })
+    }
+
+    /// Takes over values that are kept in the journal, of records of this version at most and from this key
+    /// on: as many as one turn may take. Gives the key from which to go on, and nothing at the end. Meanwhile
+    /// nothing else may be taken in.
+    pub(super) fn take_over(&self, from: &[u8], version: u64, values: &Values) -> Result<Option<Vec<u8>>, IndexError> {
+        let (mut taken, mut bytes, mut next) = (Vec::new(), 0_usize, None);
+        let mut pairs = guarded(|| Ok::<_, lsm_tree::Error>(self.tree.range(from.to_vec().., NEWEST, None)))?;
+        for nth in 0_usize.. {
+            let Some((key, kept)) = guarded(|| pairs.next().map(Guard::into_inner).transpose())? else { break };
+            if nth >= TURN_KEYS || bytes >= TURN_BYTES {
+                next = Some(key.to_vec());
+                break;
+            }
+            let is_record = key.first().is_some_and(|&first| first > COUNTERS);
+            if !is_record {
+                continue;
+            }
+            let kept = decode_record(&kept)?;
+            if matches!(kept, Kept::Apart { .. }) && kept.version() <= version {
+                let key = Key::from_bytes(&*key);
+                let mut whole = Vec::new();
+                Kept::Whole(values.whole(&key, kept)?).encode(&mut whole);
+                bytes = bytes.saturating_add(whole.len());
+                taken.push((key, whole));
+            }
+        }
+        if !taken.is_empty() {
+            self.add_table(|table| taken.iter().try_for_each(|(key, whole)| table.put(key.as_bytes(), whole)))?;
+        }
+        Ok(next)
+    }
+
+    /// Adds a table with what `fill` puts into it, in the order of the keys, or nothing when that fails.
+    fn add_table(&self, fill: impl FnOnce(&mut NewTable<'_>) -> lsm_tree::Result<()>) -> Result<(), IndexError> {
+        self.compactor.wait_for_fewer_than(UNMERGED_MAX);
+        let known = unmerged(&self.tree);
+        let hashes = guarded(|| {
+            let mut table = NewTable { ingestion: self.tree.ingestion()?, hashes: Vec::new() };
+            fill(&mut table)?;
+            table.ingestion.finish()?;
+            Ok::<_, lsm_tree::Error>(table.hashes)
         })?;
         self.tables.refresh_with(&self.tree, &known, Filter::of(&hashes));
         self.compactor.ask();
         Ok(())
+    }
+}
+
+/// What is looked at while nothing else may be taken in, at most: it takes a fraction of a second.
+const TURN_KEYS: usize = 100_000;
+const TURN_BYTES: usize = 16 << 20;
+
+/// A table that is being written.
+struct NewTable<'a> {
+    ingestion: AnyIngestion<'a>,
+    /// Of its keys, for its filter.
+    hashes: Vec<u64>,
+}
+
+impl NewTable<'_> {
+    fn put(&mut self, key: &[u8], value: &[u8]) -> lsm_tree::Result<()> {
+        self.hashes.push(hash_of(key));
+        self.ingestion.write(key, value)
+    }
+
+    fn delete(&mut self, key: &[u8]) -> lsm_tree::Result<()> {
+        self.hashes.push(hash_of(key));
+        self.ingestion.write_tombstone(key)
     }
 }
 

@@ -21,15 +21,15 @@ mod tables;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 use self::directory::Directory;
 use self::history::History;
 use super::disk::Disk;
-use super::entry;
+use super::kept::{Kept, Values};
 use super::memtable::Generation;
 use super::stamp::Stamp;
-use crate::store::locks::{read, write};
+use crate::store::locks::{lock, read, write};
 use crate::store::{Key, KeyRange, ReadError, Record};
 
 /// Records and counters as of a stamped position in the journal, or later ones of what a checkpoint
@@ -43,6 +43,10 @@ pub(super) struct Index {
     directory_prefixes: Vec<Key>,
     /// The sequence number of the stamp.
     checkpoint: AtomicU64,
+    /// What is kept in the journal only.
+    values: Values,
+    /// Held by whoever changes the history, so that nobody takes over what another one has just replaced.
+    changing: Mutex<()>,
 }
 
 struct Parts {
@@ -68,11 +72,18 @@ pub(super) enum IndexError {
 }
 
 impl Index {
-    /// Opens or makes the index. Records of `directory_kinds` are its directory.
-    pub(super) fn open(disk: Arc<dyn Disk>, dir: &Path, directory_kinds: &[&str]) -> Result<Self, IndexError> {
+    /// Opens or makes the index of this journal. Records of `directory_kinds` are its directory.
+    pub(super) fn open(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        journal: &Path,
+        directory_kinds: &[&str],
+    ) -> Result<Self, IndexError> {
         let directory_prefixes = directory_kinds.iter().map(|kind| Key::of(kind)).collect();
         let parts = RwLock::new(Some(Parts::open(&disk, dir)?));
-        let index = Self { parts, dir: dir.to_owned(), disk, directory_prefixes, checkpoint: AtomicU64::new(0) };
+        let values = Values::new(disk.clone(), journal.to_owned());
+        let (dir, checkpoint, changing) = (dir.to_owned(), AtomicU64::new(0), Mutex::new(()));
+        let index = Self { parts, dir, disk, directory_prefixes, checkpoint, values, changing };
         if let Some(stamp) = index.stamp()? {
             index.checkpoint.store(stamp.position.sequence, Ordering::Release);
         }
@@ -107,12 +118,12 @@ impl Index {
 
     /// The record under `key`.
     pub(super) fn record(&self, key: &Key) -> Result<Option<Record>, IndexError> {
-        self.look_up(key, decode_record)
+        self.look_up(key, decode_record)?.map(|kept| self.whole(key, kept)).transpose()
     }
 
     /// The version of the record under `key`.
     pub(super) fn version(&self, key: &Key) -> Result<Option<u64>, IndexError> {
-        self.look_up(key, |bytes| Ok(split_version(bytes)?.0))
+        self.look_up(key, |bytes| Kept::version_in(bytes).ok_or_else(|| unreadable("a record")))
     }
 
     /// The counter, if it was ever moved.
@@ -120,8 +131,13 @@ impl Index {
         self.with(|parts| parts.history.counter(key))
     }
 
-    /// At most `limit` records of a range, in order.
-    pub(super) fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, IndexError> {
+    /// All of a record of which this is kept.
+    pub(super) fn whole(&self, key: &Key, kept: Kept) -> Result<Record, IndexError> {
+        self.values.whole(key, kept)
+    }
+
+    /// At most `limit` records of a range, in order, as they are kept.
+    pub(super) fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Kept)>, IndexError> {
         let within = |prefix: &Key| {
             let inside = |key: &Key| key.as_bytes().starts_with(prefix.as_bytes());
             inside(&range.from) && inside(&range.to)
@@ -149,17 +165,37 @@ impl Index {
     /// doing it again, now or after a replay from that stamp, comes to the same.
     pub(super) fn absorb(&self, identity: [u8; 16], generation: &Generation) -> Result<(), IndexError> {
         let position = generation.position();
+        let changing = lock(&self.changing);
         self.with(|parts| {
             let kinds: Vec<KeyRange> = self.directory_prefixes.iter().map(Key::subtree).collect();
             let of_directory = kinds.iter().flat_map(|kind| generation.range(kind));
+            // sled keeps all of its records whole.
+            let whole = |(key, kept): (_, Option<&Kept>)| {
+                Ok((key, kept.map(|kept| self.whole(key, kept.clone())).transpose()?.map(Kept::Whole)))
+            };
+            let of_directory = of_directory.map(whole).collect::<Result<Vec<_>, IndexError>>()?;
+            let of_directory = of_directory.iter().map(|(key, kept)| (*key, kept.as_ref()));
             parts.directory.absorb(identity, position, of_directory)?;
             let directory = parts.directory.stamp()?.map_or(0, |stamp| stamp.position.sequence);
             let of_history = generation.records().filter(|(key, _)| !self.in_directory(key));
             let stamp = Stamp { identity, position, beside: directory };
             parts.history.absorb(&stamp, &generation.counters(), of_history)
         })?;
+        drop(changing);
         self.checkpoint.store(position.sequence, Ordering::Release);
         Ok(())
+    }
+
+    /// Takes over what the history keeps in the journal only, up to the checkpoint, and gives up to which
+    /// record that is. Checkpoints go on in between.
+    pub(super) fn release_journal(&self) -> Result<u64, IndexError> {
+        let released = self.checkpoint();
+        let mut from = Some(Vec::new());
+        while let Some(begin) = from {
+            let _changing = lock(&self.changing);
+            from = self.with(|parts| parts.history.take_over(&begin, released, &self.values))?;
+        }
+        Ok(released)
     }
 
     /// Opens the files again: after an error of a full disk sled answers nothing else, and the
@@ -234,21 +270,8 @@ fn decode_stamp(bytes: &[u8]) -> Result<Stamp, IndexError> {
     Stamp::decode(bytes).ok_or_else(|| unreadable("the stamp"))
 }
 
-/// The bytes of a record in both parts.
-fn encode_record(out: &mut Vec<u8>, record: &Record) {
-    out.clear();
-    out.extend_from_slice(&record.version.to_le_bytes());
-    entry::put_content(out, record);
-}
-
-fn decode_record(bytes: &[u8]) -> Result<Record, IndexError> {
-    let (version, content) = split_version(bytes)?;
-    entry::content(content, version).ok_or_else(|| unreadable("a record"))
-}
-
-fn split_version(bytes: &[u8]) -> Result<(u64, &[u8]), IndexError> {
-    let (version, content) = bytes.split_first_chunk::<8>().ok_or_else(|| unreadable("a record"))?;
-    Ok((u64::from_le_bytes(*version), content))
+fn decode_record(bytes: &[u8]) -> Result<Kept, IndexError> {
+    Kept::decode(bytes).ok_or_else(|| unreadable("a record"))
 }
 
 fn unreadable(what: &str) -> IndexError {
@@ -256,4 +279,4 @@ fn unreadable(what: &str) -> IndexError {
 }
 
 /// A record or tombstone of a generation.
-type Write<'a> = (&'a Key, Option<&'a Record>);
+type Write<'a> = (&'a Key, Option<&'a Kept>);

@@ -12,8 +12,8 @@ use crate::store::embedded::archive::archive_on;
 use crate::store::embedded::backup::back_up_on;
 use crate::store::embedded::disk::{Disk, RealDisk};
 use crate::store::embedded::{
-    ArchiveError, Archived, BackedUp, CopyError, OpenError, Standing, Until, archive, back_up, checkpointed, compare,
-    copy, rebuild, verify,
+    ArchiveError, Archived, BackedUp, CopyError, OpenError, Standing, Until, archive, back_up, compare, copy, rebuild,
+    released, verify,
 };
 use crate::store::tests::{commit, put};
 use crate::store::{Key, Read};
@@ -32,7 +32,7 @@ fn backed_up(from: &Path, to: &Path) -> Result<BackedUp, CopyError> {
 }
 
 fn archived(dir: &Path, backup: &Path, compress: bool) -> Result<Archived, ArchiveError> {
-    let checkpoint = checkpointed(&options(dir)).unwrap().unwrap();
+    let checkpoint = released(&options(dir)).unwrap().unwrap();
     archive(dir, backup, checkpoint, compress, &mut |_| {})
 }
 

@@ -63,10 +63,11 @@ fn d6_the_queue_of_commits_is_bounded_and_full_is_said_at_once() {
 
 #[test]
 fn d6_memory_stays_bounded_while_checkpoints_run_beside_commits_and_ranges() {
-    const VALUE_BYTES: usize = 2000;
+    // Small enough to stay in memory until a checkpoint.
+    const VALUE_BYTES: usize = 380;
     let dir = TempDir::new().unwrap();
-    let memory_bytes_max = 200_000;
-    let options = Options { memory_bytes_max, segment_bytes_max: 100_000, ..options(dir.path()) };
+    let memory_bytes_max = 60_000;
+    let options = Options { memory_bytes_max, segment_bytes_max: 50_000, ..options(dir.path()) };
     let store = EmbeddedStore::open(options, Arc::new(RealDisk)).unwrap();
     let writers: Vec<_> = (0..4_u64)
         .map(|writer| {

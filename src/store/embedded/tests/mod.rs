@@ -1,5 +1,6 @@
 //! The embedded store as an engine for the common tests, and what only it can get wrong.
 
+mod apart;
 mod archive;
 mod copies;
 mod damage;

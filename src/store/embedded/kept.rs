@@ -1,0 +1,129 @@
+//! What memory and the history keep of a record: all of it, or for a large value where in the journal it is.
+//! So a large value is written to the disk once, in the journal; it takes no memory behind its commit, and
+//! neither checkpoints nor merges move it.
+//!
+//! What is read by its place is checked as the journal is: by the frame's checksum, which the place has as
+//! well, so that another frame in the same place is noticed. Before files of the journal are moved away, the
+//! history takes over what it has there (`History::take_over`).
+
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::disk::Disk;
+use super::entry;
+use super::index::IndexError;
+use super::journal::read_frame;
+use super::place::{PLACE_BYTES, Place};
+use super::segment::payload_of;
+use crate::store::{Key, Record};
+
+/// A record as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// All of it.
+    Whole(Record),
+    /// The value, and what was captured beside it, is in the journal.
+    Apart {
+        /// The record's version.
+        version: u64,
+        /// Where its commit is.
+        place: Place,
+    },
+}
+
+/// Values from this size on stay in the journal. Reading one takes one more read of a file, so records that
+/// are looked up again and again, which are small, are kept whole.
+const APART_BYTES_MIN: usize = 384;
+/// Marks the version of a record that is kept apart. No journal gets so long.
+const APART: u64 = 1 << 63;
+
+impl Kept {
+    /// What is kept of a record, given where its commit is, if that is known.
+    pub(super) fn of(record: Record, place: Option<Place>) -> Self {
+        match place {
+            Some(place) if record.value.len() >= APART_BYTES_MIN => Self::Apart { version: record.version, place },
+            _ => Self::Whole(record),
+        }
+    }
+
+    /// The record's version.
+    pub(super) fn version(&self) -> u64 {
+        match self {
+            Self::Whole(record) => record.version,
+            Self::Apart { version, .. } => *version,
+        }
+    }
+
+    /// About how many bytes are kept.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Whole(record) => record.value.len().saturating_add(record.captured.len().saturating_mul(8)),
+            Self::Apart { .. } => 0,
+        }
+    }
+
+    /// Puts its bytes into `out`, in the place of what is there.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        out.clear();
+        match self {
+            Self::Whole(record) => {
+                out.extend_from_slice(&record.version.to_le_bytes());
+                entry::put_content(out, record);
+            }
+            Self::Apart { version, place } => {
+                out.extend_from_slice(&(version | APART).to_le_bytes());
+                place.encode(out);
+            }
+        }
+    }
+
+    /// What [`Kept::encode`] gave; nothing when the bytes are no record.
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (version, content) = bytes.split_first_chunk()?;
+        let version = u64::from_le_bytes(*version);
+        if version & APART == 0 {
+            return entry::content(content, version).map(Self::Whole);
+        }
+        let place: &[u8; PLACE_BYTES] = content.try_into().ok()?;
+        Some(Self::Apart { version: version & !APART, place: Place::decode(place)? })
+    }
+
+    /// The version alone, likewise.
+    pub(super) fn version_in(bytes: &[u8]) -> Option<u64> {
+        bytes.first_chunk().map(|version| u64::from_le_bytes(*version) & !APART)
+    }
+}
+
+/// The journal, for reading what is kept there.
+pub(super) struct Values {
+    disk: Arc<dyn Disk>,
+    journal: PathBuf,
+}
+
+impl Values {
+    /// Those in the journal in this directory.
+    pub(super) fn new(disk: Arc<dyn Disk>, journal: PathBuf) -> Self {
+        Self { disk, journal }
+    }
+
+    /// All of the record under the key.
+    pub(super) fn whole(&self, key: &Key, kept: Kept) -> Result<Record, IndexError> {
+        match kept {
+            Kept::Whole(record) => Ok(record),
+            Kept::Apart { version, place } => self.read(key, version, &place),
+        }
+    }
+
+    fn read(&self, key: &Key, version: u64, place: &Place) -> Result<Record, IndexError> {
+        // The index itself is not damaged by what is wrong here.
+        let failed = |reason: &dyn Display| {
+            let Place { segment, offset, .. } = place;
+            IndexError::Unavailable(format!("journal segment {segment}, record at offset {offset}: {reason}"))
+        };
+        let frame = read_frame(&*self.disk, &self.journal, place).map_err(|error| failed(&error))?;
+        let payload = payload_of(&frame, version, place.checksum);
+        let record = payload.and_then(|payload| entry::record_of(payload, key, version));
+        record.ok_or_else(|| failed(&"it is not what was written there"))
+    }
+}
