@@ -6,6 +6,9 @@
 //! CPU per payment, and how long answers and results took.
 //!
 //!     cargo bench --bench gateway [-- PAYMENTS CONNECTIONS]
+//!
+//! `LANGO_BENCH_NODE` names another binary to be measured: one that was built in another way, or before a
+//! change.
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
@@ -102,7 +105,7 @@ async fn measure(payments: usize, connections: usize) -> Result<()> {
     println!("  the node's CPU      {:>8.1} microseconds a payment", cpu.as_secs_f64() * 1e6 / payments as f64);
     println!("  request to answer   {}", spread(&mut answers));
     println!("  request to callback {}", spread(&mut tellings));
-    Ok(())
+    node.stop()
 }
 
 /// One caller on one kept connection: the next message, its answer, and again.
@@ -221,13 +224,18 @@ async fn endow(dir: &Path, seams: &Seams) -> Result<()> {
 /// The node under measurement.
 struct Node(Child);
 
+/// The binary under measurement.
+fn lango() -> Command {
+    Command::new(std::env::var_os("LANGO_BENCH_NODE").unwrap_or_else(|| env!("CARGO_BIN_EXE_lango").into()))
+}
+
 impl Node {
     fn serve(dir: &Path) -> Result<Self> {
         let config = dir.join("lango.toml");
-        let child = Command::new(env!("CARGO_BIN_EXE_lango")).args(["serve", "--config"]).arg(&config).spawn()?;
+        let child = lango().args(["serve", "--config"]).arg(&config).spawn()?;
         let node = Self(child);
         let begun = Instant::now();
-        let mut status = Command::new(env!("CARGO_BIN_EXE_lango"));
+        let mut status = lango();
         status.args(["status", "--config"]).arg(&config).stdout(Stdio::null()).stderr(Stdio::null());
         while !status.status()?.success() {
             ensure!(begun.elapsed() < Duration::from_secs(20), "the node does not answer");
@@ -240,7 +248,7 @@ impl Node {
     fn tell_of_pending(&self, dir: &Path) -> Result<()> {
         let config = dir.join("lango.toml");
         let ask = |arguments: &[&str]| {
-            let asked = Command::new(env!("CARGO_BIN_EXE_lango")).args(arguments).arg("--config").arg(&config).output();
+            let asked = lango().args(arguments).arg("--config").arg(&config).output();
             asked.map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
         };
         let pending = ask(&["callback", "list", "--state", "pending"])?;
@@ -248,6 +256,13 @@ impl Node {
         if let Some(id) = pending.split_whitespace().find(|word| word.starts_with("msg_")) {
             println!("{}", ask(&["callback", "show", id])?);
         }
+        Ok(())
+    }
+
+    /// Lets it end by itself: a binary built to count what it does writes that down only then.
+    fn stop(mut self) -> Result<()> {
+        Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status()?;
+        ensure!(self.0.wait()?.success(), "the node did not end well");
         Ok(())
     }
 
