@@ -144,7 +144,7 @@ mod tests {
             }
             prop_assert_eq!(ordered.is_empty(), plain.is_empty());
             prop_assert!(ordered.iter().eq(&plain));
-            prop_assert!(plain.keys().is_sorted_by_key(|key| order_of(key)));
+            prop_assert!(plain.keys().is_sorted_by_key(order_of));
             prop_assert_eq!(ordered.value(&absent), plain.get(&absent));
             prop_assert!(plain.iter().all(|(key, value)| ordered.value(key) == Some(value)));
             if from < to {
