@@ -9,7 +9,7 @@ use std::collections::btree_map::Entry as Slot;
 use std::sync::{Arc, Mutex, RwLock};
 
 use super::kept::Kept;
-use super::ordered::Ordered;
+use super::ordered::{Ordered, order_of};
 use super::place::Place;
 use super::segment::Position;
 use super::stalls::Longest;
@@ -126,9 +126,9 @@ impl Generation {
 
     /// All counters in the order of their keys.
     pub(super) fn counters(&self) -> Vec<(&Key, i64)> {
-        let mut counters: Vec<_> = self.counters.iter().map(|(key, &value)| (key, value)).collect();
-        counters.sort_unstable_by_key(|(key, _)| *key);
-        counters
+        let mut counters: Vec<_> = self.counters.iter().map(|(key, &value)| (order_of(key), key, value)).collect();
+        counters.sort_unstable();
+        counters.into_iter().map(|(_, key, value)| (key, value)).collect()
     }
 }
 

@@ -67,8 +67,7 @@ impl<V> Ordered<V> {
 
 impl Place {
     fn of(key: Key) -> Self {
-        let behind = key.as_bytes().get(FIRST_BYTES..).unwrap_or_default();
-        Self { head: u128::from_be_bytes(padded(behind)), key }
+        Self { head: head_of(&key), key }
     }
 
     /// The key.
@@ -89,12 +88,22 @@ impl PartialOrd for Place {
     }
 }
 
+/// Numbers that decide nearly every comparison of two keys, in the order of the keys.
+pub(super) fn order_of(key: &Key) -> (u64, u128) {
+    (first_bytes(key), head_of(key))
+}
+
 const FIRST_BYTES: usize = 8;
 
 /// The first bytes of a key as a number. Of two keys with different numbers, the one with the lower
 /// number is the lower: padding with the least byte keeps the order.
 fn first_bytes(key: &Key) -> u64 {
     u64::from_be_bytes(padded(key.as_bytes()))
+}
+
+/// The bytes behind those, likewise.
+fn head_of(key: &Key) -> u128 {
+    u128::from_be_bytes(padded(key.as_bytes().get(FIRST_BYTES..).unwrap_or_default()))
 }
 
 fn padded<const N: usize>(bytes: &[u8]) -> [u8; N] {
@@ -135,6 +144,7 @@ mod tests {
             }
             prop_assert_eq!(ordered.is_empty(), plain.is_empty());
             prop_assert!(ordered.iter().eq(&plain));
+            prop_assert!(plain.keys().is_sorted_by_key(order_of));
             prop_assert_eq!(ordered.value(&absent), plain.get(&absent));
             prop_assert!(plain.iter().all(|(key, value)| ordered.value(key) == Some(value)));
             if from < to {

@@ -37,7 +37,10 @@ impl Recent {
     /// Takes in counters as a commit leaves them.
     pub(super) fn extend(&mut self, moved: &[(Key, i64)]) {
         for (counter, value) in moved {
-            self.young.insert(counter.clone(), *value);
+            match self.young.get_mut(counter) {
+                Some(place) => *place = *value,
+                None => drop(self.young.insert(counter.clone(), *value)),
+            }
         }
     }
 

@@ -416,6 +416,16 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_is_found_by_its_number_and_checksum_and_by_no_others() {
+        let (_, bytes, ends) = segment(&[1, 1]);
+        let frame = &bytes[ends[0]..ends[1]];
+        let checksum = checksum_of(frame).unwrap();
+        assert_eq!(payload_of(frame, 2, checksum), Some(b"payload".as_slice()));
+        assert_eq!((payload_of(frame, 1, checksum), payload_of(frame, 2, checksum ^ 1)), (None, None));
+        assert!((0..frame.len()).all(|cut| payload_of(&frame[..cut], 2, checksum).is_none()));
+    }
+
+    #[test]
     fn s7_a_record_that_says_another_number_than_the_next_is_found() {
         let (header, mut bytes, ends) = segment(&[1, 1, 1]);
         bytes[ends[0] + PREFIX_BYTES] ^= 4;

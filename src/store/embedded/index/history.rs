@@ -155,8 +155,8 @@ impl History {
 }
 
 /// What is looked at while nothing else may be taken in, at most: it takes a fraction of a second.
-const TURN_KEYS: usize = 100_000;
-const TURN_BYTES: usize = 16 << 20;
+const TURN_KEYS: usize = if cfg!(test) { 50 } else { 100_000 };
+const TURN_BYTES: usize = if cfg!(test) { 4 << 10 } else { 16 << 20 };
 
 /// A table that is being written.
 struct NewTable<'a> {

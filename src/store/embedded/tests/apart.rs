@@ -1,13 +1,15 @@
 //! Large values, which the index keeps by their places in the journal.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use tempfile::TempDir;
 
-use super::{copy, folder, open, options};
+use super::disk::{FaultyDisk, Operation};
+use super::{copy, folder, open, open_on, options};
 use crate::store::embedded::{Archived, archive, back_up, rebuild, released};
 use crate::store::tests::{commit, put};
 use crate::store::{Key, Read, ReadError, Record, WriteSet};
@@ -143,6 +145,53 @@ fn reads_and_commits_go_on_while_the_journal_is_moved_away() {
     store.close();
     let store = open(dir.path()).unwrap();
     assert!((0..600).all(|number| store.record(&key(number)).unwrap().unwrap().value.to_vec() == large(number)));
+}
+
+/// As if its file had been moved away between the look at its place and the look into the file.
+#[test]
+fn what_was_taken_over_while_it_was_read_is_read_again() {
+    for ranged in [false, true] {
+        let dir = TempDir::new().unwrap();
+        let disk = FaultyDisk::failing(Operation::Read, 0, ErrorKind::NotFound);
+        let store = open_on(dir.path(), disk.clone()).unwrap();
+        commit(&*store, put(key(1), &[1; 1000])).unwrap();
+        let found = if ranged {
+            store.range(&Key::of("document").subtree(), 1).unwrap().pop().map(|(_, record)| record)
+        } else {
+            store.record(&key(1)).unwrap()
+        };
+        assert_eq!(found.unwrap().value.to_vec(), vec![1; 1000]);
+        assert_eq!(disk.count(Operation::Read), 2);
+    }
+}
+
+#[test]
+fn what_is_written_anew_while_the_journal_is_released_is_not_hidden_by_what_was_there() {
+    const KEYS: u64 = 5;
+    let dir = folder();
+    let store = open(dir.path()).unwrap();
+    let (ended, mut hidden) = (AtomicBool::new(false), Vec::new());
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::SeqCst) {
+                store.release_journal().unwrap();
+            }
+        });
+        for number in 1..=200 * KEYS {
+            commit(&*store, put(key(number % KEYS), &[1; 400])).unwrap();
+            if number % 7 == 0 {
+                store.checkpoint();
+                let found = store.range(&Key::of("document").subtree(), usize::MAX).unwrap();
+                let mut versions: Vec<u64> = found.into_iter().map(|(_, record)| record.version).collect();
+                versions.sort_unstable();
+                if !versions.into_iter().eq(number - KEYS + 1..=number) {
+                    hidden.push(number);
+                }
+            }
+        }
+        ended.store(true, Ordering::SeqCst);
+    });
+    assert!(hidden.is_empty(), "{hidden:?}");
 }
 
 /// The record of which a byte is flipped at each place of an old segment.

@@ -13,7 +13,9 @@ use crate::store::embedded::disk::{Disk, DiskFile, Lock, RealDisk};
 pub(super) enum Operation {
     Write,
     Sync,
-    /// Whatever changes the disk: the two above, and what makes, cuts, reserves, removes and renames
+    /// Reads of a part of a file.
+    Read,
+    /// Whatever changes the disk: the first two above, and what makes, cuts, reserves, removes and renames
     /// files and syncs folders and other people's files.
     Change,
 }
@@ -27,6 +29,7 @@ pub(super) struct FaultyDisk {
 struct State {
     writes: AtomicU64,
     syncs: AtomicU64,
+    reads: AtomicU64,
     changes: AtomicU64,
     fault: Mutex<Option<(Operation, u64, io::ErrorKind)>>,
 }
@@ -36,12 +39,13 @@ impl State {
         match operation {
             Operation::Write => &self.writes,
             Operation::Sync => &self.syncs,
+            Operation::Read => &self.reads,
             Operation::Change => &self.changes,
         }
     }
 
     fn check(&self, operation: Operation) -> io::Result<()> {
-        let as_change = (operation != Operation::Change).then_some(Operation::Change);
+        let as_change = matches!(operation, Operation::Write | Operation::Sync).then_some(Operation::Change);
         let fault = *self.fault.lock().unwrap();
         let mut outcome = Ok(());
         for counted in [Some(operation), as_change].into_iter().flatten() {
@@ -86,6 +90,11 @@ impl Disk for FaultyDisk {
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         RealDisk.read(path)
+    }
+
+    fn read_part(&self, path: &Path, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
+        self.state.check(Operation::Read)?;
+        RealDisk.read_part(path, offset, bytes)
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
