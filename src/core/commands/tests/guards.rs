@@ -2,11 +2,12 @@
 //! and after it. Many say the same of the usual party, and differ where a head office acts for its store, or
 //! where something changes while others decide.
 
+use crate::core::catalogue::SHIPPED;
 use crate::core::directory::{self, OrganizationChange, Status, SubscriberChange};
 use crate::core::testing::{
     AMINA, BULK, PAYBILL, STORE, STRANGER, TILL, UNKNOWN, World, account, handset_party, party, shortcode,
 };
-use crate::core::{Account, AccountKind, Amount, Care, CareError, Draw, Msisdn, Order, Receipt, State};
+use crate::core::{Account, AccountKind, Amount, Care, CareError, Catalogue, Draw, Msisdn, Order, Receipt, State};
 
 fn set_organization(world: &World, code: &str, status: Status) -> Result<(), directory::AdminError> {
     let change = OrganizationChange { status: Some(status), ..OrganizationChange::default() };
@@ -165,6 +166,30 @@ fn what_was_paid_in_is_no_payment_that_could_be_given_back() {
     world.facts.commit(paid_in).unwrap();
     let order = world.reversal(PAYBILL, &receipt);
     assert_eq!(world.run(&order).code(), "R000002");
+    let within = world.b2b("BusinessTransferFromMMFToUtility", PAYBILL, PAYBILL, "100");
+    let receipt = world.run(&within).decision.report.receipt;
+    let order = world.reversal(PAYBILL, &receipt);
+    assert_eq!(world.run(&order).code(), "R000002", "nor is a transfer that the service does not name");
+}
+
+#[test]
+fn who_gives_back_needs_a_product_for_it() {
+    // Tills cannot.
+    let starts = "starts = [\n  \"AccountBalance\", \"TransactionStatusQuery\",\n  \"TransactionReversal\",\n]";
+    let without = "starts = [\"AccountBalance\", \"TransactionStatusQuery\"]";
+    let texts = SHIPPED.iter().map(|(name, text)| ((*name).to_owned(), text.replace(starts, without)));
+    let mut world = World::under(Catalogue::parse(&texts.collect::<Vec<_>>()).unwrap());
+    world.organization("600009", "Till of the paybill", &["Merchant Till"], Some(PAYBILL));
+    let payment = world.handset("CustomerBuyGoodsOnline", "600009", "1500");
+    let receipt = world.authorize(&payment).decision.report.receipt;
+    let completed = world.core.complete(&world.facts, &receipt, None, world.now).unwrap();
+    world.settle(completed);
+    let by_head_office = world.reversal(PAYBILL, &receipt);
+    assert_eq!(world.run(&by_head_office).code(), "2028", "the till, for which its head office acts");
+    let unknown = Receipt::parse("RKL5ABCDEF").unwrap();
+    let by_till = world.reversal(TILL, &unknown);
+    assert_eq!(world.run(&by_till).code(), "2028", "the initiator's own, which learns nothing of others");
+    world.assert_books();
 }
 
 #[test]
