@@ -297,10 +297,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn records_of_one_leg_each_are_still_read() {
+    async fn legs_keep_their_places_and_records_of_one_each_are_still_read() {
         let store = MemoryStore::new();
         let leg = Leg { kind: LegKind::Answer, at: Timestamp::from_seconds(1), message: "an answer".into() };
         let bytes = encode(&leg);
+        let now = encode_as::<Legs>(&[&leg]);
+        let fields: serde_json::Value = rmp_serde::from_slice(&now[1..]).unwrap();
+        assert_eq!((now[0], fields), (3, serde_json::json!([["Answer", 1_000_000, "an answer"]])));
         let named = [vec![1], rmp_serde::to_vec_named(&leg).unwrap()].concat();
         written(&store, |all| {
             let append = |value| Change::Append { log: log_key(ID), value, capture: Vec::new() };
