@@ -7,6 +7,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use rustix::fs::FallocateFlags;
 
@@ -23,9 +24,9 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// The whole content of a file.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
 
-    /// So many bytes of a file from an offset on; an error when there are not so many.
-    fn read_part(&self, path: &Path, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
-        Ok(part(&self.read(path)?, offset, bytes)?.to_vec())
+    /// A file that is there, to read from in many places. What is added to it later need not be seen.
+    fn open_to_read(&self, path: &Path) -> io::Result<Arc<dyn ReadFile>> {
+        Ok(Arc::new(self.read(path)?))
     }
 
     /// A new, empty file, in place of one that may be there.
@@ -51,6 +52,21 @@ pub trait Disk: Send + Sync + fmt::Debug {
 
     /// Random bytes that name a new journal.
     fn identity(&self) -> [u8; 16];
+}
+
+/// A file that is read.
+pub trait ReadFile: Send + Sync + fmt::Debug {
+    /// So many bytes from an offset on; an error when there are not so many.
+    fn read_at(&self, offset: u64, bytes: usize) -> io::Result<Vec<u8>>;
+}
+
+/// All of a file, as it was when it was read.
+impl ReadFile for Vec<u8> {
+    fn read_at(&self, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
+        let behind = usize::try_from(offset).ok().and_then(|offset| self.get(offset..));
+        let part = behind.and_then(|behind| behind.get(..bytes));
+        part.map(<[u8]>::to_vec).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
 }
 
 /// A file that is written.
@@ -95,10 +111,8 @@ impl Disk for RealDisk {
         fs::read(path)
     }
 
-    fn read_part(&self, path: &Path, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
-        let mut part = vec![0; bytes];
-        File::open(path)?.read_exact_at(&mut part, offset)?;
-        Ok(part)
+    fn open_to_read(&self, path: &Path) -> io::Result<Arc<dyn ReadFile>> {
+        Ok(Arc::new(RealFile(File::open(path)?)))
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
@@ -145,6 +159,14 @@ impl Disk for RealDisk {
 #[derive(Debug)]
 struct RealFile(File);
 
+impl ReadFile for RealFile {
+    fn read_at(&self, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
+        let mut part = vec![0; bytes];
+        self.0.read_exact_at(&mut part, offset)?;
+        Ok(part)
+    }
+}
+
 impl DiskFile for RealFile {
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.0.write_all_at(bytes, offset)
@@ -183,12 +205,6 @@ static ZEROS: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
 struct RealLock(#[expect(dead_code, reason = "held, never read")] File);
 
 impl Lock for RealLock {}
-
-/// So many bytes from an offset on.
-pub(super) fn part(content: &[u8], offset: u64, bytes: usize) -> io::Result<&[u8]> {
-    let behind = usize::try_from(offset).ok().and_then(|offset| content.get(offset..));
-    behind.and_then(|behind| behind.get(..bytes)).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
-}
 
 /// Whether an error says that there is no room.
 pub(super) fn is_full(error: &io::Error) -> bool {

@@ -12,8 +12,7 @@ use std::sync::Arc;
 
 use flate2::read::GzDecoder;
 
-use super::disk::{Disk, DiskFile, is_full, part};
-use super::place::Place;
+use super::disk::{Disk, DiskFile, ReadFile, is_full};
 use super::segment::{HEADER_BYTES, Header, Position};
 
 /// The writing end of the journal. Only the committer has it.
@@ -229,15 +228,13 @@ pub(super) fn read_segment(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> 
     Ok(content)
 }
 
-/// The bytes of a frame, from its segment as it is now, compressed or not.
-pub(super) fn read_frame(disk: &dyn Disk, dir: &Path, place: &Place) -> io::Result<Vec<u8>> {
-    let Place { segment, offset, bytes, .. } = *place;
-    match disk.read_part(&dir.join(segment_name(segment)), offset, bytes as usize) {
+/// A segment to read from, compressed or not.
+pub(super) fn open_segment(disk: &dyn Disk, dir: &Path, segment: u64) -> io::Result<Arc<dyn ReadFile>> {
+    match disk.open_to_read(&dir.join(segment_name(segment))) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let content = read_segment(disk, &dir.join(compressed_name(segment)))?;
-            Ok(part(&content, offset, bytes as usize)?.to_vec())
+            Ok(Arc::new(read_segment(disk, &dir.join(compressed_name(segment)))?))
         }
-        read => read,
+        opened => opened,
     }
 }
 

@@ -7,15 +7,17 @@
 //! history takes over what it has there (`History::take_over`).
 
 use std::fmt::Display;
+use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
-use super::disk::Disk;
+use super::disk::{Disk, ReadFile};
 use super::entry;
 use super::index::IndexError;
-use super::journal::read_frame;
+use super::journal::open_segment;
 use super::place::{PLACE_BYTES, Place};
 use super::segment::payload_of;
+use crate::store::locks::{read, write};
 use crate::store::{Key, Record};
 
 /// A record as it is kept.
@@ -99,12 +101,14 @@ impl Kept {
 pub(super) struct Values {
     disk: Arc<dyn Disk>,
     journal: PathBuf,
+    /// The segment that was opened last: most of what is read was written a moment ago.
+    opened: RwLock<Option<(u64, Arc<dyn ReadFile>)>>,
 }
 
 impl Values {
     /// Those in the journal in this directory.
     pub(super) fn new(disk: Arc<dyn Disk>, journal: PathBuf) -> Self {
-        Self { disk, journal }
+        Self { disk, journal, opened: RwLock::default() }
     }
 
     /// All of the record under the key.
@@ -121,9 +125,22 @@ impl Values {
             let Place { segment, offset, .. } = place;
             IndexError::Unavailable(format!("journal segment {segment}, record at offset {offset}: {reason}"))
         };
-        let frame = read_frame(&*self.disk, &self.journal, place).map_err(|error| failed(&error))?;
+        let frame = self.frame(place).map_err(|error| failed(&error))?;
         let payload = payload_of(&frame, version, place.checksum);
         let record = payload.and_then(|payload| entry::record_of(payload, key, version));
         record.ok_or_else(|| failed(&"it is not what was written there"))
+    }
+
+    fn frame(&self, place: &Place) -> io::Result<Vec<u8>> {
+        let Place { segment, offset, bytes, .. } = *place;
+        let opened = read(&self.opened).as_ref().filter(|(which, _)| *which == segment).map(|(_, file)| file.clone());
+        // What cannot be read from it may be there by now.
+        if let Some(Ok(frame)) = opened.map(|file| file.read_at(offset, bytes as usize)) {
+            return Ok(frame);
+        }
+        let file = open_segment(&*self.disk, &self.journal, segment)?;
+        let frame = file.read_at(offset, bytes as usize)?;
+        *write(&self.opened) = Some((segment, file));
+        Ok(frame)
     }
 }

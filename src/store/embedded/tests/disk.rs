@@ -6,14 +6,14 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::store::embedded::disk::{Disk, DiskFile, Lock, RealDisk};
+use crate::store::embedded::disk::{Disk, DiskFile, Lock, ReadFile, RealDisk};
 
 /// What fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
     Write,
     Sync,
-    /// Reads of a part of a file.
+    /// Opening a file to read from.
     Read,
     /// Whatever changes the disk: the first two above, and what makes, cuts, reserves, removes and renames
     /// files and syncs folders and other people's files.
@@ -92,9 +92,9 @@ impl Disk for FaultyDisk {
         RealDisk.read(path)
     }
 
-    fn read_part(&self, path: &Path, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
+    fn open_to_read(&self, path: &Path) -> io::Result<Arc<dyn ReadFile>> {
         self.state.check(Operation::Read)?;
-        RealDisk.read_part(path, offset, bytes)
+        RealDisk.open_to_read(path)
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
