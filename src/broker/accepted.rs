@@ -36,6 +36,13 @@ pub(super) struct Accepted {
     pub state: AcceptedState,
 }
 
+/// An accepted request as it stands in the store.
+pub(super) struct Standing {
+    pub accepted: Accepted,
+    /// The version of its record, on which a decision about it rests.
+    pub version: u64,
+}
+
 impl Stored for Accepted {
     const NAME: &'static str = "an accepted request";
     const FORMAT: u8 = 2;

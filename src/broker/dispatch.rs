@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Broker;
-use super::accepted::{Accepted, AcceptedState, accepted_key, waiting_key, waiting_range};
+use super::accepted::{Accepted, AcceptedState, Standing, accepted_key, waiting_key, waiting_range};
 use super::retry::{Next, Tries, Undecided};
 use super::waiting::Place;
 use super::wire::{ResultNews, TimeoutNews};
@@ -21,10 +21,16 @@ const AGAIN_MIN: Duration = Duration::from_millis(100);
 const AGAIN_MAX: Duration = Duration::from_secs(10);
 
 impl Broker {
-    /// Dispatches a request that waits. It has its place among the waiting until it is decided.
-    pub(super) async fn dispatch(self: Arc<Self>, conversation: ConversationId, place: Place) {
+    /// Dispatches a request that waits, given as it stands if that was just written. It has its place among
+    /// the waiting until it is decided.
+    pub(super) async fn dispatch(
+        self: Arc<Self>,
+        conversation: ConversationId,
+        mut standing: Option<Standing>,
+        place: Place,
+    ) {
         let mut pause = AGAIN_MIN;
-        while let Err(error) = self.decide(&conversation).await {
+        while let Err(error) = self.decide(&conversation, standing.take()).await {
             tracing::error!(conversation = conversation.as_str(), %error, "an accepted request could not be decided");
             if error.is_for_good() {
                 // The request stays in the durable queue; the next start takes it up again.
@@ -48,16 +54,17 @@ impl Broker {
             for (key, _) in page {
                 let Some(conversation) = conversation_of(&key.parts()) else { continue };
                 resumed += 1;
-                tokio::spawn(Arc::clone(self).dispatch(conversation, self.waiting.place_again()));
+                tokio::spawn(Arc::clone(self).dispatch(conversation, None, self.waiting.place_again()));
             }
         }
     }
 
-    async fn decide(&self, conversation: &ConversationId) -> Result<(), Undecided> {
+    async fn decide(&self, conversation: &ConversationId, mut known: Option<Standing>) -> Result<(), Undecided> {
         let mut tries = Tries::default();
         let mut declined = None;
         loop {
-            let Some((accepted, version)) = self.waiting_request(conversation)? else { return Ok(()) };
+            let standing = known.take().map_or_else(|| self.waiting_request(conversation), |known| Ok(Some(known)))?;
+            let Some(Standing { accepted, version }) = standing else { return Ok(()) };
             let now = self.parts.clock.now();
             let mut verdict = if now > accepted.expires {
                 Verdict::expired(accepted, self.parts.core.at(now).no_receipt(now))
@@ -107,10 +114,11 @@ impl Broker {
         }
     }
 
-    fn waiting_request(&self, conversation: &ConversationId) -> Result<Option<(Accepted, u64)>, ReadError> {
+    fn waiting_request(&self, conversation: &ConversationId) -> Result<Option<Standing>, ReadError> {
         let Some(record) = self.parts.store.record(&accepted_key(conversation))? else { return Ok(None) };
         let accepted: Accepted = decode(&record)?;
-        Ok((accepted.state == AcceptedState::Waiting).then_some((accepted, record.version)))
+        let standing = Standing { accepted, version: record.version };
+        Ok((standing.accepted.state == AcceptedState::Waiting).then_some(standing))
     }
 }
 

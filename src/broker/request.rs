@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::accepted::{Accepted, AcceptedState, Used, accepted_key, original_place, used_key, waiting_key};
+use super::accepted::{Accepted, AcceptedState, Standing, Used, accepted_key, original_place, used_key, waiting_key};
 use super::call::Call;
 use super::third_party::soap_answer;
-use super::trace::{self, LegKind};
+use super::trace::{self, Leg, LegKind};
+use super::waiting::Place;
 use super::{Answer, Broker, Refusal, Request, fingerprint};
 use crate::access::{
     self, CredentialRefusal, CredentialVerdict, NetworkKind, NoShare, Permit, Sealed, Secret, Share, ThirdParty,
@@ -98,11 +99,7 @@ impl Broker {
         let share = self.share(&call.permit)?;
         let place = self.waiting.place(self.parts.limits.waiting_max)?.within(share);
         let accepted = self.accepted(request, call, &document, order).await?;
-        let acknowledged = self.keep(request, call, &accepted, fingerprint).await?;
-        if acknowledged.delivery.is_some() {
-            tokio::spawn(Arc::clone(self).dispatch(accepted.order.conversation, place));
-        }
-        Ok(acknowledged)
+        self.keep(request, call, accepted, fingerprint, place).await
     }
 
     pub(super) fn order(&self, received: Timestamp, third_party: &str, document: &RequestDocument) -> Order {
@@ -191,13 +188,14 @@ impl Broker {
             .map_err(|error| Refusal::Internal(error.to_string()))
     }
 
-    /// Step 8: one commit, then the answer.
+    /// Step 8: one commit, then the answer, and beside it the dispatch.
     async fn keep(
-        &self,
+        self: &Arc<Self>,
         request: &Request,
         call: &Call<GenericRequest>,
-        accepted: &Accepted,
+        accepted: Accepted,
         fingerprint: Vec<u8>,
+        place: Place,
     ) -> Result<Acknowledged, Refusal> {
         let (order, version) = (&accepted.order, call.message.version);
         let used = Used { conversation: order.conversation.clone(), fingerprint, cached: self.is_away() };
@@ -208,16 +206,23 @@ impl Broker {
         write_set.expect_absent(used_at.clone());
         write_set.expect_absent(accepted_key(&order.conversation));
         write_set.put(used_at, encode(&used));
-        write_set.put(accepted_key(&order.conversation), encode(accepted));
+        write_set.put(accepted_key(&order.conversation), encode(&accepted));
         write_set.put(waiting_key(&order.conversation), Vec::new());
-        let id = order.conversation.as_str();
-        trace::record(&mut write_set, id, LegKind::Request, request.received, &trace::http_request(request));
         let answer = &acknowledged.answer;
         let answer = trace::http_answer(answer.status.as_u16(), &answer.headers, &answer.body);
-        trace::record(&mut write_set, id, LegKind::Answer, self.parts.clock.now(), &answer);
+        let legs = [
+            Leg::masking(LegKind::Request, request.received, trace::http_request(request)),
+            Leg::masking(LegKind::Answer, self.parts.clock.now(), answer),
+        ];
+        trace::add(&mut write_set, order.conversation.as_str(), &legs);
         self.parts.callbacks.hold(&accepted.delivery);
         match self.commit(write_set).await {
-            Ok(_) => Ok(acknowledged),
+            Ok(committed) => {
+                let standing = Standing { accepted, version: committed.sequence };
+                let conversation = standing.accepted.order.conversation.clone();
+                tokio::spawn(Arc::clone(self).dispatch(conversation, Some(standing), place));
+                Ok(acknowledged)
+            }
             Err(error) => {
                 self.parts.callbacks.release(&accepted.delivery);
                 self.not_kept(call, order, &used.fingerprint, error)

@@ -1,6 +1,8 @@
 //! The legs of a conversation as they went over the wire, for `queryTransaction` and for operators.
 //! What is secret in them is masked before it gets here (S5).
 
+use std::borrow::Cow;
+
 use hyper::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
@@ -116,9 +118,16 @@ impl From<Kind> for LegKind {
     }
 }
 
+impl Leg {
+    /// A message that went over the wire, with its secrets masked.
+    pub(super) fn masking<'a>(kind: LegKind, at: Timestamp, message: impl Into<Cow<'a, str>>) -> Self {
+        Self { kind, at, message: masked(message) }
+    }
+}
+
 /// Adds a leg to the log of a conversation.
 pub(super) fn record(write_set: &mut WriteSet, conversation: &str, kind: LegKind, at: Timestamp, message: &str) {
-    add(write_set, conversation, &[Leg { kind, at, message: masked(message) }]);
+    add(write_set, conversation, &[Leg::masking(kind, at, message)]);
 }
 
 /// The legs of a conversation, in the order in which they were written down.
@@ -150,14 +159,14 @@ fn log_key(conversation: &str) -> Key {
 pub(super) fn record_exchange(write_set: &mut WriteSet, exchange: &Exchange<'_>) {
     let mut legs = Vec::with_capacity(2);
     if exchange.attempt == 1 || exchange.answer.is_ok() {
-        let message = masked(http_post(exchange.url, exchange.headers, exchange.body));
-        legs.push(Leg { kind: exchange.kind.into(), at: exchange.started, message });
+        let message = http_post(exchange.url, exchange.headers, exchange.body);
+        legs.push(Leg::masking(exchange.kind.into(), exchange.started, message));
     }
     let (kind, message) = match exchange.answer {
         Ok(answer) => (LegKind::Acknowledgement, http_answer(answer.status, &answer.headers, &answer.body)),
         Err(why) => (LegKind::NoAnswer, why.to_owned()),
     };
-    legs.push(Leg { kind, at: exchange.ended, message: masked(message) });
+    legs.push(Leg::masking(kind, exchange.ended, message));
     let at = u64::try_from(exchange.started.micros()).unwrap_or(0);
     let which = exchange.number.wrapping_shl(16) | u64::from(exchange.attempt & 0xFFFF);
     write_set.put(log_key(exchange.about).number(at).number(which), encode_as::<Legs>(&legs));
@@ -190,9 +199,7 @@ fn exchanged<T>(
     let Some(answer) = &asked.answer else { return vec![nothing(asked.outcome.name())] };
     let sent = masked(http_post(&question.url, &question.headers(), &question.body));
     let answered = match answer {
-        Ok(answer) => {
-            Leg { kind: back, at: ended, message: masked(http_answer(answer.status, &answer.headers, &answer.body)) }
-        }
+        Ok(answer) => Leg::masking(back, ended, http_answer(answer.status, &answer.headers, &answer.body)),
         Err(error) => nothing(&error.detail),
     };
     vec![Leg { kind: there, at: began, message: sent }, answered]
