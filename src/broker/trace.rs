@@ -197,12 +197,12 @@ fn exchanged<T>(
 ) -> Vec<Leg> {
     let nothing = |why: &str| Leg { kind: LegKind::NoAnswer, at: ended, message: why.to_owned() };
     let Some(answer) = &asked.answer else { return vec![nothing(asked.outcome.name())] };
-    let sent = masked(http_post(&question.url, &question.headers(), &question.body));
+    let sent = Leg::masking(there, began, http_post(&question.url, &question.headers(), &question.body));
     let answered = match answer {
         Ok(answer) => Leg::masking(back, ended, http_answer(answer.status, &answer.headers, &answer.body)),
         Err(error) => nothing(&error.detail),
     };
-    vec![Leg { kind: there, at: began, message: sent }, answered]
+    vec![sent, answered]
 }
 
 /// Adds legs that are masked already.

@@ -22,3 +22,10 @@ pub struct Decision {
     /// this decision, and how much it moves was asked for.
     pub declinable: bool,
 }
+
+impl Decision {
+    /// One that moves no money, and shows no counters.
+    pub(super) fn without_money(report: Report, write_set: WriteSet, private: String) -> Self {
+        Self { report, write_set, captures: Vec::new(), private, transaction: None, declinable: false }
+    }
+}

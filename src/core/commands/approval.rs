@@ -127,7 +127,7 @@ pub(super) fn wait(
     write_set.put(name, encode(&Alias { conversation: conversation.clone() }));
     let report = Report::new(ResultCode::AwaitingApproval, case.core.no_receipt(case.now));
     let private = format!("{} of {} waits for approval", amount, original.receipt);
-    Ok(Decision { report, write_set, captures: Vec::new(), private, transaction: None, declinable: false })
+    Ok(Decision::without_money(report, write_set, private))
 }
 
 /// Decides what an operator of the provider has approved. Who commits it removes what

@@ -99,14 +99,7 @@ impl Attempt<'_> {
         if on_record && refusal.code != ResultCode::Duplicate {
             self.record(&mut write_set, &report, now);
         }
-        Decision {
-            report,
-            write_set,
-            captures: Vec::new(),
-            private: refusal.reason,
-            transaction: None,
-            declinable: false,
-        }
+        Decision::without_money(report, write_set, refusal.reason)
     }
 
     /// Keeps how this conversation ended, and the other names by which it can be found.

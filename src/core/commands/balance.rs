@@ -41,14 +41,8 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting) -> Result<Decision, H
         reference: case.attempt.reference.clone(),
         ..Report::new(ResultCode::Success, case.core.no_receipt(case.now))
     };
-    Ok(Decision {
-        report,
-        write_set: WriteSet::new(),
-        captures: captures.into_keys(),
-        private: "balances shown".to_owned(),
-        transaction: None,
-        declinable: false,
-    })
+    let shown = Decision::without_money(report, WriteSet::new(), "balances shown".to_owned());
+    Ok(Decision { captures: captures.into_keys(), ..shown })
 }
 
 /// The one organization that is asked for: by parameter, as a party, or the initiator's own.

@@ -31,12 +31,5 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting) -> Result<Decision, H
         ..Report::new(ResultCode::Success, case.core.no_receipt(case.now))
     };
     let private = format!("the identity of {text:?} shown");
-    Ok(Decision {
-        report,
-        write_set: WriteSet::new(),
-        captures: Vec::new(),
-        private,
-        transaction: None,
-        declinable: false,
-    })
+    Ok(Decision::without_money(report, WriteSet::new(), private))
 }

@@ -42,14 +42,7 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting, conversation_days: u3
         ..Report::new(ResultCode::Success, case.core.no_receipt(case.now))
     };
     let private = "status shown".to_owned();
-    Ok(Decision {
-        report,
-        write_set: WriteSet::new(),
-        captures: Vec::new(),
-        private,
-        transaction: None,
-        declinable: false,
-    })
+    Ok(Decision::without_money(report, WriteSet::new(), private))
 }
 
 fn find(case: &mut Case<'_>, acting: &Acting, conversation_days: u32) -> Result<Found, Halt> {

@@ -72,8 +72,8 @@ pub fn released(options: &Options) -> Result<Option<u64>, OpenError> {
 }
 
 /// Removes the segments from the store in `dir` that the backup holds and that end with record `released` or
-/// before, up to which the index must need none; compresses in the backup all but its newest, if that is asked for. The
-/// node may run.
+/// before, up to which the index must need none; compresses in the backup all but its newest, if that is
+/// asked for. The node may run.
 pub fn archive(
     dir: &Path,
     backup: &Path,
