@@ -8,6 +8,7 @@
 //! last, with a default and a new format.
 
 use std::cell::RefCell;
+use std::io::{self, Write};
 
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -53,7 +54,31 @@ impl<'de> Deserialize<'de> for Vacant {
 thread_local! {
     /// Where records are written before their size is known, so that each takes one piece of memory
     /// of just its size.
-    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch(Vec::new())) };
+}
+
+/// Bytes that are written to one by one more often than not: MessagePack is made of markers and short numbers.
+struct Scratch(Vec<u8>);
+
+impl Write for Scratch {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match bytes {
+            [byte] => self.0.push(*byte),
+            _ => self.0.extend_from_slice(bytes),
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The record's bytes.
@@ -67,13 +92,13 @@ pub fn encode_as<T: Stored>(value: &impl Serialize) -> Vec<u8> {
     SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
         Ok(mut scratch) => encoded_with::<T>(&mut scratch, value),
         // A value that has another one encoded while it is written.
-        Err(_) => encoded_with::<T>(&mut Vec::new(), value),
+        Err(_) => encoded_with::<T>(&mut Scratch(Vec::new()), value),
     })
 }
 
-fn encoded_with<T: Stored>(scratch: &mut Vec<u8>, value: &impl Serialize) -> Vec<u8> {
-    scratch.clear();
-    scratch.push(T::FORMAT);
+fn encoded_with<T: Stored>(scratch: &mut Scratch, value: &impl Serialize) -> Vec<u8> {
+    scratch.0.clear();
+    scratch.0.push(T::FORMAT);
     // Writing to memory fails only for maps of unknown length, which no record has; an empty body
     // would be refused by `decode`, so it could not be taken for a value.
     let mut serializer = rmp_serde::Serializer::new(&mut *scratch);
@@ -82,11 +107,11 @@ fn encoded_with<T: Stored>(scratch: &mut Vec<u8>, value: &impl Serialize) -> Vec
         Fields::InOrder => value.serialize(&mut serializer),
     };
     if written.is_err() {
-        scratch.truncate(1);
+        scratch.0.truncate(1);
     }
-    let bytes = scratch.as_slice().to_vec();
-    if scratch.capacity() > SCRATCH_BYTES_MAX {
-        *scratch = Vec::new();
+    let bytes = scratch.0.as_slice().to_vec();
+    if scratch.0.capacity() > SCRATCH_BYTES_MAX {
+        scratch.0 = Vec::new();
     }
     bytes
 }
