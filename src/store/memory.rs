@@ -136,7 +136,12 @@ impl Facts for State {
 /// Values by their keys. A key is hashed apart from being looked up, which a map of the standard library
 /// does in one.
 #[derive(Debug)]
-struct Table<V>(HashTable<(Key, V)>);
+struct Table<V>(HashTable<Slot<V>>);
+
+/// A key, which fills a line of the cache, and its value in the next one.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Slot<V>(Key, V);
 
 impl<V> Default for Table<V> {
     fn default() -> Self {
@@ -146,23 +151,23 @@ impl<V> Default for Table<V> {
 
 impl<V> Table<V> {
     fn get(&self, key: &Key) -> Option<&V> {
-        self.0.find(scattered(key), |(other, _)| other == key).map(|(_, value)| value)
+        self.0.find(scattered(key), |Slot(other, _)| other == key).map(|Slot(_, value)| value)
     }
 
     /// Sets the value of a key, and gives the one that it had.
     fn insert(&mut self, key: &Key, value: V) -> Option<V> {
         let hash = scattered(key);
-        match self.0.find_mut(hash, |(other, _)| other == key) {
-            Some((_, place)) => Some(std::mem::replace(place, value)),
+        match self.0.find_mut(hash, |Slot(other, _)| other == key) {
+            Some(Slot(_, place)) => Some(std::mem::replace(place, value)),
             None => {
-                self.0.insert_unique(hash, (key.clone(), value), |(other, _)| scattered(other));
+                self.0.insert_unique(hash, Slot(key.clone(), value), |Slot(other, _)| scattered(other));
                 None
             }
         }
     }
 
     fn remove(&mut self, key: &Key) {
-        if let Ok(entry) = self.0.find_entry(scattered(key), |(other, _)| other == key) {
+        if let Ok(entry) = self.0.find_entry(scattered(key), |Slot(other, _)| other == key) {
             entry.remove();
         }
     }
@@ -174,8 +179,8 @@ impl<V> Table<V> {
         let hashes: Vec<(u64, usize)> = keys.iter().map(|key| (scattered(key), key.as_bytes().len())).collect();
         let found = hashes
             .iter()
-            .filter_map(|(hash, length)| self.0.find(*hash, |(other, _)| other.as_bytes().len() == *length));
-        found.fold(0, |seen, (_, value)| seen ^ look(value))
+            .filter_map(|(hash, length)| self.0.find(*hash, |Slot(other, _)| other.as_bytes().len() == *length));
+        found.fold(0, |seen, Slot(_, value)| seen ^ look(value))
     }
 }
 
