@@ -3,7 +3,7 @@
 //! [PAYMENTS [SUBSCRIBERS]]`.
 //!
 //! A payment is two decisions, as in a node: it is authorized, which reserves the payer's funds, and
-//! completed, which moves them. Each is committed before the next is decided, so that the counters,
+//! completed, which moves them, from its transaction as it was written. Each is committed before the next is decided, so that the counters,
 //! the transactions and the payer's limits are really there to be read. Timed are the decisions: from
 //! what was asked to a write set that could be committed, all records in it encoded. The commits to
 //! the store in memory are timed apart, and the last column has both. Not in it: the wire, the disk,
@@ -18,7 +18,7 @@ use lango::clock::{Timestamp, Zone};
 use lango::core::directory::{self, NewOrganization, PersonName};
 use lango::core::{
     Account, AccountKind, Amount, Catalogue, ConversationId, Core, CoreSettings, CustomerPayment, Draw, HandsetParty,
-    Holder, Msisdn, Shortcode,
+    Held, Holder, Msisdn, Shortcode, State,
 };
 use lango::store::memory::MemoryStore;
 use lango::store::{Store, WriteSet};
@@ -144,16 +144,17 @@ impl House {
             let begin = Instant::now();
             let authorized = self.core.authorize(&self.store, &payment, self.now, draw)?;
             let decided = Instant::now();
-            self.commit(authorized.write_set)?;
+            let sequence = self.commit(authorized.write_set)?;
             let committed = Instant::now();
             times.authorize += decided - begin;
             times.commit += committed - decided;
             times.authorized += 1;
-            if !authorized.report.code.is_success() {
+            let Some(transaction) = authorized.transaction.filter(|made| made.state == State::Authorized) else {
                 continue;
-            }
+            };
             let begin = Instant::now();
-            let completed = self.core.complete(&self.store, &authorized.report.receipt, None, self.now)?;
+            let held = Held::Written(transaction, sequence);
+            let completed = self.core.complete(&self.store, held, None, self.now)?;
             let decided = Instant::now();
             self.commit(completed.write_set)?;
             times.complete += decided - begin;
@@ -163,9 +164,8 @@ impl House {
         Ok(times)
     }
 
-    fn commit(&self, write_set: WriteSet) -> Result<(), Box<dyn Error>> {
-        self.store.commit(write_set).now_or_never().ok_or("a store in memory never waits")??;
-        Ok(())
+    fn commit(&self, write_set: WriteSet) -> Result<u64, Box<dyn Error>> {
+        Ok(self.store.commit(write_set).now_or_never().ok_or("a store in memory never waits")??.sequence)
     }
 
     /// Scattered, and the same in every run.

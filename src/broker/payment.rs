@@ -19,7 +19,7 @@ use crate::callbacks::{Callback, DeliveryId, Kind, Queued, enqueue};
 use crate::core::catalogue::Flow;
 use crate::core::transaction::Origin;
 use crate::core::{
-    CancelReason, CustomerPayment, Decision, Receipt, Report, SettleError, State, Transaction, directory,
+    CancelReason, CustomerPayment, Decision, Held, Receipt, Report, SettleError, State, Transaction, directory,
 };
 use crate::mminterface::C2bPayment;
 use crate::store::{Key, ReadError, Stored, WriteSet, decode, encode};
@@ -79,8 +79,8 @@ impl From<ReadError> for NotPaid {
 
 /// What became of the first half of a payment.
 pub(super) enum Authorized {
-    /// The funds are reserved.
-    Reserved(Box<Transaction>),
+    /// The funds are reserved, by the commit of this number.
+    Reserved(Box<Transaction>, u64),
     /// A rule forbade it, or it was told before.
     Ended(Told),
 }
@@ -89,13 +89,14 @@ impl Broker {
     /// Takes a payment from its submission, the message of which is kept, to its end.
     pub(super) async fn pay(&self, payment: CustomerPayment, submission: &str) -> Result<Told, NotPaid> {
         let fingerprint = fingerprint::of_payment(&payment);
-        let transaction = match self.authorize(&payment, fingerprint, submission).await? {
+        let (transaction, written) = match self.authorize(&payment, fingerprint, submission).await? {
             Authorized::Ended(told) => return Ok(told),
-            Authorized::Reserved(transaction) => transaction,
+            Authorized::Reserved(transaction, written) => (transaction, written),
         };
         let deadline = payment.received.plus(self.parts.limits.validation_window);
         let heard = self.ask(&transaction, deadline).await?;
-        self.settle(&transaction.receipt, &session_key(&payment.gateway, &payment.session), heard).await
+        let (receipt, session) = (transaction.receipt, session_key(&payment.gateway, &payment.session));
+        self.settle(&receipt, Some(Held::Written(transaction, written)), &session, heard).await
     }
 
     /// Gives back what was reserved and not settled in its time: by a node that stopped in between,
@@ -127,7 +128,7 @@ impl Broker {
         let transaction: Transaction = decode(&record.map_err(Undecided::from)?)?;
         let Origin::Handset { gateway, session } = transaction.origin else { return Err(NotPaid::NoHandset) };
         let overdue = Heard { said: Said::No(CancelReason::Expired), legs: Vec::new() };
-        self.settle(receipt, &session_key(&gateway, &session), overdue).await.map(drop)
+        self.settle(receipt, None, &session_key(&gateway, &session), overdue).await.map(drop)
     }
 
     fn told_before(&self, session: &Key, fingerprint: &[u8]) -> Result<Option<Told>, NotPaid> {
@@ -175,8 +176,8 @@ impl Broker {
             let conversation = payment.conversation.as_str();
             trace::record(&mut write_set, conversation, LegKind::Submission, payment.received, submission);
             let error = match self.commit(write_set).await {
-                Ok(_) => match decision.transaction.take().filter(|_| reserved) {
-                    Some(transaction) => return Ok(Authorized::Reserved(Box::new(transaction))),
+                Ok(committed) => match decision.transaction.take().filter(|_| reserved) {
+                    Some(transaction) => return Ok(Authorized::Reserved(transaction, committed.sequence)),
                     None => {
                         self.log_payment(&decision);
                         continue;
@@ -190,12 +191,19 @@ impl Broker {
         }
     }
 
-    /// Ends the reservation: completed with its confirmation, or given back.
-    async fn settle(&self, receipt: &Receipt, session: &Key, heard: Heard) -> Result<Told, NotPaid> {
+    /// Ends the reservation, given as it was written if it was just now: completed with its confirmation, or
+    /// given back.
+    pub(super) async fn settle(
+        &self,
+        receipt: &Receipt,
+        mut held: Option<Held>,
+        session: &Key,
+        heard: Heard,
+    ) -> Result<Told, NotPaid> {
         let Heard { mut said, legs } = heard;
         let mut tries = Tries::default();
         loop {
-            let mut decision = match self.end(receipt, &said) {
+            let mut decision = match self.end(held.take().unwrap_or_else(|| receipt.into()), &said) {
                 Ok(decision) => decision,
                 Err(SettleError::Overdue(_)) => {
                     said = Said::No(CancelReason::Expired);
@@ -233,13 +241,13 @@ impl Broker {
         }
     }
 
-    fn end(&self, receipt: &Receipt, said: &Said) -> Result<Decision, SettleError> {
+    fn end(&self, held: Held, said: &Said) -> Result<Decision, SettleError> {
         let (facts, now) = (&*self.parts.store, self.parts.clock.now());
         match said {
             Said::Yes { third_party_trans_id } => {
-                self.parts.core.at(now).complete(facts, receipt, third_party_trans_id.as_deref(), now)
+                self.parts.core.at(now).complete(facts, held, third_party_trans_id.as_deref(), now)
             }
-            Said::No(reason) => self.parts.core.at(now).cancel(facts, receipt, reason.clone(), now),
+            Said::No(reason) => self.parts.core.at(now).cancel(facts, held, reason.clone(), now),
         }
     }
 
@@ -323,6 +331,6 @@ impl Broker {
     }
 }
 
-fn session_key(gateway: &str, session: &str) -> Key {
+pub(super) fn session_key(gateway: &str, session: &str) -> Key {
     Key::of("payment").text(gateway).text(session)
 }

@@ -8,6 +8,8 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::accepted::{Accepted, AcceptedState, accepted_key, waiting_key};
+use super::payment::{Authorized, session_key};
+use super::validation::{Heard, Said};
 use super::*;
 use crate::access::{
     ClientKey, CredentialKeys, CredentialSettings, Secret, ThirdParty, Whitelist, sp_password, testing,
@@ -19,7 +21,7 @@ use crate::core::catalogue::editions::Editions;
 use crate::core::directory::{NewOrganization, PersonName};
 use crate::core::{
     Account, AccountKind, Amount, Balance, Catalogue, Channel, ConversationId, CoreSettings, CustomerPayment,
-    HandsetParty, Holder, Msisdn, Order, Shortcode, directory,
+    HandsetParty, Held, Holder, Msisdn, Order, Shortcode, Transaction, directory,
 };
 use crate::entropy::SeededEntropy;
 use crate::mminterface::{
@@ -374,8 +376,9 @@ async fn a_store_that_refuses_for_good_is_left_alone_until_the_next_start() {
     assert_eq!(house.state(&conversation), AcceptedState::Waiting);
 }
 
-/// A payment whose funds are reserved, by a node that stopped before it was settled.
-async fn reserved(house: &House) -> (CustomerPayment, Account) {
+/// A payment whose funds are reserved, by a node that stopped before it was settled, and the reservation as it
+/// had that node at hand.
+async fn reserved(house: &House) -> (CustomerPayment, Account, (Box<Transaction>, u64)) {
     let (core, store) = (house.broker.core(), &*house.store);
     let shortcode = Shortcode::parse("600000").unwrap();
     let new = NewOrganization {
@@ -406,15 +409,16 @@ async fn reserved(house: &House) -> (CustomerPayment, Account) {
         amount: "100".into(),
         received: testing::NOW,
     };
-    house.broker.authorize(&payment, fingerprint::of_payment(&payment), "<submitted/>").await.unwrap();
+    let authorized = house.broker.authorize(&payment, fingerprint::of_payment(&payment), "<submitted/>").await.unwrap();
+    let Authorized::Reserved(transaction, written) = authorized else { panic!("it was not reserved") };
     assert_eq!(purse.balance(store).unwrap(), Balance { available: 90_000, reserved: 10_000 });
-    (payment, purse)
+    (payment, purse, (transaction, written))
 }
 
 #[tokio::test(start_paused = true)]
 async fn l3_a_reservation_that_a_stopped_node_left_is_given_back_at_the_next_start() {
     let house = House::built();
-    let (payment, purse) = reserved(&house).await;
+    let (payment, purse, _) = reserved(&house).await;
     let early = House::on(Arc::clone(&house.store));
     assert_eq!(early.broker.resume().await.unwrap().payments, 0, "its time has not run out");
     let next = House::on(Arc::clone(&house.store));
@@ -426,9 +430,24 @@ async fn l3_a_reservation_that_a_stopped_node_left_is_given_back_at_the_next_sta
 }
 
 #[tokio::test(start_paused = true)]
+async fn l3_a_reservation_that_was_given_back_meanwhile_is_not_completed_as_well() {
+    let house = House::built();
+    let (payment, purse, (transaction, written)) = reserved(&house).await;
+    let elsewhere = House::on(Arc::clone(&house.store));
+    elsewhere.clock.advance(Duration::from_secs(60));
+    assert_eq!(elsewhere.broker.resume().await.unwrap().payments, 1);
+    let yes = Heard { said: Said::Yes { third_party_trans_id: None }, legs: Vec::new() };
+    let (receipt, held) = (transaction.receipt, Held::Written(transaction, written));
+    let session = session_key(&payment.gateway, &payment.session);
+    let told = house.broker.settle(&receipt, Some(held), &session, yes).await.unwrap();
+    assert_eq!(told.report.code.as_str(), "L000003", "what was told first holds");
+    assert_eq!(purse.balance(&*house.store).unwrap(), Balance { available: 100_000, reserved: 0 });
+}
+
+#[tokio::test(start_paused = true)]
 async fn l3_a_reservation_that_nobody_settles_is_given_back_by_itself() {
     let house = House::built();
-    let (_, purse) = reserved(&house).await;
+    let (_, purse, _) = reserved(&house).await;
     let watch = tokio::spawn(Arc::clone(&house.broker).watch_reservations());
     house.clock.advance(Duration::from_secs(59));
     tokio::time::sleep(RESERVATIONS_EVERY * 2).await;

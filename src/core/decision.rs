@@ -17,7 +17,7 @@ pub struct Decision {
     /// The exact reason, for logs and `lango explain`; never for the wire.
     pub private: String,
     /// The transaction as it will stand, if there is one.
-    pub transaction: Option<Transaction>,
+    pub transaction: Option<Box<Transaction>>,
     /// Whether the transaction can be declined instead where the store refuses its money: it begins with
     /// this decision, and how much it moves was asked for.
     pub declinable: bool,

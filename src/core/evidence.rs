@@ -41,6 +41,11 @@ impl<'a> Evidence<'a> {
         found
     }
 
+    /// A record that whoever asks has at hand, in this version.
+    pub fn rest_on(&mut self, key: Key, version: u64) {
+        self.read.push((key, Expect::Version(version)));
+    }
+
     /// What is read through this is not remembered: counters, whose bounds the commit checks, and
     /// what a decision only shows.
     pub fn facts(&self) -> &'a dyn Read {

@@ -39,7 +39,7 @@ pub use accounts::{Account, AccountKind, Balance, Holder};
 pub use catalogue::{Catalogue, CatalogueError};
 pub use channel::Channel;
 pub use codes::ResultCode;
-pub use commands::{ApprovalError, Care, CareError, Flaw, PendingApproval, SettleError};
+pub use commands::{ApprovalError, Care, CareError, Flaw, Held, PendingApproval, SettleError};
 pub use cores::Cores;
 pub use decision::Decision;
 pub use ids::{ConversationId, Draw, IdError, Msisdn, OperatorId, Shortcode};
@@ -152,22 +152,22 @@ impl Core {
     pub fn complete(
         &self,
         facts: &dyn Read,
-        receipt: &Receipt,
+        held: impl Into<Held>,
         third_party_trans_id: Option<&str>,
         now: Timestamp,
     ) -> Result<Decision, SettleError> {
-        commands::complete(facts, receipt, third_party_trans_id, now)
+        commands::complete(facts, held.into(), third_party_trans_id, now)
     }
 
     /// Gives back what was reserved.
     pub fn cancel(
         &self,
         facts: &dyn Read,
-        receipt: &Receipt,
+        held: impl Into<Held>,
         why: CancelReason,
         now: Timestamp,
     ) -> Result<Decision, SettleError> {
-        commands::cancel(self, facts, receipt, &why, now)
+        commands::cancel(self, facts, held.into(), &why, now)
     }
 
     /// At most `limit` authorized payments whose time has run out, to be cancelled as expired.

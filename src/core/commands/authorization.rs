@@ -160,7 +160,7 @@ impl Authorization<'_> {
 }
 
 /// The decision to reserve the funds, or to move them if nobody has to agree.
-fn allowed(transaction: Transaction, mut write_set: WriteSet) -> Decision {
+fn allowed(transaction: Box<Transaction>, mut write_set: WriteSet) -> Decision {
     let mut report = Report::new(ResultCode::Success, transaction.receipt);
     let mut captures = results::Captures::default();
     if transaction.state == State::Completed {

@@ -47,6 +47,22 @@ pub enum SettleError {
     Read(#[from] ReadError),
 }
 
+/// The payment whose reservation is to be ended.
+#[derive(Clone, Debug)]
+pub enum Held {
+    /// The one with this receipt, to be read.
+    Receipt(Receipt),
+    /// As it was just written, by the commit of this number: what has changed since then makes the commit
+    /// of its end a conflict.
+    Written(Box<Transaction>, u64),
+}
+
+impl From<&Receipt> for Held {
+    fn from(receipt: &Receipt) -> Self {
+        Self::Receipt(*receipt)
+    }
+}
+
 /// A reservation that is open, filed by the moment at which it runs out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Reservation {
@@ -79,21 +95,22 @@ pub(super) fn shown_balances(transaction: &Transaction, captures: &mut Captures)
 /// Moves what was reserved.
 pub(in crate::core) fn complete(
     facts: &dyn Read,
-    receipt: &Receipt,
+    held: Held,
     third_party_trans_id: Option<&str>,
     now: Timestamp,
 ) -> Result<Decision, SettleError> {
     let mut evidence = Evidence::new(facts);
-    let mut transaction = reserved(&mut evidence, receipt)?;
+    let mut transaction = reserved(&mut evidence, held)?;
+    let receipt = transaction.receipt;
     if transaction.expires.is_some_and(|expires| expires <= now) {
-        return Err(SettleError::Overdue(*receipt));
+        return Err(SettleError::Overdue(receipt));
     }
     // What was promised is kept, whatever the payee's state is by now, but for money that would lie in
     // what is closed for good, where nobody could give it back.
     if let Some(payee) = transaction.credit.account.holder.shortcode()
         && load_organization_status(&mut evidence, payee)?.is_none_or(|status| status == Status::Closed)
     {
-        return Err(SettleError::PayeeClosed(*receipt));
+        return Err(SettleError::PayeeClosed(receipt));
     }
     transaction.state = State::Completed;
     transaction.third_party_trans_id = third_party_trans_id.map(str::to_owned);
@@ -101,7 +118,7 @@ pub(in crate::core) fn complete(
     let write_set = end(evidence, &mut transaction, Stage::Settle, legs, now)?;
     let mut captures = Captures::default();
     let parameters = shown_balances(&transaction, &mut captures);
-    let report = Report { parameters, ..Report::new(ResultCode::Success, *receipt) };
+    let report = Report { parameters, ..Report::new(ResultCode::Success, receipt) };
     // Put together without formatting, which would take a thirtieth of the decision.
     let private = [receipt.as_str(), " completed"].concat();
     Ok(Decision {
@@ -118,12 +135,13 @@ pub(in crate::core) fn complete(
 pub(in crate::core) fn cancel(
     core: &Core,
     facts: &dyn Read,
-    receipt: &Receipt,
+    held: Held,
     why: &CancelReason,
     now: Timestamp,
 ) -> Result<Decision, SettleError> {
     let mut evidence = Evidence::new(facts);
-    let mut transaction = reserved(&mut evidence, receipt)?;
+    let mut transaction = reserved(&mut evidence, held)?;
+    let receipt = transaction.receipt;
     let (state, code, private) = match why {
         CancelReason::Refused { code, description } => {
             let private = format!("{receipt} refused by the payee with {code:?}: {description:?}");
@@ -143,7 +161,7 @@ pub(in crate::core) fn cancel(
     let legs = releasing_legs(&transaction);
     let mut write_set = end(evidence, &mut transaction, Stage::Release, legs, now)?;
     uncount_sent(core, &mut write_set, &transaction);
-    let mut report = Report::new(code, *receipt);
+    let mut report = Report::new(code, receipt);
     if let CancelReason::Refused { code, .. } = why {
         let shown: String = code.chars().take(RECEIVER_CODE_CHARACTERS_MAX).collect();
         report.parameters.push((RECEIVER_CODE.into(), ReportValue::text(shown)));
@@ -183,12 +201,19 @@ pub(in crate::core) fn payment_of_session(
     Ok(Some((outcome, transaction)))
 }
 
-fn reserved(evidence: &mut Evidence<'_>, receipt: &Receipt) -> Result<Transaction, SettleError> {
-    let transaction: Option<Transaction> = evidence.load(Transaction::key(receipt))?;
-    let transaction = transaction.ok_or(SettleError::Unknown(*receipt))?;
+fn reserved(evidence: &mut Evidence<'_>, held: Held) -> Result<Box<Transaction>, SettleError> {
+    let transaction = match held {
+        Held::Written(transaction, version) => {
+            evidence.rest_on(Transaction::key(&transaction.receipt), version);
+            transaction
+        }
+        Held::Receipt(receipt) => {
+            evidence.load(Transaction::key(&receipt))?.map(Box::new).ok_or(SettleError::Unknown(receipt))?
+        }
+    };
     match transaction.state {
         State::Authorized => Ok(transaction),
-        state => Err(SettleError::Ended { receipt: *receipt, state }),
+        state => Err(SettleError::Ended { receipt: transaction.receipt, state }),
     }
 }
 

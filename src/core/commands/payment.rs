@@ -48,8 +48,8 @@ pub(super) struct Draft<'a> {
 
 impl Draft<'_> {
     /// The transaction as it will stand if no rule forbids it.
-    pub fn transaction(self, state: State) -> Transaction {
-        Transaction {
+    pub fn transaction(self, state: State) -> Box<Transaction> {
+        Box::new(Transaction {
             receipt: self.receipt,
             command: self.attempt.command.to_owned(),
             state,
@@ -71,7 +71,7 @@ impl Draft<'_> {
             entries: Vacant,
             reverses: None,
             reversed_by: None,
-        }
+        })
     }
 }
 
@@ -123,7 +123,11 @@ pub(super) fn keep(write_set: &mut WriteSet, transaction: &Transaction, report: 
 }
 
 /// The decision about a transaction that exists, but moves nothing because a rule forbids it.
-pub(super) fn declined(mut transaction: Transaction, reference: Vec<(String, String)>, refusal: Refusal) -> Decision {
+pub(super) fn declined(
+    mut transaction: Box<Transaction>,
+    reference: Vec<(String, String)>,
+    refusal: Refusal,
+) -> Decision {
     transaction.state = State::Declined;
     transaction.code = refusal.code;
     transaction.reason.clone_from(&refusal.description);

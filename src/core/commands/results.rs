@@ -43,7 +43,7 @@ impl Captures {
 /// The decision that makes a transaction true, and reports it with these parameters.
 pub(super) fn completed(
     case: &Case<'_>,
-    transaction: Transaction,
+    transaction: Box<Transaction>,
     mut write_set: WriteSet,
     parameters: Vec<(String, ReportValue)>,
     captures: Captures,

@@ -4,8 +4,10 @@ use super::street::put;
 use crate::core::directory::{self, NewOrganization, Status};
 use crate::core::limits::Period;
 use crate::core::testing::{AMINA, BULK, PAYBILL, STRANGER, TILL, World, handset_party, shortcode};
-use crate::core::{AccountKind, CancelReason, Credential, HandsetParty, Receipt, SettleError, State};
-use crate::store::{CommitError, Read as _};
+use crate::core::{
+    AccountKind, CancelReason, Credential, HandsetParty, Held, Receipt, SettleError, State, Transaction,
+};
+use crate::store::{CommitError, Read as _, decode};
 
 fn authorized(world: &mut World, to: &str, amount: &str) -> Receipt {
     let command = if to == TILL { "CustomerBuyGoodsOnline" } else { "CustomerPayBillOnline" };
@@ -86,6 +88,27 @@ fn what_was_closed_meanwhile_is_not_paid_and_the_payer_has_it_back() {
         assert_eq!(world.balance(AMINA, AccountKind::Working), (after.into(), "0.00".into()));
         world.assert_books();
     }
+}
+
+#[test]
+fn l3_what_was_at_hand_when_it_was_written_ends_once_as_well() {
+    let mut world = World::new();
+    let receipt = authorized(&mut world, PAYBILL, "1000");
+    let record = world.facts.record(&Transaction::key(&receipt)).unwrap().unwrap();
+    let held = Held::Written(Box::new(decode(&record).unwrap()), record.version);
+    let complete = world.core.complete(&world.facts, held.clone(), None, world.now).unwrap();
+    let same = world.core.complete(&world.facts, &receipt, None, world.now).unwrap();
+    assert_eq!(complete.write_set, same.write_set, "read or at hand, it is the same decision");
+    let cancel = world.core.cancel(&world.facts, held.clone(), CancelReason::Unreachable, world.now).unwrap();
+    let late = Held::Written(Box::new(*complete.transaction.clone().unwrap()), record.version);
+    world.settle(complete);
+    for stale in [cancel, world.core.complete(&world.facts, held, None, world.now).unwrap()] {
+        let raced = world.facts.commit(stale.write_set);
+        assert!(matches!(raced, Err(CommitError::Expectation(_))), "{raced:?}");
+    }
+    let ended = SettleError::Ended { receipt, state: State::Completed };
+    assert_eq!(world.core.complete(&world.facts, late, None, world.now).unwrap_err(), ended);
+    world.assert_books();
 }
 
 #[test]
