@@ -22,6 +22,7 @@ use super::accounts::{Account, AccountKind, Bounds, Holder};
 use super::channel::Channel;
 use super::ids::Numbering;
 use super::limits::{HolderKind, HolderLimit, HolderLimits, TransactionLimit, TransactionLimits};
+use super::money::Amount;
 use super::roles::{Exclusion, Permission, Role};
 use super::tariff::{Band, Tariff};
 use crate::clock::Day;
@@ -157,8 +158,8 @@ impl Catalogue {
         }
         let limit = self.holder_limit(&account.holder, day);
         Bounds {
-            floor: limit.balance_minimum.map_or(natural.floor, |minimum| minimum.minor().max(natural.floor)),
-            ceiling: limit.balance_maximum.map_or(natural.ceiling, |maximum| maximum.minor().min(natural.ceiling)),
+            floor: limit.balance_minimum.map_or(natural.floor, Amount::minor),
+            ceiling: limit.balance_maximum.map_or(natural.ceiling, Amount::minor),
         }
     }
 }
