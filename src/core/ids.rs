@@ -192,7 +192,8 @@ fn are_digits(bytes: &[u8]) -> bool {
 }
 
 const SHORTCODE_DIGITS: RangeInclusive<usize> = 5..=10;
-const MSISDN_DIGITS_MAX: usize = 15;
+/// The most digits of a phone number, its country's included (E.164).
+pub(super) const MSISDN_DIGITS_MAX: usize = 15;
 
 text_id!(Shortcode);
 text_id!(ConversationId);
@@ -288,9 +289,22 @@ mod tests {
             "0822000000",
             "07220o0000",
             "255722000000",
+            "72200000",
+            "7220000000",
+            "07220000000",
         ] {
             assert_eq!(Msisdn::parse(text, &kenya()), Err(IdError::Msisdn), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_national_number_may_begin_like_the_country_and_none_has_more_than_fifteen_digits() {
+        let numbering = |national_digits| Numbering { country: "254".into(), national_digits, leading: "2".into() };
+        for text in ["254123456", "0254123456", "254254123456", "+254254123456"] {
+            assert_eq!(Msisdn::parse(text, &numbering(9)).unwrap().as_str(), "254254123456", "{text:?}");
+        }
+        assert_eq!(Msisdn::parse("+254254123456789", &numbering(12)).unwrap().as_str().len(), 15);
+        assert_eq!(Msisdn::parse("+2542541234567890", &numbering(13)), Err(IdError::Msisdn));
     }
 
     #[test]
@@ -310,7 +324,16 @@ mod tests {
         assert_eq!(id.as_str(), "AG_20150424_0000626ec4aeb2ca2256");
         assert_eq!(ConversationId::parse(id.as_str()), Ok(id));
         assert!(ConversationId::parse("AG_20231017_70101ef1abddd338afdf").is_ok());
-        assert!(ConversationId::parse("AG_2015_0000626ec4aeb2ca2256").is_err());
+        for text in [
+            "AG_2015_0000626ec4aeb2ca2256",
+            "AG_2015o424_0000626ec4aeb2ca2256",
+            "AG_20150424_0000626ec4aeb2ca225g",
+            "AG_20150424-0000626ec4aeb2ca2256",
+            "XG_20150424_0000626ec4aeb2ca2256",
+            "AG_20150424_0000626ec4aeb2ca22560",
+        ] {
+            assert_eq!(ConversationId::parse(text), Err(IdError::ConversationId), "{text:?}");
+        }
     }
 
     #[test]
@@ -320,7 +343,8 @@ mod tests {
             assert_eq!(id.to_string().len(), 18);
             assert_eq!(OperatorId::parse(&id.to_string()), Ok(id));
         }
-        assert!(OperatorId::parse("99999999999999999").is_err());
-        assert!(OperatorId::parse("1000000000000000000").is_err());
+        for text in ["99999999999999999", "1000000000000000000", "+100000000000000000", "", "10000000000000000o"] {
+            assert_eq!(OperatorId::parse(text), Err(IdError::OperatorId), "{text:?}");
+        }
     }
 }

@@ -7,7 +7,10 @@ use super::{
 use crate::clock::Day;
 use crate::core::accounts::AccountKind;
 use crate::core::channel::Channel;
+use crate::core::ids::{MSISDN_DIGITS_MAX, Numbering};
+use crate::core::limits::{HolderLimit, TransactionLimits};
 use crate::core::money::Amount;
+use crate::core::roles::Exclusion;
 use crate::core::tariff::Band;
 
 const SERVICES: &str = "services.toml";
@@ -16,9 +19,14 @@ const ROLES: &str = "roles.toml";
 const TARIFFS: &str = "tariffs.toml";
 const LIMITS: &str = "limits.toml";
 
+/// The identifier types by which a transfer's parties can be named (protocol.md 1.4).
+const MSISDN: u32 = 1;
+const OF_ORGANIZATIONS: [u32; 2] = [2, 4];
+
 /// Everything that is wrong, in the order of the files; empty if nothing is.
 pub(super) fn check(catalogue: &Catalogue) -> Vec<CatalogueError> {
     let mut checker = Checker { catalogue, errors: Vec::new() };
+    checker.numbering();
     for service in catalogue.services() {
         checker.service(service);
     }
@@ -43,6 +51,16 @@ impl Checker<'_> {
         if !holds {
             self.wrong(file, message());
         }
+    }
+
+    /// Under a numbering that nothing fits, no subscriber could be found.
+    fn numbering(&mut self) {
+        let Numbering { country, national_digits, leading } = self.catalogue.numbering();
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let fits = *national_digits > 0 && country.len().saturating_add(*national_digits) <= MSISDN_DIGITS_MAX;
+        self.require(digits(country) && digits(leading) && fits, SERVICES, || {
+            format!("[numbering]: country and leading are digits, and a whole number has at most {MSISDN_DIGITS_MAX}")
+        });
     }
 
     fn service(&mut self, service: &Service) {
@@ -109,6 +127,19 @@ impl Checker<'_> {
                 });
                 self.require(to_provider == rules.credit.identifiers.is_empty(), SERVICES, || {
                     format!("{command}: whoever is credited has `identifiers`, unless it is the provider")
+                });
+                let of_organization = |identifier: &u32| OF_ORGANIZATIONS.contains(identifier);
+                let debited = &rules.debit.identifiers;
+                self.require(!debited.is_empty() && debited.iter().all(of_organization), SERVICES, || {
+                    format!("{command} debits an organization; its `identifiers` are of {OF_ORGANIZATIONS:?}")
+                });
+                let mut credited = rules.credit.identifiers.iter();
+                self.require(credited.clone().all(|one| *one == MSISDN || of_organization(one)), SERVICES, || {
+                    format!("{command}: the `identifiers` of `credit` are of {OF_ORGANIZATIONS:?}, or {MSISDN}")
+                });
+                let purse = credited.all(|one| *one != MSISDN) || rules.credit.account == AccountKind::Working;
+                self.require(purse, SERVICES, || {
+                    format!("{command} pays phone numbers, whose subscribers have a working account and no other")
                 });
             }
             Flow::CustomerPayment(rules) => {
@@ -181,6 +212,11 @@ impl Checker<'_> {
                 );
                 continue;
             };
+            let begins = self.limits_begin(service);
+            let priced = tariff.versions.versions().first().map(|version| version.from);
+            self.require(begins.is_none() || priced <= begins, TARIFFS, || {
+                format!("tariff \"{name}\" begins after the limits of {command} do; give it an earlier version")
+            });
             for version in tariff.versions.versions() {
                 let greatest = version.rule.last().map_or(Amount::ZERO, |band| band.up_to);
                 let allowed = self.greatest_amount(service, version.from);
@@ -201,10 +237,18 @@ impl Checker<'_> {
         }
     }
 
+    fn limits_in(&self, service: &Service) -> Option<&TransactionLimits> {
+        self.catalogue.transaction_limits.get(service.limits()?)
+    }
+
+    /// The first day on which a service can be used.
+    fn limits_begin(&self, service: &Service) -> Option<Day> {
+        self.limits_in(service)?.versions.versions().first().map(|version| version.from)
+    }
+
     /// The greatest amount that a service allows on a day or ever after.
     fn greatest_amount(&self, service: &Service, from: Day) -> Amount {
-        let limits = service.limits().and_then(|name| self.catalogue.transaction_limits.get(name));
-        let Some(limits) = limits else { return Amount::ZERO };
+        let Some(limits) = self.limits_in(service) else { return Amount::ZERO };
         let in_force = limits.versions.on(from).into_iter();
         let later = limits.versions.versions().iter().filter(|version| version.from > from).map(|later| &later.rule);
         in_force.chain(later).map(|limit| limit.maximum).max().unwrap_or_default()
@@ -283,6 +327,9 @@ impl Checker<'_> {
             let known = self.catalogue.roles.contains_key(role);
             self.require(known, ROLES, || format!("an [[exclusion]] names the role \"{role}\", which is not there"));
         }
+        for Exclusion { roles: [one, other], .. } in &self.catalogue.exclusions {
+            self.require(one != other, ROLES, || format!("role \"{one}\" excludes itself, so nobody could hold it"));
+        }
     }
 
     fn tariffs(&mut self) {
@@ -332,6 +379,17 @@ impl Checker<'_> {
             });
         }
         for limits in &self.catalogue.holder_limits {
+            let of_holder = self.catalogue.holder_limits.iter().filter(|other| other.holder == limits.holder);
+            self.require(of_holder.count() == 1, LIMITS, || {
+                format!("the limits of {:?} are there twice; remove one", limits.holder)
+            });
+            let sensible = |rule: &HolderLimit| match (rule.balance_minimum, rule.balance_maximum) {
+                (Some(minimum), Some(maximum)) => minimum <= maximum,
+                _ => true,
+            };
+            self.require(limits.versions.versions().iter().all(|version| sensible(&version.rule)), LIMITS, || {
+                format!("the least balance of {:?} must not be more than the greatest", limits.holder)
+            });
             self.require(limits.versions.ascends(), LIMITS, || {
                 format!("the versions of {:?}'s limits must each begin after the one before", limits.holder)
             });

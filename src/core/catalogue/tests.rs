@@ -1,7 +1,8 @@
+mod faults;
+
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::core::money::Amount;
 use crate::core::tariff::{band_of, golden};
 
 const TODAY: Day = Day { year: 2026, month: 5, day: 1 };
@@ -133,6 +134,27 @@ fn l8_each_band_ends_at_its_cent() {
     let shipped = shipped["tariff"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap().to_owned());
     assert_eq!(listed, shipped.collect(), "a tariff without golden bands");
     assert_eq!([1, 25_000_000].map(|minor| shares("buy-goods", minor)), [Some((0, 0)); 2]);
+}
+
+#[test]
+fn nothing_has_no_band() {
+    let catalogue = Catalogue::shipped().unwrap();
+    assert_eq!(band_of(catalogue.bands("mgao", TODAY).unwrap(), Amount::ZERO), None);
+}
+
+#[test]
+fn l2_limits_bind_what_a_holder_has_and_neither_its_debt_nor_the_provider() {
+    let limits = "rule = { balance_minimum = \"1\", balance_maximum = \"9\" }";
+    let catalogue = with("limits.toml", "rule = { daily_maximum = \"100000000.00\" }", limits).unwrap();
+    let holder = Holder::Organization(crate::core::testing::shortcode("600000"));
+    let bounds = |account: Account| {
+        let bounds = catalogue.bounds(&account, TODAY);
+        (bounds.floor, bounds.ceiling)
+    };
+    assert_eq!(bounds(Account::new(holder.clone(), AccountKind::Utility)), (100, 900));
+    assert_eq!(bounds(Account::new(holder, AccountKind::ChargesPaid)), (i64::MIN, 0));
+    assert_eq!(bounds(Account::of_provider(AccountKind::Trust)), (i64::MIN, 0));
+    assert_eq!(bounds(Account::of_provider(AccountKind::ChargesIncome)), (0, i64::MAX));
 }
 
 #[test]
