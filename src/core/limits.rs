@@ -165,5 +165,36 @@ mod tests {
         assert_eq!(week(2024, 2, 25) + 1, week(2024, 3, 3));
         assert_eq!(week(2024, 12, 30), week(2025, 1, 5));
         assert_eq!(week(2025, 1, 5) + 1, week(2025, 1, 6));
+        // 2000 had a leap day, 2100 has none.
+        assert_eq!([week(2000, 2, 28), week(2000, 3, 5)], [week(2000, 2, 29); 2]);
+        assert_eq!(week(2000, 3, 5) + 1, week(2000, 3, 6));
+        assert_eq!(week(2100, 2, 28) + 1, week(2100, 3, 1));
+        assert_eq!(week(2100, 3, 1), week(2100, 3, 7));
+        assert_eq!(week(2100, 3, 7) + 1, week(2100, 3, 8));
+    }
+
+    #[test]
+    fn what_is_sent_is_counted_for_each_holder_in_each_period_apart() {
+        let day = |year, month, day| Day { year, month, day };
+        let first = day(2023, 11, 21);
+        // Each with the periods in which it adds up with the first.
+        let others = [
+            (day(2023, 11, 22), vec![Period::Week, Period::Month, Period::Year]),
+            (day(2023, 11, 27), vec![Period::Month, Period::Year]),
+            (day(2023, 12, 21), vec![Period::Year]),
+            (day(2024, 11, 21), vec![]),
+        ];
+        let holders =
+            ["600000", "600001"].map(|code| Holder::Organization(crate::core::Shortcode::parse(code).unwrap()));
+        for period in Period::ALL {
+            let [one, other] = holders.each_ref().map(|holder| period.sent(holder, first));
+            assert_ne!(one, other, "{period:?}");
+            for (day, together) in &others {
+                let same = period.sent(&holders[0], *day) == one;
+                assert_eq!(same, together.contains(&period), "{period:?} {day}");
+            }
+            let same = Period::ALL.into_iter().filter(|other| other.sent(&holders[0], first) == one);
+            assert_eq!(same.collect::<Vec<_>>(), [period]);
+        }
     }
 }

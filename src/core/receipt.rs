@@ -161,6 +161,24 @@ mod tests {
         let receipt = Receipt::none(Day { year: 2017, month: 7, day: 28 });
         assert_eq!(receipt.as_str(), "LGS0000000");
         assert!(receipt.is_none());
+        assert!(!Receipt::parse("LGS5000000").unwrap().is_none());
+    }
+
+    #[test]
+    fn l5_what_has_a_transaction_never_has_the_zeros_of_what_has_none() {
+        let day = Day { year: 2026, month: 5, day: 1 };
+        for draw in [0, 1, TAILS - 2, TAILS - 1, TAILS, 2 * TAILS - 2, 2 * TAILS, u64::MAX] {
+            let receipt = Receipt::issue(day, 0, Draw(draw));
+            assert!(!receipt.as_str().ends_with("000000"), "{receipt}");
+        }
+    }
+
+    #[test]
+    fn the_fourth_character_is_a_digit_whatever_the_node_is_called() {
+        let day = Day { year: 2026, month: 5, day: 1 };
+        for (digit, character) in [(0, '0'), (9, '9'), (12, '2'), (u8::MAX, '5')] {
+            assert_eq!(Receipt::issue(day, digit, Draw(1)).as_str().chars().nth(3), Some(character));
+        }
     }
 
     #[test]
@@ -172,7 +190,9 @@ mod tests {
 
     #[test]
     fn what_is_no_receipt_is_refused() {
-        for text in ["", "LHG31AA5T", "LHG31AA5TXX", "LMG31AA5TX", "LHW31AA5TX", "LHG31AA5T-", "ÄHG31AA5T"] {
+        for text in
+            ["", "LHG31AA5T", "LHG31AA5TXX", "LMG31AA5TX", "LHW31AA5TX", "LHG31AA5T-", "-HG31AA5TX", "ÄHG31AA5T"]
+        {
             assert_eq!(Receipt::parse(text), Err(IdError::Receipt), "{text:?}");
         }
         assert_eq!(Receipt::parse(" lhg31aa5tx ").unwrap().as_str(), "LHG31AA5TX");

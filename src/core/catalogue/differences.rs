@@ -183,6 +183,48 @@ mod tests {
         assert!(band.iter().any(|line| line.contains(" 100.business: \"5\" -> \"6\"")), "{band:?}");
     }
 
+    /// In what two texts of one file differ.
+    fn between(before: &str, after: &str) -> Vec<String> {
+        let [before, after] = [before, after].map(|text| vec![("any.toml".to_owned(), text.to_owned())]);
+        differences(&before, &after).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_only_one_of_the_two_has_is_told() {
+        let seconds = "same_amount_seconds = 120\n";
+        assert_eq!(
+            told("services.toml", seconds, "same_amount_seconds = 120\nbill_reference = true\n"),
+            ["services.toml: service SalaryPayment.flow.transfer.bill_reference: new: true"]
+        );
+        assert_eq!(
+            told("services.toml", seconds, ""),
+            ["services.toml: service SalaryPayment.flow.transfer.same_amount_seconds: gone: 120"]
+        );
+        let item = "any.toml: list one: new: { name = \"one\", value = 1 }";
+        assert_eq!(between("", "list = [{ name = \"one\", value = 1 }]"), [item]);
+        let nothing = Files::new();
+        for (name, _) in shipped() {
+            let is_there = |found: Vec<Difference>| found.iter().any(|difference| difference.file == name);
+            assert!(
+                is_there(differences(&nothing, &shipped())) && is_there(differences(&shipped(), &nothing)),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_told_apart_is_told_whole() {
+        let list =
+            |value: i32| format!("list = [{{ name = \"one\", value = 1 }}, {{ name = \"one\", value = {value} }}]");
+        assert_eq!(
+            between(&list(2), &list(3)),
+            [concat!(
+                "any.toml: list: [{ name = \"one\", value = 1 }, { name = \"one\", value = 2 }] -> ",
+                "[{ name = \"one\", value = 1 }, { name = \"one\", value = 3 }]"
+            )]
+        );
+    }
+
     #[test]
     fn what_is_new_and_what_is_gone_is_told_whole() {
         let renamed = told("roles.toml", "name = \"Business Auditor\"", "name = \"Business Reader\"");

@@ -158,6 +158,12 @@ mod tests {
         let february = Day { month: 2, ..NEW_YEAR };
         // Their order in the folder does not matter.
         let editions = Editions::parse(shipped(), vec![(february, auditor), (NEW_YEAR, wages)]).unwrap();
+        let first_two = [&editions.on(None).catalogue, &editions.on(Some(NEW_YEAR)).catalogue];
+        assert!(first_two.iter().all(|edition| edition.role("Business Auditor").is_some()));
+        assert_eq!(
+            first_two.map(|edition| &*edition.command("SalaryPayment").unwrap().name),
+            ["Salary Payment", "Wages"]
+        );
         let last = &editions.on(Some(february)).catalogue;
         assert_eq!(last.command("SalaryPayment").unwrap().name, "Wages");
         assert!(last.role("Business Reader").is_some() && last.role("Business Auditor").is_none());
@@ -190,5 +196,9 @@ mod tests {
             let running = Editions::parse(shipped(), Vec::new()).unwrap();
             assert_eq!(reloaded.cannot_follow(&running).is_empty(), kept, "{to}");
         }
+        // Numbers that only the last edition has are somebody's as well.
+        let more = Editions::parse(shipped(), vec![(NEW_YEAR, numbering("leading = \"17\"", "leading = \"178\""))]);
+        let as_before = Editions::parse(shipped(), Vec::new()).unwrap();
+        assert_eq!(as_before.cannot_follow(&more.unwrap()).len(), 1);
     }
 }
