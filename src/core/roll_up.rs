@@ -1,16 +1,12 @@
 //! The roll-up of a head office: what it and everybody below it hold, by the kind of account. It is
 //! added up when somebody asks, so that it cannot differ from the sum of its parts.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use super::HIERARCHY_LEVELS_MAX;
 use super::accounts::{self, AccountKind, Balance, Holder};
-use super::directory::organizations;
+use super::directory::Parents;
 use super::ids::Shortcode;
 use crate::store::{Read, ReadError};
-
-/// Organizations read at a time.
-const PAGE: usize = 1_000;
 
 /// What a hierarchy holds from one of its organizations downwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,9 +19,7 @@ pub struct RollUp {
 
 /// The roll-up of an organization; of one without anybody below it, its own balances.
 pub fn roll_up(facts: &dyn Read, head: &Shortcode) -> Result<RollUp, ReadError> {
-    let parents = parents(facts)?;
-    let mut below: Vec<Shortcode> =
-        parents.keys().filter(|code| *code != head && is_below(&parents, code, head)).cloned().collect();
+    let mut below: Vec<Shortcode> = Parents::of_all(facts)?.below(head).map(|(code, _)| code.clone()).collect();
     below.sort();
     let organizations: Vec<Shortcode> = std::iter::once(head.clone()).chain(below).collect();
     let mut sums: BTreeMap<AccountKind, Balance> = BTreeMap::new();
@@ -38,24 +32,6 @@ pub fn roll_up(facts: &dyn Read, head: &Shortcode) -> Result<RollUp, ReadError> 
     }
     let balances = AccountKind::ORGANIZATION.into_iter().filter_map(|kind| Some((kind, *sums.get(&kind)?))).collect();
     Ok(RollUp { organizations, balances })
-}
-
-/// Every organization with the one above it.
-fn parents(facts: &dyn Read) -> Result<HashMap<Shortcode, Option<Shortcode>>, ReadError> {
-    let mut parents = HashMap::new();
-    let mut last: Option<Shortcode> = None;
-    loop {
-        let page = organizations(facts, last.as_ref(), PAGE)?;
-        let Some(end) = page.last() else { return Ok(parents) };
-        last = Some(end.shortcode.clone());
-        parents.extend(page.into_iter().map(|organization| (organization.shortcode, organization.parent)));
-    }
-}
-
-fn is_below(parents: &HashMap<Shortcode, Option<Shortcode>>, code: &Shortcode, head: &Shortcode) -> bool {
-    let above = |code: &Shortcode| parents.get(code).cloned().flatten();
-    let lineage = std::iter::successors(above(code), above);
-    lineage.take(HIERARCHY_LEVELS_MAX).any(|parent| parent == *head)
 }
 
 #[cfg(test)]

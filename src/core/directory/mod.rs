@@ -7,6 +7,7 @@ mod evidenced;
 mod funds;
 mod operators;
 mod organizations;
+mod parents;
 mod subscribers;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ pub(super) use evidenced::{
 pub use funds::{freeze, frozen, fund};
 pub use operators::{Granted, NewOperator, create_operator, grant_roles, revoke_role, set_status};
 pub use organizations::{Changed, NewOrganization, OrganizationChange, change_organization, create_organization};
+pub(super) use parents::Parents;
 pub use subscribers::{SubscriberChange, change_subscriber, create_subscriber};
 
 use serde::{Deserialize, Serialize};

@@ -2,13 +2,13 @@
 //! bring.
 
 use super::admin::{AdminError, name, next_status, open_missing};
-use super::{Organization, Status, load_organization, organization_key};
+use super::{Organization, Parents, Status, load_organization, organization_key};
 use crate::clock::Timestamp;
-use crate::core::Core;
 use crate::core::accounts::{AccountKind, Holder};
 use crate::core::catalogue::Catalogue;
 use crate::core::evidence::Evidence;
 use crate::core::ids::Shortcode;
+use crate::core::{Core, HIERARCHY_LEVELS_MAX};
 use crate::store::{Read, WriteSet, encode};
 
 /// An organization to be created.
@@ -70,7 +70,7 @@ pub fn create_organization(
         return Err(AdminError::Exists(format!("organization {}", new.shortcode)));
     }
     if let Some(parent) = &new.parent {
-        check_parent(&mut evidence, parent, &new.shortcode)?;
+        check_parent(&mut evidence, parent, &new.shortcode, 1)?;
     }
     check_tariff(core.catalogue(), new.tariff.as_deref())?;
     let organization = Organization {
@@ -118,7 +118,9 @@ pub fn change_organization(
     }
     if let Some(parent) = change.parent {
         if let Some(parent) = &parent {
-            check_parent(&mut evidence, parent, shortcode)?;
+            // What is below it moves with it.
+            let below = Parents::of_all(facts)?.below(shortcode).map(|(_, levels)| levels).max().unwrap_or_default();
+            check_parent(&mut evidence, parent, shortcode, below.saturating_add(1))?;
         }
         after.parent = parent;
     }
@@ -168,11 +170,15 @@ fn check_tariff(catalogue: &Catalogue, tariff: Option<&str>) -> Result<(), Admin
 }
 
 /// The parent exists, does not stand below the organization, and there is room below it in the
-/// hierarchy.
-fn check_parent(evidence: &mut Evidence<'_>, parent: &Shortcode, child: &Shortcode) -> Result<(), AdminError> {
+/// hierarchy for as many levels as come with the child, its own included.
+fn check_parent(
+    evidence: &mut Evidence<'_>,
+    parent: &Shortcode,
+    child: &Shortcode,
+    levels: usize,
+) -> Result<(), AdminError> {
     let mut above = parent.clone();
-    // One level is the organization's own.
-    for _ in 1..crate::core::HIERARCHY_LEVELS_MAX {
+    for levels_above in 1..=HIERARCHY_LEVELS_MAX {
         if above == *child {
             return Err(AdminError::AboveItself(parent.clone()));
         }
@@ -180,7 +186,8 @@ fn check_parent(evidence: &mut Evidence<'_>, parent: &Shortcode, child: &Shortco
         let organization = organization.ok_or_else(|| AdminError::Unknown(format!("organization {above}")))?;
         match organization.parent {
             Some(next) => above = next,
-            None => return Ok(()),
+            None if levels_above.saturating_add(levels) <= HIERARCHY_LEVELS_MAX => return Ok(()),
+            None => break,
         }
     }
     Err(AdminError::Hierarchy(parent.clone()))

@@ -1,3 +1,8 @@
+mod operators;
+mod organizations;
+mod paid_in;
+mod subscribers;
+
 use super::*;
 use crate::core::AccountKind;
 use crate::core::ids::Draw;

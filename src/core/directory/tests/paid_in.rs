@@ -1,0 +1,49 @@
+//! What is paid in at the bank, and accounts that are frozen.
+
+use super::*;
+use crate::core::Account;
+use crate::core::testing::UNKNOWN;
+use crate::store::{CommitError, WriteSet};
+
+fn pay_in(world: &World, to: &Account, minor: i64, draw: u64) -> Result<WriteSet, AdminError> {
+    let amount = Amount::from_minor(minor);
+    super::fund(&world.core, &world.facts, to.clone(), amount, world.now, Draw(draw)).map(|(_, set)| set)
+}
+
+#[test]
+fn what_is_promised_counts_in_the_greatest_balance() {
+    let mut world = World::new();
+    let payment = world.handset("CustomerPayBillOnline", PAYBILL, "1000");
+    world.authorize(&payment);
+    let purse = account(AMINA, AccountKind::Working);
+    let promised = purse.balance(&world.facts).unwrap();
+    assert!(promised.reserved >= 100_000, "{promised:?}");
+    let room = 50_000_000 - 1_000_000;
+    assert!(matches!(pay_in(&world, &purse, room + 1, 1), Err(AdminError::Limit(_))));
+    assert!(pay_in(&world, &purse, room, 1).is_ok());
+}
+
+#[test]
+fn l2_the_greatest_balance_holds_when_two_pay_in() {
+    let world = World::new();
+    let purse = account(UNKNOWN, AccountKind::Working);
+    let [one, other] = [1, 2].map(|draw| pay_in(&world, &purse, 25_000_001, draw).unwrap());
+    world.facts.commit(one).unwrap();
+    let error = world.facts.commit(other).unwrap_err();
+    assert!(matches!(error, CommitError::Bound { .. }), "{error}");
+    world.assert_books();
+}
+
+#[test]
+fn an_account_is_frozen_or_released_once() {
+    let world = World::new();
+    let purse = account(AMINA, AccountKind::Working);
+    assert_eq!(freeze(&world.facts, &purse, false), Err(AdminError::Nothing));
+    let [one, other] = [(); 2].map(|()| freeze(&world.facts, &purse, true).unwrap());
+    world.facts.commit(one).unwrap();
+    assert!(world.facts.commit(other).is_err());
+    assert_eq!(freeze(&world.facts, &purse, true), Err(AdminError::Nothing));
+    let none = account(AMINA, AccountKind::Float);
+    assert!(matches!(freeze(&world.facts, &none, true), Err(AdminError::Unknown(_))));
+    assert!(!frozen(&world.facts, &none).unwrap());
+}
