@@ -90,8 +90,20 @@ mod tests {
     }
 
     #[test]
+    fn s3_an_exclusion_is_about_both_roles_in_any_order_and_no_others() {
+        let exclusion = Exclusion { roles: ["a".into(), "b".into()], reason: String::new() };
+        for (one, other, forbidden) in
+            [("a", "b", true), ("b", "a", true), ("a", "a", false), ("a", "c", false), ("c", "b", false)]
+        {
+            assert_eq!(exclusion.forbids(one, other), forbidden, "{one} {other}");
+        }
+    }
+
+    #[test]
     fn grants_that_follow_each_other_do_not_overlap() {
         assert!(!grant(0, Some(10)).overlaps(&grant(10, None)));
+        assert!(!grant(10, None).overlaps(&grant(0, Some(10))));
+        assert!(grant(0, None).overlaps(&grant(10, Some(20))));
         assert!(grant(0, Some(11)).overlaps(&grant(10, None)));
         assert!(grant(5, None).overlaps(&grant(0, None)));
     }

@@ -1,6 +1,7 @@
 //! Tests of the commands, one file per subject.
 
 mod approvals;
+mod care;
 mod customer_payments;
 mod everything;
 mod formats;
@@ -16,6 +17,7 @@ mod refusals;
 mod reversals;
 mod seeds;
 mod settlements;
+mod states;
 mod street;
 mod table;
 mod transfers;

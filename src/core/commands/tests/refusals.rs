@@ -231,6 +231,13 @@ fn the_same_amount_to_the_same_customer_waits_two_minutes() {
     }
     assert_eq!(codes, ["0", "L000001", "0", "0"]);
 
+    // What another organization pays has nothing to do with it.
+    world.fund(account(STRANGER, AccountKind::Utility), "1000");
+    let mut order = world.order("BusinessPayment", STRANGER);
+    order.receiver = party(1, AMINA);
+    order.parameters = vec![("Amount".into(), "100".into())];
+    assert_eq!(world.run(&order).code(), "0");
+
     let off = SHIPPED.iter().map(|(name, text)| ((*name).to_owned(), text.replace("same_amount_seconds = 120\n", "")));
     let mut world = World::under(Catalogue::parse(&off.collect::<Vec<_>>()).unwrap());
     let codes = [(); 2].map(|()| {
