@@ -34,7 +34,9 @@ impl GatedDisk {
     }
 
     fn wait_for_somebody(&self) {
-        drop(self.changed.wait_while(self.gate.lock().unwrap(), |gate| !gate.held).unwrap());
+        let gate = self.gate.lock().unwrap();
+        let (_gate, waited) = self.changed.wait_timeout_while(gate, NOBODY_COMES, |gate| !gate.held).unwrap();
+        assert!(!waited.timed_out(), "the checkpoint syncs no file of the index");
     }
 
     fn pass(&self) {
@@ -93,6 +95,8 @@ impl Disk for GatedDisk {
     }
 }
 
+/// So that a checkpoint that syncs nothing fails the test, and does not hold it for ever.
+const NOBODY_COMES: Duration = Duration::from_secs(60);
 const BEFORE: u64 = 20;
 /// Less than what makes commits be paced.
 const MEANWHILE: u64 = 80;

@@ -5,11 +5,13 @@ mod archive;
 mod copies;
 mod damage;
 mod dark;
+mod directory;
 mod disk;
 mod faults;
 mod gate;
 mod lifecycle;
 mod power;
+mod queue;
 
 use std::fs;
 use std::io::ErrorKind;

@@ -91,6 +91,11 @@ impl PowerDisk {
         state.dark.is_none()
     }
 
+    /// Whether the store synced this file that something else wrote.
+    pub(super) fn was_synced(&self, path: &Path) -> bool {
+        self.state().files.get(path).is_some_and(|file| file.foreign)
+    }
+
     /// What is there after the power was cut, which is now if it was not before.
     pub(super) fn dark(&self) -> Dark {
         let mut state = self.state();
