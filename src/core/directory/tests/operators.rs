@@ -126,13 +126,14 @@ fn what_is_revoked_ends_now_and_what_was_held_stays_on_record() {
         between(role, now, now + 5),
         between(role, now + 10, now + 20),
     ];
-    let grants = vec![past.clone(), current.clone(), from_now, future];
+    let later = between("Business Web Operator", now + 10, now + 20);
+    let grants = vec![past.clone(), current.clone(), from_now, future, later.clone()];
     let granted = grant_roles(&world.core, &world.facts, id, grants, world.now).unwrap();
     world.facts.commit(granted.write_set).unwrap();
     let [revoked, again] = [(); 2].map(|()| revoke_role(&world.facts, id, role, world.now).unwrap());
     world.facts.commit(revoked).unwrap();
     let ended = Grant { expires: Some(world.now), ..current };
-    assert_eq!(roles_of(&world, id), [grant("Business Auditor"), past, ended]);
+    assert_eq!(roles_of(&world, id), [grant("Business Auditor"), past, ended, later]);
     assert!(world.facts.commit(again).is_err(), "it rests on what it read");
     let nothing = revoke_role(&world.facts, id, role, world.now);
     assert_eq!(nothing, Err(AdminError::NotGranted(role.into())));
