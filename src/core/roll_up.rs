@@ -38,6 +38,7 @@ pub fn roll_up(facts: &dyn Read, head: &Shortcode) -> Result<RollUp, ReadError> 
 mod tests {
     use super::*;
     use crate::core::testing::{PAYBILL, STORE, World, account, shortcode};
+    use crate::store::WriteSet;
 
     const KIOSK: &str = "600009";
 
@@ -67,5 +68,25 @@ mod tests {
         assert_eq!(of(KIOSK, AccountKind::Utility), Some(150_050));
         assert_eq!(of(KIOSK, AccountKind::ChargesPaid), Some(-700));
         assert_eq!(of(PAYBILL, AccountKind::Float), None);
+        // What is promised is held as well.
+        let mut promised = WriteSet::new();
+        promised.adjust(account(KIOSK, AccountKind::Utility).reserved(), 7, 0, i64::MAX);
+        world.facts.commit(promised).unwrap();
+        let balances = roll_up(&world.facts, &shortcode(PAYBILL)).unwrap().balances;
+        let utility = balances.into_iter().find(|(kind, _)| *kind == AccountKind::Utility);
+        assert_eq!(utility, Some((AccountKind::Utility, Balance { available: 185_050, reserved: 7 })));
+    }
+
+    #[test]
+    fn a_head_office_may_have_more_children_than_are_read_at_a_time() {
+        const CHILDREN: u32 = 1_001;
+        let mut world = World::new();
+        for child in 0..CHILDREN {
+            world.organization(&(800_000 + child).to_string(), "Child", &[], Some(STORE));
+        }
+        let rolled = roll_up(&world.facts, &shortcode(PAYBILL)).unwrap();
+        let below: Vec<_> = (0..CHILDREN).map(|child| shortcode(&(800_000 + child).to_string())).collect();
+        assert_eq!(rolled.organizations[..2], [PAYBILL, STORE].map(shortcode));
+        assert_eq!(rolled.organizations[2..], below);
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::core::accounts::{Holder, balances};
 use crate::core::roll_up::roll_up;
 use crate::core::testing::{AGENT, STORE, STRANGER};
-use crate::store::WriteSet;
+use crate::store::{Change, WriteSet};
 
 const NEW: &str = "888888";
 
@@ -88,6 +88,22 @@ fn a_name_is_kept_without_what_surrounds_it_and_fits_the_messages() {
         fresh.facts.commit(created).unwrap();
         assert_eq!(Some(&*organization(&fresh.facts, &shortcode(NEW)).unwrap().unwrap().name), kept);
     }
+}
+
+#[test]
+fn an_account_that_several_products_bring_is_opened_once() {
+    let world = World::new();
+    let products = ["Bulk", "Paybill Head Office"].map(str::to_owned).to_vec();
+    let created = create(&world, NewOrganization { products, ..new() }).unwrap();
+    let put = |change| match change {
+        Change::Put { key, .. } => Some(key),
+        Change::Delete { .. } | Change::Append { .. } => None,
+    };
+    let mut keys: Vec<_> = created.changes.into_iter().filter_map(put).collect();
+    assert_eq!(keys.len(), 5, "the organization and its accounts: {keys:?}");
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), 5, "{keys:?}");
 }
 
 #[test]
