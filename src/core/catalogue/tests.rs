@@ -1,4 +1,5 @@
 mod faults;
+mod shipped;
 
 use std::collections::BTreeSet;
 
