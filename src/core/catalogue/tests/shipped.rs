@@ -91,6 +91,18 @@ fn the_same_amount_waits_two_minutes_in_each_payment_to_customers_and_in_no_othe
 }
 
 #[test]
+fn three_payments_go_to_the_registered_alone() {
+    let catalogue = Catalogue::shipped().unwrap();
+    let registered =
+        ["BusinessPayment", "BusinessPaymentWithWithdrawalChargePaid", "SalaryPaymentWithWithdrawalChargePaid"];
+    for service in catalogue.services() {
+        let Flow::Transfer(rules) = &service.flow else { continue };
+        let expected = if registered.contains(&&*service.command) { Customers::Registered } else { Customers::Any };
+        assert_eq!(rules.credit.customers, expected, "{}", service.command);
+    }
+}
+
+#[test]
 fn a_customer_sends_and_holds_what_its_day_allows() {
     let catalogue = Catalogue::shipped().unwrap();
     let holder = Holder::Subscriber(crate::core::Msisdn::try_from("254722000000".to_owned()).unwrap());
