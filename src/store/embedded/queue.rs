@@ -1,5 +1,7 @@
-//! Commits that wait for the committer: bounded in number and in bytes, and taken all at once.
+//! Commits that wait for the committers: bounded in number and in bytes, and taken in batches, by one
+//! committer after the other.
 
+use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex};
 
 use tokio::sync::oneshot;
@@ -22,23 +24,41 @@ pub(super) struct Waiting {
 #[derive(Debug)]
 pub(super) struct Queue {
     state: Mutex<State>,
-    arrived: Condvar,
+    /// There may be something for a committer to take.
+    ready: Condvar,
     waiting_max: usize,
     bytes_max: usize,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    waiting: Vec<Waiting>,
+    waiting: VecDeque<Waiting>,
     bytes: usize,
+    /// One has the turn.
+    taken: bool,
     closed: bool,
 }
+
+impl State {
+    fn is_ready(&self) -> bool {
+        !self.waiting.is_empty() && !self.taken
+    }
+
+    /// There will never be anything to take.
+    fn is_over(&self) -> bool {
+        self.closed && self.waiting.is_empty()
+    }
+}
+
+/// So much is taken at once where more waits: enough that a sync is shared by many, and little enough that
+/// the disk has something to do while the next is checked.
+const BATCH_BYTES: usize = 256 << 10;
 
 impl Queue {
     /// An empty queue. One write set is taken whatever its size: how large it may be is checked
     /// elsewhere.
     pub(super) fn new(waiting_max: usize, bytes_max: usize) -> Self {
-        Self { state: Mutex::default(), arrived: Condvar::new(), waiting_max, bytes_max }
+        Self { state: Mutex::default(), ready: Condvar::new(), waiting_max, bytes_max }
     }
 
     /// Lets a write set of so many bytes wait.
@@ -57,22 +77,35 @@ impl Queue {
             return Err(CommitError::Busy);
         }
         let (answer, receiver) = oneshot::channel();
-        state.waiting.push(Waiting { write_set, bytes, answer });
+        state.waiting.push_back(Waiting { write_set, bytes, answer });
         state.bytes = bytes_after;
+        let wakes = first && state.is_ready();
         drop(state);
-        if first {
-            // Only an empty queue lets the committer sleep, and it is the only one who does.
-            self.arrived.notify_one();
+        if wakes {
+            // Committers sleep while nothing waits or one of them has the turn, who wakes the next.
+            self.ready.notify_one();
         }
         Ok(receiver)
     }
 
-    /// All that waits, as soon as something does; nothing when the queue is closed and empty.
-    pub(super) fn take(&self) -> Option<Vec<Waiting>> {
-        let mut state = wait_while(&self.arrived, lock(&self.state), |state| state.waiting.is_empty() && !state.closed);
-        state.bytes = 0;
-        let waiting = std::mem::take(&mut state.waiting);
-        (!waiting.is_empty()).then_some(waiting)
+    /// A batch of what waits, as soon as something does and nobody has the turn, which comes with it. Nothing
+    /// when the queue is closed and empty.
+    pub(super) fn take(&self) -> Option<(Turn<'_>, Vec<Waiting>)> {
+        let sleeps = |state: &mut State| !state.is_ready() && !state.is_over();
+        let mut state = wait_while(&self.ready, lock(&self.state), sleeps);
+        let (mut batch, mut bytes) = (Vec::new(), 0_usize);
+        while bytes < BATCH_BYTES
+            && let Some(one) = state.waiting.pop_front()
+        {
+            bytes = bytes.saturating_add(one.bytes);
+            batch.push(one);
+        }
+        if batch.is_empty() {
+            return None;
+        }
+        state.bytes = state.bytes.saturating_sub(bytes);
+        state.taken = true;
+        Some((Turn(self), batch))
     }
 
     /// How many wait.
@@ -83,6 +116,32 @@ impl Queue {
     /// Lets nothing in any more; what waits is still taken.
     pub(super) fn close(&self) {
         lock(&self.state).closed = true;
-        self.arrived.notify_all();
+        self.ready.notify_all();
+    }
+
+    /// Lets nothing in any more, and drops what waits.
+    pub(super) fn abandon(&self) {
+        let mut state = lock(&self.state);
+        state.closed = true;
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        self.ready.notify_all();
+        drop(waiting);
+    }
+}
+
+/// The turn to commit: as long as one has it, nobody takes anything.
+#[derive(Debug)]
+pub(super) struct Turn<'a>(&'a Queue);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.0.state);
+        state.taken = false;
+        let wakes = state.is_ready() || state.is_over();
+        drop(state);
+        if wakes {
+            self.0.ready.notify_one();
+        }
     }
 }

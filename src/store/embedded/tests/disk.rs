@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use crate::store::embedded::disk::{Disk, DiskFile, Lock, ReadFile, RealDisk};
 
@@ -31,7 +31,25 @@ struct State {
     syncs: AtomicU64,
     reads: AtomicU64,
     changes: AtomicU64,
-    fault: Mutex<Option<(Operation, u64, io::ErrorKind)>>,
+    fault: Mutex<Option<(Operation, u64, Fault)>>,
+    gate: Mutex<Gate>,
+    changed: Condvar,
+}
+
+/// What happens to an operation.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fault {
+    /// Nothing but what happens before.
+    None,
+    Fails(io::ErrorKind),
+    Panics,
+}
+
+#[derive(Debug, Default)]
+struct Gate {
+    shut: bool,
+    /// Somebody stands before it.
+    held: bool,
 }
 
 impl State {
@@ -50,13 +68,28 @@ impl State {
         let mut outcome = Ok(());
         for counted in [Some(operation), as_change].into_iter().flatten() {
             let nth = self.count(counted).fetch_add(1, Ordering::SeqCst);
-            if let Some((failing, at, kind)) = fault
+            if let Some((failing, at, fault)) = fault
                 && (failing, at) == (counted, nth)
             {
-                outcome = Err(kind.into());
+                self.pass();
+                match fault {
+                    Fault::None => {}
+                    Fault::Fails(kind) => outcome = Err(kind.into()),
+                    Fault::Panics => panic!("as the test wants it"),
+                }
             }
         }
         outcome
+    }
+}
+
+impl State {
+    /// Waits while the gate is shut.
+    fn pass(&self) {
+        let mut gate = self.gate.lock().unwrap();
+        gate.held = true;
+        self.changed.notify_all();
+        drop(self.changed.wait_while(gate, |gate| gate.shut).unwrap());
     }
 }
 
@@ -64,8 +97,26 @@ impl FaultyDisk {
     /// Lets the operation with this number, counted from 0, fail.
     pub(super) fn failing(operation: Operation, nth: u64, kind: io::ErrorKind) -> Arc<Self> {
         let disk = Self::default();
-        *disk.state.fault.lock().unwrap() = Some((operation, nth, kind));
+        *disk.state.fault.lock().unwrap() = Some((operation, nth, Fault::Fails(kind)));
         Arc::new(disk)
+    }
+
+    /// Holds the next of these until it is let go, and lets that happen to it then.
+    pub(super) fn hold_next(&self, operation: Operation, fault: Fault) {
+        *self.state.gate.lock().unwrap() = Gate { shut: true, held: false };
+        *self.state.fault.lock().unwrap() = Some((operation, self.count(operation), fault));
+    }
+
+    /// Waits until it is there.
+    pub(super) fn wait_until_held(&self) {
+        let gate = self.state.gate.lock().unwrap();
+        drop(self.state.changed.wait_while(gate, |gate| !gate.held).unwrap());
+    }
+
+    /// Lets it go.
+    pub(super) fn let_go(&self) {
+        self.state.gate.lock().unwrap().shut = false;
+        self.state.changed.notify_all();
     }
 
     /// How many of these there were.

@@ -10,6 +10,7 @@ mod disk;
 mod faults;
 mod gate;
 mod lifecycle;
+mod overlap;
 mod power;
 mod queue;
 
