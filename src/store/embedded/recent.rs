@@ -12,6 +12,9 @@ pub(super) struct Recent<V> {
     old: KeyMap<V>,
 }
 
+/// The room for so many is kept in any case.
+const KEPT: usize = 1 << 14;
+
 impl<V> Default for Recent<V> {
     fn default() -> Self {
         Self { young: KeyMap::default(), old: KeyMap::default() }
@@ -38,7 +41,7 @@ impl<V: Copy> Recent<V> {
         if self.young.len() >= count {
             std::mem::swap(&mut self.old, &mut self.young);
             self.young.clear();
-            self.young.shrink_to(self.old.len().max(count));
+            self.young.shrink_to(count.max(KEPT));
         }
     }
 }
