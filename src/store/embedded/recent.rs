@@ -29,10 +29,7 @@ impl<V: Copy> Recent<V> {
 
     /// Sets the value of a key.
     pub(super) fn set(&mut self, key: &Key, value: V) {
-        match self.young.get_mut(key) {
-            Some(place) => *place = value,
-            None => drop(self.young.insert(key.clone(), value)),
-        }
+        self.young.insert(key.clone(), value);
     }
 
     /// Begins a turn when the one under way has so many values. What was set in the one before it, and not

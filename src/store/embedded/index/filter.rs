@@ -21,9 +21,10 @@ impl Filter {
         let count = hashes.len().div_ceil(KEYS_OF_A_LINE).max(1);
         let mut filter = Self { lines: vec![[0; LINE_WORDS]; count] };
         for &hash in hashes {
-            let place = filter.place(hash);
+            let sought = Sought::of(hash);
+            let place = filter.place(&sought);
             if let Some(line) = filter.lines.get_mut(place) {
-                for (word, bits) in line.iter_mut().zip(bits_of(hash)) {
+                for (word, bits) in line.iter_mut().zip(sought.bits) {
                     *word |= bits;
                 }
             }
@@ -31,20 +32,35 @@ impl Filter {
         filter
     }
 
-    /// Whether a key with this hash may be among them.
-    pub(super) fn may_hold(&self, hash: u64) -> bool {
-        let line = self.lines.get(self.place(hash));
-        line.is_none_or(|line| line.iter().zip(bits_of(hash)).all(|(word, bits)| word & bits == bits))
+    /// Whether a key may be among them.
+    pub(super) fn may_hold(&self, sought: &Sought) -> bool {
+        let missing = |line: &[u64; LINE_WORDS]| {
+            line.iter().zip(&sought.bits).fold(0, |missing, (word, bits)| missing | (bits & !word))
+        };
+        self.lines.get(self.place(sought)).is_none_or(|line| missing(line) == 0)
     }
 
     /// The line of a key, by the upper half of its hash.
-    fn place(&self, hash: u64) -> usize {
-        let scaled = (hash >> 32).wrapping_mul(self.lines.len() as u64) >> 32;
+    fn place(&self, sought: &Sought) -> usize {
+        let scaled = (sought.hash >> 32).wrapping_mul(self.lines.len() as u64) >> 32;
         scaled as usize
     }
 }
 
-/// The bits of a key in its line, by a number that its whole hash goes into.
+/// What a key is known by in each filter, which are asked one after the other.
+pub(super) struct Sought {
+    hash: u64,
+    /// Its bits in its line, by a number that its whole hash goes into.
+    bits: [u64; LINE_WORDS],
+}
+
+impl Sought {
+    /// The key with this hash.
+    pub(super) fn of(hash: u64) -> Self {
+        Self { hash, bits: bits_of(hash) }
+    }
+}
+
 fn bits_of(hash: u64) -> [u64; LINE_WORDS] {
     let mixed = hash.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let mut bits = [0; LINE_WORDS];
@@ -68,8 +84,8 @@ mod tests {
             let entropy = SeededEntropy::new(count as u64);
             let hashes: Vec<u64> = (0..count).map(|_| entropy.u64()).collect();
             let filter = Filter::of(&hashes);
-            assert!(hashes.iter().all(|&hash| filter.may_hold(hash)), "{count} keys");
-            let wrong = (0..100_000).filter(|_| filter.may_hold(entropy.u64())).count();
+            assert!(hashes.iter().all(|&hash| filter.may_hold(&Sought::of(hash))), "{count} keys");
+            let wrong = (0..100_000).filter(|_| filter.may_hold(&Sought::of(entropy.u64()))).count();
             assert!(wrong < 1_500, "{wrong} of 100,000 absent keys beside {count}");
         }
     }

@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use lsm_tree::table::filter::standard_bloom::Builder;
 use lsm_tree::{AbstractTree, AnyTree, SeqNo, Slice, Table, TableId};
 
-use super::filter::Filter;
+use super::filter::{Filter, Sought};
 use crate::store::locks::lock;
 
 /// The newest list of tables.
@@ -52,10 +52,11 @@ impl Tables {
     /// The value under a key.
     pub(super) fn look_up(&self, key: &[u8]) -> lsm_tree::Result<Option<Slice>> {
         let hash = hash_of(key);
+        let sought = Sought::of(hash);
         for run in &self.newest.load().0 {
             let place = run.partition_point(|listed| *listed.last < *key);
             let Some(listed) = run.get(place).filter(|listed| *listed.first <= *key) else { continue };
-            if listed.filter.as_ref().is_some_and(|filter| !filter.may_hold(hash)) {
+            if listed.filter.as_ref().is_some_and(|filter| !filter.may_hold(&sought)) {
                 continue;
             }
             if let Some(found) = listed.table.get(key, NEWEST, hash)? {
