@@ -1,8 +1,9 @@
 //! Ordered keys: a sequence of texts and numbers, encoded so that the order of the bytes is the
 //! order of the parts, and no part can run into the next one whatever it holds.
 //!
-//! A decision makes dozens of keys, so the bytes of usual ones are kept in place: they are made,
-//! copied and compared without going to the heap.
+//! A decision makes dozens of keys, so the bytes of usual ones are kept in place.
+
+mod bytes;
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -10,6 +11,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use self::bytes::{Bytes, SHORT_BYTES};
 
 const TEXT: u8 = 0x02;
 const NUMBER: u8 = 0x15;
@@ -19,98 +22,6 @@ const ESCAPED: u8 = 0xFF;
 /// A key, for example `balance / 600000 / Utility`. The first part names the kind of record.
 #[derive(Clone)]
 pub struct Key(Bytes);
-
-/// The most bytes that are kept in place: with them a key fills one cache line, and all but those
-/// with names of other people's making in them are shorter.
-const SHORT_BYTES: usize = 62;
-
-#[derive(Clone)]
-enum Bytes {
-    Short { length: u8, bytes: [u8; SHORT_BYTES] },
-    Long(Vec<u8>),
-}
-
-impl Bytes {
-    const EMPTY: Self = Self::Short { length: 0, bytes: [0; SHORT_BYTES] };
-
-    fn as_slice(&self) -> &[u8] {
-        match self {
-            // The length never exceeds the array: it grows in `push` alone.
-            Self::Short { length, bytes } => bytes.get(..usize::from(*length)).unwrap_or_default(),
-            Self::Long(bytes) => bytes,
-        }
-    }
-
-    fn push(&mut self, more: &[u8]) {
-        match self {
-            Self::Short { length, bytes } => {
-                let from = usize::from(*length);
-                let to = from.saturating_add(more.len());
-                match (bytes.get_mut(from..to), u8::try_from(to)) {
-                    (Some(free), Ok(to)) => {
-                        free.copy_from_slice(more);
-                        *length = to;
-                    }
-                    _ => *self = Self::Long([self.as_slice(), more].concat()),
-                }
-            }
-            Self::Long(bytes) => bytes.extend_from_slice(more),
-        }
-    }
-}
-
-impl Bytes {
-    /// Adds the first bytes of a block, if all of it has room in place. Copying a whole block, whose size is
-    /// known when the program is compiled, takes two instructions; what is beyond the length is not there.
-    #[inline]
-    fn push_block<const N: usize>(&mut self, block: &[u8; N], used: usize) -> bool {
-        let Self::Short { length, bytes } = self else { return false };
-        let from = usize::from(*length);
-        let place = bytes.get_mut(from..).and_then(<[u8]>::first_chunk_mut::<N>);
-        let (Some(place), Ok(after)) = (place, u8::try_from(from.saturating_add(used.min(N)))) else { return false };
-        *place = *block;
-        *length = after;
-        true
-    }
-
-    /// Adds a text part, the first bytes of a block, likewise.
-    #[inline]
-    fn push_plain_text<const N: usize>(&mut self, block: &[u8; N], used: usize) -> bool {
-        let Self::Short { length, bytes } = self else { return false };
-        let from = usize::from(*length);
-        let Some((first, rest)) = bytes.get_mut(from..).and_then(<[u8]>::split_first_mut) else { return false };
-        let Some(place) = rest.first_chunk_mut::<N>() else { return false };
-        *place = *block;
-        let (Some(last), Ok(after)) = (rest.get_mut(used), u8::try_from(from.saturating_add(used).saturating_add(2)))
-        else {
-            return false;
-        };
-        (*first, *last, *length) = (TEXT, END, after);
-        true
-    }
-
-    /// Adds a text part, if it is a usual one: it fits in place, and has no byte to be escaped. Keys are
-    /// made dozens of times in a decision, so this looks at each byte once.
-    fn push_usual_text(&mut self, part: &[u8]) -> bool {
-        let Self::Short { length, bytes } = self else { return false };
-        let from = usize::from(*length);
-        let to = from.saturating_add(part.len()).saturating_add(2);
-        let (Some([first, between @ .., last]), Ok(after)) = (bytes.get_mut(from..to), u8::try_from(to)) else {
-            return false;
-        };
-        let mut ends = false;
-        for (place, &byte) in between.iter_mut().zip(part) {
-            ends |= byte == END;
-            *place = byte;
-        }
-        if ends {
-            // What was written lies beyond the length, and so is not there.
-            return false;
-        }
-        (*first, *last, *length) = (TEXT, END, after);
-        true
-    }
-}
 
 impl Key {
     /// The key whose first part is `kind`, or the prefix of all keys of that kind.

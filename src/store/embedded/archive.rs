@@ -13,9 +13,9 @@ use flate2::write::GzEncoder;
 
 use super::backup::{CopyError, lock, write};
 use super::disk::{Disk, RealDisk};
-use super::index::Index;
-use super::journal::{compressed_name, is_compressed, read_segment, segments};
-use super::open::{OpenError, at, journal_dir};
+use super::index::{Index, index_dir};
+use super::journal::{compressed_name, is_compressed, journal_dir, read_segment, segments};
+use super::open::{OpenError, at};
 use super::walk::{Until, walk};
 use super::{Options, Progress};
 
@@ -58,13 +58,12 @@ pub struct Archived {
 pub fn released(options: &Options) -> Result<Option<u64>, OpenError> {
     let lock_path = options.dir.join("lock");
     let Some(_lock) = RealDisk.lock(&lock_path).map_err(at(&lock_path))? else { return Ok(None) };
-    let dir = options.dir.join("index");
+    let dir = index_dir(&options.dir);
     if !dir.exists() {
         return Ok(Some(0));
     }
     let damaged = |error: &dyn ToString| OpenError::Index { dir: dir.clone(), error: error.to_string() };
-    let journal = journal_dir(&options.dir);
-    let index = Index::open(Arc::new(RealDisk), &dir, &journal, options.directory_kinds);
+    let index = Index::open(Arc::new(RealDisk), &options.dir, options.directory_kinds);
     let index = index.map_err(|error| damaged(&error))?;
     let released = index.release_journal().map_err(|error| damaged(&error));
     index.close();

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::Progress;
 use super::disk::{Disk, Lock, RealDisk};
-use super::journal::segment_name;
-use super::open::{OpenError, at, journal_dir};
+use super::journal::{journal_dir, segment_name};
+use super::open::{OpenError, at};
 use super::verify::Verified;
 use super::walk::{Until, beginning, ending, walk, walk_from};
 

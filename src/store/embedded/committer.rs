@@ -14,13 +14,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::Shared;
 use super::entry;
+use super::frame::{FRAME_BYTES_MAX, push_frame};
 use super::index::IndexError;
 use super::journal::{AppendError, Journal};
 use super::memtable::Commit;
 use super::place::Place;
 use super::queue::{Turn, Waiting};
 use super::recent::Recent;
-use super::segment::{FRAME_BYTES_MAX, Position, marker, push_frame};
+use super::segment::{Position, marker};
 use crate::clock::Timestamp;
 use crate::store::state::{Facts, Rejection, Resolved, resolve};
 use crate::store::{CommitError, Committed, Key, WriteSet};

@@ -198,6 +198,11 @@ const SMALL_BATCH_BYTES: u64 = 64 << 10;
 /// So much is written in advance, which takes about as long as a sync.
 const ZEROS_BYTES: u64 = 256 << 10;
 
+/// Where the journal is in a store's directory.
+pub(super) fn journal_dir(dir: &Path) -> PathBuf {
+    dir.join("journal")
+}
+
 /// The name of the segment whose first frame has this sequence number; names sort as numbers do.
 pub(super) fn segment_name(first: u64) -> String {
     format!("{first:020}.journal")

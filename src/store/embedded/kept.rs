@@ -7,16 +7,16 @@
 //! history takes over what it has there (`History::take_over`).
 
 use std::fmt::Display;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
 use super::disk::{Disk, ReadFile};
 use super::entry;
+use super::frame::payload_of;
 use super::index::IndexError;
 use super::journal::open_segment;
 use super::place::{PLACE_BYTES, Place};
-use super::segment::payload_of;
 use crate::store::locks::{read, write};
 use crate::store::{Key, Record};
 
@@ -123,12 +123,15 @@ impl Values {
         // The index itself is not damaged by what is wrong here.
         let failed = |reason: &dyn Display| {
             let Place { segment, offset, .. } = place;
-            IndexError::Unavailable(format!("journal segment {segment}, record at offset {offset}: {reason}"))
+            format!("journal segment {segment}, record at offset {offset}: {reason}")
         };
-        let frame = self.frame(place).map_err(|error| failed(&error))?;
+        let frame = self.frame(place).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => IndexError::Moved(failed(&error)),
+            _ => IndexError::Unavailable(failed(&error)),
+        })?;
         let payload = payload_of(&frame, version, place.checksum);
         let record = payload.and_then(|payload| entry::record_of(payload, key, version));
-        record.ok_or_else(|| failed(&"it is not what was written there"))
+        record.ok_or_else(|| IndexError::Unavailable(failed(&"it is not what was written there")))
     }
 
     fn frame(&self, place: &Place) -> io::Result<Vec<u8>> {

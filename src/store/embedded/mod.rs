@@ -18,6 +18,7 @@ mod checkpoint;
 mod committer;
 pub mod disk;
 mod entry;
+mod frame;
 mod index;
 mod journal;
 mod kept;
@@ -49,7 +50,7 @@ pub use walk::Until;
 
 use std::future::ready;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -61,7 +62,7 @@ use self::memtable::{Commit, Memtable};
 use self::queue::Queue;
 use self::stalls::Longest;
 use self::turns::Turns;
-use super::locks::{lock, write};
+use super::locks::lock;
 use super::{CommitError, Health, Key, KeyRange, Pending, Read, ReadError, Record, Store, WriteSet};
 use crate::clock::Clock;
 
@@ -239,8 +240,6 @@ impl Store for EmbeddedStore {
     }
 }
 
-/// The active one and the frozen one.
-const GENERATIONS: usize = 2;
 /// Commits are paced when this part of their generation is full and the one before is not in the index.
 const PACED_FROM: u64 = 4;
 /// So long after each MiB, which is about as long as a MiB takes at full speed.
@@ -265,8 +264,7 @@ impl EmbeddedStore {
 
 impl Read for EmbeddedStore {
     fn record(&self, key: &Key) -> Result<Option<Record>, ReadError> {
-        // The place of a value may have been read before its file was moved away: then it is elsewhere by now.
-        Ok(self.shared.record(key).or_else(|_| self.shared.record(key))?)
+        Ok(again_where_moved(|| self.shared.record(key))?)
     }
 
     fn counter(&self, key: &Key) -> Result<i64, ReadError> {
@@ -274,7 +272,15 @@ impl Read for EmbeddedStore {
     }
 
     fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, ReadError> {
-        Ok(self.shared.range(range, limit).or_else(|_| self.shared.range(range, limit))?)
+        Ok(again_where_moved(|| self.shared.range(range, limit))?)
+    }
+}
+
+/// Reads once more when a value's file was moved away between the look at its place and the look into the file.
+fn again_where_moved<T>(look: impl Fn() -> Result<T, IndexError>) -> Result<T, IndexError> {
+    match look() {
+        Err(IndexError::Moved(_)) => look(),
+        looked => looked,
     }
 }
 
@@ -349,54 +355,5 @@ impl Shared {
             let pause = Duration::from_micros(bytes.saturating_mul(PAUSE_MICROS_OF_A_MIB) >> 20).min(PAUSE_MAX);
             self.longest.pause(|| self.checkpoints.wait_idle_for(pause));
         }
-    }
-
-    /// Makes checkpoints until everything committed before this call is in the index. What the opening, or
-    /// an attempt that failed, left frozen takes one of its own.
-    fn checkpoint_all(&self) {
-        let goal = self.memtable.look(|layers| layers.active.position().sequence);
-        for _ in 0..GENERATIONS {
-            self.checkpoints.ask_and_wait();
-            if self.index.checkpoint() >= goal {
-                return;
-            }
-        }
-    }
-
-    /// Makes a checkpoint. One that finds the disk full is made again with the next; any other
-    /// failure means that the index cannot be relied on.
-    fn checkpoint(&self) {
-        let was_full = self.is_index_full();
-        let ready = if self.index.is_open() { Ok(()) } else { self.index.reopen() };
-        let done = ready.and_then(|()| self.move_to_index());
-        let full = matches!(done, Err(IndexError::Full | IndexError::Closed));
-        self.index_full.store(full, Ordering::Release);
-        match done {
-            Ok(()) => {}
-            Err(IndexError::Full | IndexError::Closed) => {
-                if !was_full {
-                    tracing::warn!("the disk is full: the checkpoint is tried again until there is room");
-                }
-                // For the readers. Where even this takes room, they wait for it, too.
-                let _ = self.index.reopen();
-            }
-            Err(error) => self.refuse(&format!("the index could not be written: {error}")),
-        }
-    }
-
-    fn is_index_full(&self) -> bool {
-        self.index_full.load(Ordering::Acquire)
-    }
-
-    /// Moves the generation frozen before, or else the active one, into the index.
-    fn move_to_index(&self) -> Result<(), IndexError> {
-        let Some(frozen) = self.memtable.freeze(&self.longest) else { return Ok(()) };
-        // Range reads that began before the freeze have not seen the frozen generation and must not
-        // find parts of it in the index. Those that begin now see it, and it hides what it changes.
-        drop(write(&self.scans));
-        self.index.absorb(self.identity, &frozen)?;
-        drop(frozen);
-        self.memtable.forget_frozen(&self.longest);
-        Ok(())
     }
 }

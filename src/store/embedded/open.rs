@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::disk::{Disk, Lock};
 use super::entry;
-use super::index::{Index, IndexError};
-use super::journal::{End, Journal, is_compressed, read_segment, segments};
+use super::index::{Index, IndexError, index_dir};
+use super::journal::{End, Journal, is_compressed, journal_dir, read_segment, segments};
 use super::memtable::{Commit, Generation};
 use super::place::Place;
 use super::segment::{Flaw, Frames, HEADER_BYTES, Header, Position};
@@ -151,20 +151,15 @@ pub(super) fn open(
     Ok(Opened { journal, index, replayed, lock })
 }
 
-/// Where the journal is in a store's directory.
-pub(super) fn journal_dir(dir: &Path) -> PathBuf {
-    dir.join("journal")
-}
-
 pub(super) fn at(path: &Path) -> impl Fn(io::Error) -> OpenError + '_ {
     |error| OpenError::Io { path: path.to_owned(), error: error.to_string() }
 }
 
 /// Opens the index; one that is damaged, or of a format of before, is moved aside and begun anew.
 fn open_index(disk: &Arc<dyn Disk>, options: &Options) -> Result<(Index, Option<Stamp>), OpenError> {
-    let path = options.dir.join("index");
+    let path = index_dir(&options.dir);
     let open = || {
-        let index = Index::open(disk.clone(), &path, &journal_dir(&options.dir), options.directory_kinds)?;
+        let index = Index::open(disk.clone(), &options.dir, options.directory_kinds)?;
         let stamp = index.stamp()?;
         Ok((index, stamp))
     };
@@ -184,7 +179,7 @@ fn open_index(disk: &Arc<dyn Disk>, options: &Options) -> Result<(Index, Option<
 const FORMAT_1_INDEX_FILE: &str = "db";
 
 fn move_aside(disk: &dyn Disk, dir: &Path, name: &str, reason: &str) -> Result<(), OpenError> {
-    let (path, names) = (dir.join("index"), disk.list(dir).map_err(at(dir))?);
+    let (path, names) = (index_dir(dir), disk.list(dir).map_err(at(dir))?);
     let aside = (1_u32..).map(|number| format!("{name}.{number}")).find(|name| !names.contains(name));
     let aside = dir.join(aside.unwrap_or_default());
     tracing::warn!(
@@ -197,7 +192,7 @@ fn move_aside(disk: &dyn Disk, dir: &Path, name: &str, reason: &str) -> Result<(
 }
 
 fn index_error(options: &Options, error: &IndexError) -> OpenError {
-    OpenError::Index { dir: options.dir.join("index"), error: error.to_string() }
+    OpenError::Index { dir: index_dir(&options.dir), error: error.to_string() }
 }
 
 /// Takes the newest segment off the list when it was only being begun: no frame is written before
@@ -236,7 +231,7 @@ impl Replay<'_> {
             dir: self.journal_dir.to_owned(),
             journal,
             index: self.known,
-            index_dir: self.options.dir.join("index"),
+            index_dir: index_dir(&self.options.dir),
         };
         let needed = stamped.saturating_add(1);
         let start = found.partition_point(|(first, _)| *first <= needed).checked_sub(1);

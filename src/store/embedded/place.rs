@@ -1,7 +1,7 @@
 //! Where in the journal a commit is. The index keeps large values by it: they are in the journal once and
 //! need not be written again, neither by a checkpoint nor by any merge after it.
 
-use super::segment::checksum_of;
+use super::frame::checksum_of;
 
 /// Where the frame of a commit is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,8 +8,9 @@ use std::fs;
 use std::sync::Arc;
 
 use super::disk::{Disk, RealDisk};
-use super::index::Index;
-use super::open::{OpenError, at, journal_dir};
+use super::index::{Index, index_dir};
+use super::journal::journal_dir;
+use super::open::{OpenError, at};
 use super::verify::verify;
 use super::{EmbeddedStore, Options, Progress};
 use crate::store::Store;
@@ -17,7 +18,7 @@ use crate::store::Store;
 /// Makes the index of a store that nobody has open anew and tells how far it is. Gives the sequence
 /// number up to which the new index holds everything.
 pub fn rebuild(options: Options, progress: &mut dyn FnMut(Progress)) -> Result<u64, OpenError> {
-    let (dir, index) = (options.dir.clone(), options.dir.join("index"));
+    let (dir, index) = (options.dir.clone(), index_dir(&options.dir));
     let lock_path = dir.join("lock");
     let journal = journal_dir(&dir);
     // Before the lock is made: a folder that holds no store is left as it is.
@@ -56,12 +57,11 @@ pub fn rebuild(options: Options, progress: &mut dyn FnMut(Progress)) -> Result<u
 
 /// Up to where the old index holds everything, as far as it can still say so.
 fn known(options: &Options) -> Option<u64> {
-    let dir = options.dir.join("index");
+    let dir = index_dir(&options.dir);
     if !dir.exists() {
         return None;
     }
-    let journal = journal_dir(&options.dir);
-    let index = Index::open(Arc::new(RealDisk), &dir, &journal, options.directory_kinds).ok()?;
+    let index = Index::open(Arc::new(RealDisk), &options.dir, options.directory_kinds).ok()?;
     let known = index.newest().ok();
     index.close();
     known

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::Progress;
 use super::disk::RealDisk;
-use super::open::{OpenError, journal_dir};
+use super::journal::journal_dir;
+use super::open::OpenError;
 use super::segment::{Flaw, Position};
 use super::walk::{Until, beginning, in_hex, walk};
 use crate::clock::Timestamp;

@@ -26,6 +26,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use self::directory::Directory;
 use self::history::History;
 use super::disk::Disk;
+use super::journal::journal_dir;
 use super::kept::{Kept, Values};
 use super::memtable::Generation;
 use super::stamp::Stamp;
@@ -63,6 +64,10 @@ pub(super) enum IndexError {
     /// Its files could not be read or written, which says nothing about what is in them.
     #[error("{0}")]
     Unavailable(String),
+    /// A file of the journal is not there, in which it kept a value: if it was moved away meanwhile, the value is
+    /// elsewhere by now.
+    #[error("{0}")]
+    Moved(String),
     /// There is no room on the disk.
     #[error("the disk is full")]
     Full,
@@ -71,18 +76,19 @@ pub(super) enum IndexError {
     Closed,
 }
 
+/// Where the index is in a store's directory.
+pub(super) fn index_dir(dir: &Path) -> PathBuf {
+    dir.join("index")
+}
+
 impl Index {
-    /// Opens or makes the index of this journal. Records of `directory_kinds` are its directory.
-    pub(super) fn open(
-        disk: Arc<dyn Disk>,
-        dir: &Path,
-        journal: &Path,
-        directory_kinds: &[&str],
-    ) -> Result<Self, IndexError> {
+    /// Opens or makes the index of the store in this directory. Records of `directory_kinds` are its directory.
+    pub(super) fn open(disk: Arc<dyn Disk>, store: &Path, directory_kinds: &[&str]) -> Result<Self, IndexError> {
+        let dir = index_dir(store);
         let directory_prefixes = directory_kinds.iter().map(|kind| Key::of(kind)).collect();
-        let parts = RwLock::new(Some(Parts::open(&disk, dir)?));
-        let values = Values::new(disk.clone(), journal.to_owned());
-        let (dir, checkpoint, changing) = (dir.to_owned(), AtomicU64::new(0), Mutex::new(()));
+        let parts = RwLock::new(Some(Parts::open(&disk, &dir)?));
+        let values = Values::new(disk.clone(), journal_dir(store));
+        let (checkpoint, changing) = (AtomicU64::new(0), Mutex::new(()));
         let index = Self { parts, dir, disk, directory_prefixes, checkpoint, values, changing };
         if let Some(stamp) = index.stamp()? {
             index.checkpoint.store(stamp.position.sequence, Ordering::Release);

@@ -166,6 +166,17 @@ fn what_was_taken_over_while_it_was_read_is_read_again() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_is_told_of_and_not_tried_again() {
+    let dir = TempDir::new().unwrap();
+    let disk = FaultyDisk::failing(Operation::Read, 0, ErrorKind::PermissionDenied);
+    let store = open_on(dir.path(), disk.clone()).unwrap();
+    commit(&*store, put(key(1), &[1; 1000])).unwrap();
+    assert!(store.record(&key(1)).is_err());
+    assert_eq!(disk.count(Operation::Read), 1);
+    assert!(store.record(&key(1)).is_ok());
+}
+
+#[test]
 fn what_is_written_anew_while_the_journal_is_released_is_not_hidden_by_what_was_there() {
     const KEYS: u64 = 5;
     let dir = folder();

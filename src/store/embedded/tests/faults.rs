@@ -6,8 +6,9 @@ use std::io::ErrorKind;
 
 use super::disk::{FaultyDisk, Operation};
 use super::{copy, folder, open, open_on};
+use crate::store::embedded::frame::push_frame;
 use crate::store::embedded::journal::{AppendError, Journal, segment_name};
-use crate::store::embedded::segment::{Frames, Header, marker, push_frame};
+use crate::store::embedded::segment::{Frames, Header, marker};
 use crate::store::embedded::{EmbeddedStore, OpenError};
 use crate::store::tests::{commit, put};
 use crate::store::{CommitError, Key, Store, WriteSet};
