@@ -184,8 +184,11 @@ fn nothing_is_committed_any_more_when_a_committer_dies_and_nobody_waits_for_it()
 
 #[test]
 fn a_batch_that_cannot_be_checked_waits_for_the_one_before_it_and_takes_nothing_of_it_away() {
-    let mut second = paid(5);
-    second.expect_absent(Key::of("h").text("not in memory"));
+    let unreadable = || {
+        let mut write_set = WriteSet::new();
+        write_set.expect_absent(Key::of("h").text("not in memory"));
+        write_set
+    };
     let (dir, disk) = (folder(), Arc::new(FaultyDisk::default()));
     let store = open_on(dir.path(), disk.clone()).unwrap();
     disk.hold_next(Operation::Sync, Fault::None);
@@ -193,13 +196,16 @@ fn a_batch_that_cannot_be_checked_waits_for_the_one_before_it_and_takes_nothing_
     disk.wait_until_held();
     // Now only memory can be read.
     store.shared.index.close();
-    let mut second = store.commit(second);
+    let mut second = store.commit(unreadable());
     while store.health().waiting > 0 {
         yield_now();
     }
+    // These two are one batch, of which the one could be checked.
+    let others = [store.commit(paid(5)), store.commit(unreadable())];
     assert!((&mut second).now_or_never().is_none());
     disk.let_go();
     assert_eq!((wait(first).map(drop), wait(second)), (Ok(()), Err(CommitError::Full)));
+    assert_eq!(others.map(wait), [Err(CommitError::Full), Err(CommitError::Full)]);
     commit(&*store, paid(-10)).unwrap();
     assert_eq!(store.counter(&balance()), Ok(0));
 }

@@ -5,12 +5,17 @@
 //! it locked the state, in pauses to let it catch up, and while both generations in memory were full. A
 //! run of a minute or more also shows the memory of this process as it goes on. Beside sled and SQLite:
 //! `benches/engines`.
+//!
+//! `cargo bench --bench store -- upkeep PAYMENTS`: reading statements while there are more and more tables of
+//! checkpoints, and the backup and the archive of a store with so many payments.
 
-#[path = "engines/src/write_set.rs"]
+mod upkeep;
+#[path = "../engines/src/write_set.rs"]
 mod write_set;
 
 use std::error::Error;
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -18,13 +23,17 @@ use std::time::{Duration, Instant};
 use lango::clock::SystemClock;
 use lango::store::Store;
 use lango::store::embedded::disk::RealDisk;
-use lango::store::embedded::{EmbeddedStore, Options};
+use lango::store::embedded::{EmbeddedStore, OpenError, Options};
 
 /// As in the binary.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> Result<(), Box<dyn Error>> {
+    if std::env::args().any(|argument| argument == "upkeep") {
+        let payments = std::env::args().filter_map(|argument| argument.parse().ok()).next();
+        return upkeep::measure(payments.unwrap_or(300_000));
+    }
     let mut numbers = std::env::args().filter_map(|argument| argument.parse().ok());
     let (seconds, writers, rate) = (numbers.next().unwrap_or(3), numbers.next(), numbers.next());
     println!(
@@ -47,16 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn measure(writers: u64, time: Duration, rate: Option<u64>) -> Result<(), Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
-    let options = Options {
-        dir: dir.path().to_owned(),
-        segment_bytes_max: 64 << 20,
-        memory_bytes_max: 64 << 20,
-        write_set_bytes_max: 4 << 20,
-        waiting_max: 4096,
-        clock: Arc::new(SystemClock),
-        directory_kinds: &["url"],
-    };
-    let store = EmbeddedStore::open(options, Arc::new(RealDisk))?;
+    let store = open(dir.path())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let numbers = Arc::new(AtomicU64::new(0));
     let (begin, cpu_before, written_before) = (Instant::now(), cpu_microseconds()?, written_bytes()?);
@@ -114,6 +114,19 @@ fn measure(writers: u64, time: Duration, rate: Option<u64>) -> Result<(), Box<dy
         stalls.room.as_secs_f64() * 1000.0,
     );
     Ok(())
+}
+
+fn open(dir: &Path) -> Result<Arc<EmbeddedStore>, OpenError> {
+    let options = Options {
+        dir: dir.to_owned(),
+        segment_bytes_max: 64 << 20,
+        memory_bytes_max: 64 << 20,
+        write_set_bytes_max: 4 << 20,
+        waiting_max: 4096,
+        clock: Arc::new(SystemClock),
+        directory_kinds: &["url"],
+    };
+    EmbeddedStore::open(options, Arc::new(RealDisk))
 }
 
 const REPORT_EVERY: Duration = Duration::from_secs(30);
