@@ -2,8 +2,9 @@
 //! sees of either, and what becomes of it when the one before fails.
 
 use std::io::ErrorKind;
-use std::sync::Arc;
-use std::thread::yield_now;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, yield_now};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tempfile::TempDir;
@@ -11,6 +12,7 @@ use tempfile::TempDir;
 use super::disk::{Fault, FaultyDisk, Operation};
 use super::{copy, folder, open, open_on};
 use crate::store::embedded::EmbeddedStore;
+use crate::store::embedded::queue::Queue;
 use crate::store::tests::{commit, put, wait};
 use crate::store::{CommitError, Committed, Key, Pending, Read, Store, WriteSet};
 
@@ -60,6 +62,9 @@ fn seconds() -> Vec<(WriteSet, Result<(), CommitError>)> {
     ]
 }
 
+/// Longer than anything takes that is not stuck.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 type Outcome = Result<Committed, CommitError>;
 
 /// A store in the middle of its first commit, which waits for the disk, with a second one that was taken to be
@@ -72,7 +77,7 @@ struct Overlapping {
 }
 
 impl Overlapping {
-    fn begin(operation: Operation, fault: Fault, second: WriteSet) -> Self {
+    fn begin(operation: Operation, fault: Fault, second: WriteSet, third: WriteSet) -> Self {
         let (dir, disk) = (folder(), Arc::new(FaultyDisk::default()));
         let store = open_on(dir.path(), disk.clone()).unwrap();
         disk.hold_next(operation, fault);
@@ -82,7 +87,7 @@ impl Overlapping {
         while store.health().waiting > 0 {
             yield_now();
         }
-        commits.push(store.commit(paid(1)));
+        commits.push(store.commit(third));
         Self { dir, disk, store, commits }
     }
 
@@ -113,7 +118,7 @@ fn assert_state(store: &dyn Store, expected: Option<&[u8]>, money: i64) {
 fn a_batch_is_checked_on_top_of_the_one_that_is_synced_and_nobody_sees_or_hears_of_either() {
     for (second, expected) in seconds() {
         for operation in [Operation::Write, Operation::Sync] {
-            let mut overlapping = Overlapping::begin(operation, Fault::None, second.clone());
+            let mut overlapping = Overlapping::begin(operation, Fault::None, second.clone(), paid(1));
             overlapping.assert_hidden();
             // A checkpoint moves nothing that is not durable.
             overlapping.store.checkpoint();
@@ -135,7 +140,7 @@ fn what_was_checked_on_top_of_a_failed_sync_or_write_is_refused_for_good() {
             (Operation::Sync, ErrorKind::StorageFull),
             (Operation::Write, ErrorKind::Other),
         ] {
-            let mut overlapping = Overlapping::begin(operation, Fault::Fails(kind), second.clone());
+            let mut overlapping = Overlapping::begin(operation, Fault::Fails(kind), second.clone(), paid(1));
             let outcomes = overlapping.end();
             assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(CommitError::Refusing(_)))), "{outcomes:?}");
             let Overlapping { dir, store, .. } = overlapping;
@@ -157,7 +162,9 @@ fn what_was_checked_on_top_of_a_failed_sync_or_write_is_refused_for_good() {
 fn what_was_checked_on_top_of_a_batch_that_found_no_room_finds_none_and_the_next_rests_on_what_is_there() {
     for (second, _) in seconds() {
         let fault = Fault::Fails(ErrorKind::StorageFull);
-        let mut overlapping = Overlapping::begin(Operation::Write, fault, second);
+        let mut third = paid(1);
+        third.expect_absent(record());
+        let mut overlapping = Overlapping::begin(Operation::Write, fault, second, third);
         let [first_outcome, second_outcome, third] = overlapping.end();
         assert_eq!((first_outcome, second_outcome), (Err(CommitError::Full), Err(CommitError::Full)));
         assert_eq!(third.map(|committed| committed.sequence), Ok(1));
@@ -172,7 +179,7 @@ fn what_was_checked_on_top_of_a_batch_that_found_no_room_finds_none_and_the_next
 #[test]
 fn nothing_is_committed_any_more_when_a_committer_dies_and_nobody_waits_for_it() {
     for operation in [Operation::Write, Operation::Sync] {
-        let mut overlapping = Overlapping::begin(operation, Fault::Panics, paid(1));
+        let mut overlapping = Overlapping::begin(operation, Fault::Panics, paid(1), paid(1));
         let outcomes = overlapping.end();
         assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(CommitError::Refusing(_)))), "{outcomes:?}");
         let store = &overlapping.store;
@@ -208,4 +215,24 @@ fn a_batch_that_cannot_be_checked_waits_for_the_one_before_it_and_takes_nothing_
     assert_eq!(others.map(wait), [Err(CommitError::Full), Err(CommitError::Full)]);
     commit(&*store, paid(-10)).unwrap();
     assert_eq!(store.counter(&balance()), Ok(0));
+}
+
+#[test]
+fn who_sleeps_while_another_has_the_turn_is_woken_when_it_is_passed_on() {
+    for _ in 0..200 {
+        let queue = Queue::new(2, 100);
+        let _first = queue.push(paid(1), 1).unwrap();
+        let (turn, _) = queue.take().unwrap();
+        let _second = queue.push(paid(1), 1).unwrap();
+        thread::scope(|scope| {
+            let (woken, wakes) = mpsc::channel();
+            let queue = &queue;
+            scope.spawn(move || woken.send(queue.take().is_some()).unwrap());
+            yield_now();
+            drop(turn);
+            let woken = wakes.recv_timeout(PATIENCE);
+            queue.close();
+            assert_eq!(woken, Ok(true));
+        });
+    }
 }
