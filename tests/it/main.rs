@@ -46,5 +46,6 @@ mod refused_orders;
 mod soap_door;
 mod store_crash;
 mod store_formats;
+mod store_full;
 mod store_tools;
 mod tolerances;
