@@ -58,6 +58,7 @@ impl Commits {
             && let Some((turn, waiting)) = commits.shared.queue.take()
         {
             commits.commit(turn, waiting, &mut frames);
+            commits.shared.queue.done();
             frames.shrink_to(BUFFER_BYTES_KEPT);
         }
         // Who is the last gives back what the journal does not need.

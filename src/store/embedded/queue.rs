@@ -36,12 +36,15 @@ struct State {
     bytes: usize,
     /// One has the turn.
     taken: bool,
+    /// Committers that took a batch and are not done with it.
+    busy: usize,
     closed: bool,
 }
 
 impl State {
     fn is_ready(&self) -> bool {
-        !self.waiting.is_empty() && !self.taken
+        let worth_it = self.busy == 0 || self.bytes >= AHEAD_BYTES;
+        !self.waiting.is_empty() && !self.taken && worth_it
     }
 
     /// There will never be anything to take.
@@ -53,6 +56,10 @@ impl State {
 /// So much is taken at once where more waits: enough that a sync is shared by many, and little enough that
 /// the disk has something to do while the next is checked.
 const BATCH_BYTES: usize = 256 << 10;
+
+/// Less than this is not checked ahead while another batch is under way, but left to who is done with that, with
+/// what comes until then: batches would be many and small, and each costs a sync.
+const AHEAD_BYTES: usize = if cfg!(test) { 16 } else { 64 << 10 };
 
 impl Queue {
     /// An empty queue. One write set is taken whatever its size: how large it may be is checked
@@ -71,7 +78,7 @@ impl Queue {
         if state.closed {
             return Err(CommitError::Refusing("it is closed".into()));
         }
-        let first = state.waiting.is_empty();
+        let (first, was_ready) = (state.waiting.is_empty(), state.is_ready());
         let bytes_after = state.bytes.saturating_add(bytes);
         if !first && (state.waiting.len() >= self.waiting_max || bytes_after > self.bytes_max) {
             return Err(CommitError::Busy);
@@ -79,10 +86,10 @@ impl Queue {
         let (answer, receiver) = oneshot::channel();
         state.waiting.push_back(Waiting { write_set, bytes, answer });
         state.bytes = bytes_after;
-        let wakes = first && state.is_ready();
+        let wakes = !was_ready && state.is_ready();
         drop(state);
         if wakes {
-            // Committers sleep while nothing waits or one of them has the turn, who wakes the next.
+            // Who makes it ready otherwise takes it, or wakes who does.
             self.ready.notify_one();
         }
         Ok(receiver)
@@ -105,7 +112,14 @@ impl Queue {
         }
         state.bytes = state.bytes.saturating_sub(bytes);
         state.taken = true;
+        state.busy = state.busy.saturating_add(1);
         Some((Turn(self), batch))
+    }
+
+    /// A batch has been answered; who says so takes the next, if something waits.
+    pub(super) fn done(&self) {
+        let mut state = lock(&self.state);
+        state.busy = state.busy.saturating_sub(1);
     }
 
     /// How many wait.

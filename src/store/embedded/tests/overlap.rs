@@ -221,9 +221,9 @@ fn a_batch_that_cannot_be_checked_waits_for_the_one_before_it_and_takes_nothing_
 fn who_sleeps_while_another_has_the_turn_is_woken_when_it_is_passed_on() {
     for _ in 0..200 {
         let queue = Queue::new(2, 100);
-        let _first = queue.push(paid(1), 1).unwrap();
+        let _first = queue.push(paid(1), 16).unwrap();
         let (turn, _) = queue.take().unwrap();
-        let _second = queue.push(paid(1), 1).unwrap();
+        let _second = queue.push(paid(1), 16).unwrap();
         thread::scope(|scope| {
             let (woken, wakes) = mpsc::channel();
             let queue = &queue;
@@ -235,4 +235,23 @@ fn who_sleeps_while_another_has_the_turn_is_woken_when_it_is_passed_on() {
             assert_eq!(woken, Ok(true));
         });
     }
+}
+
+#[test]
+fn little_is_not_checked_ahead_but_waits_for_more_or_for_the_one_who_is_busy() {
+    let queue = Queue::new(8, 100);
+    let push = |bytes| queue.push(paid(1), bytes).map(drop).unwrap();
+    let take = || queue.take().unwrap().1.len();
+    // One alone is taken at once.
+    push(1);
+    assert_eq!(take(), 1);
+    thread::scope(|scope| {
+        let other = scope.spawn(take);
+        (0..4).for_each(|_| push(4));
+        assert_eq!(other.join().unwrap(), 4);
+    });
+    push(1);
+    queue.done();
+    queue.done();
+    assert_eq!(take(), 1);
 }
