@@ -240,7 +240,7 @@ impl Wire for Message {
 
     fn trace(&self, write_set: &mut WriteSet, exchange: &Exchange<'_>) {
         // Both messages in one record, as the broker keeps them.
-        let key = Key::of("leg").text("AG_20261123_0000626ec4aeb2ca2256").number(exchange.number);
+        let key = Key::of("leg").text("AG_20261123_0000626ec4aeb2ca2256").text(exchange.delivery.as_str());
         let answer = exchange.answer.map_or(&[][..], |answer| &answer.body);
         write_set.put(key, [exchange.body, answer].concat());
     }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::Broker;
 use super::fingerprint;
 use super::retry::{Next, Tries, Undecided};
-use super::trace::{self, LegKind};
+use super::trace::{self, Leg, LegKind, Step};
 use super::validation::{Heard, Said};
 use super::wire::ConfirmationNews;
 use crate::callbacks::{Callback, DeliveryId, Kind, Queued, enqueue};
@@ -174,7 +174,8 @@ impl Broker {
             write_set.expect_absent(session.clone());
             write_set.put_capturing(session.clone(), encode(&record), decision.captures.clone());
             let conversation = payment.conversation.as_str();
-            trace::record(&mut write_set, conversation, LegKind::Submission, payment.received, submission);
+            let opening = Leg::masking(LegKind::Submission, payment.received, submission);
+            trace::record(&mut write_set, conversation, Step::Opening, &[opening]);
             let error = match self.commit(write_set).await {
                 Ok(committed) => match decision.transaction.take().filter(|_| reserved) {
                     Some(transaction) => return Ok(Authorized::Reserved(transaction, committed.sequence)),
@@ -220,7 +221,7 @@ impl Broker {
             let mut write_set = std::mem::take(&mut decision.write_set);
             self.note_told(&mut write_set, session, &decision)?;
             if let Some(transaction) = &decision.transaction {
-                trace::add(&mut write_set, transaction.conversation.as_str(), &legs);
+                trace::record(&mut write_set, transaction.conversation.as_str(), Step::Question, &legs);
             }
             let queued = match decision.transaction.as_ref().filter(|_| decision.report.code.is_success()) {
                 Some(transaction) => self.confirm(&mut write_set, transaction)?,

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::third_party::soap_answer;
-use super::trace::{self, LegKind};
+use super::trace::{self, Leg, LegKind, Step};
 use super::{Answer, Broker, Request, style};
 use crate::callbacks::urls::{self, Registration};
 use crate::callbacks::{Asked, Reply, Validation};
@@ -127,10 +127,12 @@ impl Broker {
         told: &Asked<PaymentQueryResult>,
         began: Timestamp,
     ) {
-        let mut legs = WriteSet::new();
-        trace::record(&mut legs, conversation, LegKind::Query, request.received, &trace::http_request(request));
-        trace::add(&mut legs, conversation, &trace::query_legs(question, told, began, self.parts.clock.now()));
-        if let Err(error) = self.commit(legs).await {
+        let opening = Leg::masking(LegKind::Query, request.received, trace::http_request(request));
+        let question = trace::query_legs(question, told, began, self.parts.clock.now());
+        let mut write_set = WriteSet::new();
+        trace::record(&mut write_set, conversation, Step::Opening, &[opening]);
+        trace::record(&mut write_set, conversation, Step::Question, &question);
+        if let Err(error) = self.commit(write_set).await {
             tracing::error!(conversation, %error, "the messages of a payment query could not be kept");
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::accepted::{Accepted, AcceptedState, Standing, Used, accepted_key, original_place, used_key, waiting_key};
 use super::call::Call;
 use super::third_party::soap_answer;
-use super::trace::{self, Leg, LegKind};
+use super::trace::{self, Leg, LegKind, Step};
 use super::waiting::Place;
 use super::{Answer, Broker, Refusal, Request, fingerprint};
 use crate::access::{
@@ -214,7 +214,7 @@ impl Broker {
             Leg::masking(LegKind::Request, request.received, trace::http_request(request)),
             Leg::masking(LegKind::Answer, self.parts.clock.now(), answer),
         ];
-        trace::add(&mut write_set, order.conversation.as_str(), &legs);
+        trace::record(&mut write_set, order.conversation.as_str(), Step::Opening, &legs);
         self.parts.callbacks.hold(&accepted.delivery);
         match self.commit(write_set).await {
             Ok(committed) => {

@@ -354,8 +354,9 @@ async fn d6_legs_are_forgotten_after_their_days_and_not_before() {
     let mut conversations = Vec::new();
     for days in [0, 29, 30, 31, 400] {
         let conversation = ConversationId::issue(zone, days_ago(days), house.broker.draw());
-        for kind in [trace::LegKind::Request, trace::LegKind::Answer] {
-            trace::record(&mut write_set, conversation.as_str(), kind, days_ago(days), "a message");
+        for step in [trace::Step::Opening, trace::Step::Question] {
+            let leg = trace::Leg::masking(trace::LegKind::Request, days_ago(days), "a message");
+            trace::record(&mut write_set, conversation.as_str(), step, &[leg]);
         }
         conversations.push(conversation);
     }

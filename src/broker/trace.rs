@@ -15,6 +15,10 @@ use crate::store::{Fields, Key, KeyRange, Read, ReadError, Record, Stored, Write
 /// Headers whose values never reach the store.
 const SECRET_HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
 
+/// Where the steps of a conversation stand in its log: after the few that older versions numbered one by one,
+/// and before all that stand at their moment.
+const STEPS_FROM: u64 = 1_000;
+
 /// Records of one conversation's legs that are read.
 const RECORDS_MAX: usize = 1000;
 
@@ -54,6 +58,16 @@ impl Legs {
             _ => decode(record),
         }
     }
+}
+
+/// A step of a conversation whose legs are written down at once. Each comes once, so that it has its place in
+/// the log: a log that counts would keep its counter when its legs have long been forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// What it began with.
+    Opening = 0,
+    /// The question to the organization.
+    Question = 1,
 }
 
 /// What a leg was.
@@ -125,12 +139,7 @@ impl Leg {
     }
 }
 
-/// Adds a leg to the log of a conversation.
-pub(super) fn record(write_set: &mut WriteSet, conversation: &str, kind: LegKind, at: Timestamp, message: &str) {
-    add(write_set, conversation, &[Leg::masking(kind, at, message)]);
-}
-
-/// The legs of a conversation, in the order in which they were written down.
+/// The legs of a conversation: its steps, and then the attempts to deliver its callbacks.
 pub(super) fn legs(facts: &dyn Read, conversation: &str) -> Result<Vec<Leg>, ReadError> {
     let rows = facts.range(&log_key(conversation).subtree(), RECORDS_MAX)?;
     let mut legs = Vec::new();
@@ -153,9 +162,8 @@ fn log_key(conversation: &str) -> Key {
 /// The legs of one attempt to deliver a callback. A message that was sent before and got no answer
 /// again is not written down once more: attempts are many, and the message is the same (D6).
 ///
-/// They stand after what was appended to the conversation's log, in the order of their moments. Theirs is no
-/// running number, which would have to be read and written: the moment, the callback and the attempt are in
-/// the key.
+/// They stand after the steps, in the order of their moments. With the moment, the delivery is in the key: it
+/// has one attempt at a time.
 pub(super) fn record_exchange(write_set: &mut WriteSet, exchange: &Exchange<'_>) {
     let mut legs = Vec::with_capacity(2);
     if exchange.attempt == 1 || exchange.answer.is_ok() {
@@ -168,8 +176,8 @@ pub(super) fn record_exchange(write_set: &mut WriteSet, exchange: &Exchange<'_>)
     };
     legs.push(Leg::masking(kind, exchange.ended, message));
     let at = u64::try_from(exchange.started.micros()).unwrap_or(0);
-    let which = exchange.number.wrapping_shl(16) | u64::from(exchange.attempt & 0xFFFF);
-    write_set.put(log_key(exchange.about).number(at).number(which), encode_as::<Legs>(&legs));
+    let key = log_key(exchange.about).number(at).text(exchange.delivery.as_str());
+    write_set.put(key, encode_as::<Legs>(&legs));
 }
 
 /// The legs of a question to an organization. `began` and `ended` are when it was asked and when that
@@ -205,10 +213,11 @@ fn exchanged<T>(
     vec![sent, answered]
 }
 
-/// Adds legs that are masked already.
-pub(super) fn add(write_set: &mut WriteSet, conversation: &str, legs: &[Leg]) {
+/// Writes down the legs of a step, masked already, if it has any.
+pub(super) fn record(write_set: &mut WriteSet, conversation: &str, step: Step, legs: &[Leg]) {
     if !legs.is_empty() {
-        write_set.append(log_key(conversation), encode_as::<Legs>(&legs), Vec::new());
+        let key = log_key(conversation).number(STEPS_FROM + step as u64);
+        write_set.put(key, encode_as::<Legs>(&legs));
     }
 }
 
@@ -254,17 +263,22 @@ fn http_message<'a>(start: &str, headers: impl Iterator<Item = (&'a str, &'a str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::callbacks::Answer;
+    use crate::callbacks::{Answer, DeliveryId};
     use crate::store::encode;
     use crate::store::memory::MemoryStore;
     use crate::store::{Change, Store};
 
     const ID: &str = "AG_20261123_0000626ec4aeb2ca2256";
 
-    fn exchange<'a>(attempt: u32, headers: &'a HeaderMap, answer: Result<&'a Answer, &'a str>) -> Exchange<'a> {
+    fn exchange<'a>(
+        delivery: &'a DeliveryId,
+        attempt: u32,
+        headers: &'a HeaderMap,
+        answer: Result<&'a Answer, &'a str>,
+    ) -> Exchange<'a> {
         Exchange {
             kind: Kind::Result,
-            number: 7,
+            delivery,
             about: ID,
             attempt,
             url: "https://shop.example/result",
@@ -288,9 +302,11 @@ mod tests {
     async fn each_attempt_is_one_record_and_all_are_read_in_their_order() {
         let (store, headers) = (MemoryStore::new(), HeaderMap::new());
         let answer = Answer { status: 200, body: "<spPassword>x</spPassword>".into(), ..Answer::default() };
-        written(&store, |all| record(all, ID, LegKind::Request, Timestamp::from_seconds(1), "a request")).await;
+        let (id, at) = (DeliveryId::from_text("msg_1"), Timestamp::from_seconds(1));
+        let opening = [Leg::masking(LegKind::Request, at, "a request")];
+        written(&store, |all| record(all, ID, Step::Opening, &opening)).await;
         for (attempt, answer) in [(1, Err("no answer")), (2, Err("no answer")), (3, Ok(&answer))] {
-            let exchange = exchange(attempt, &headers, answer);
+            let exchange = exchange(&id, attempt, &headers, answer);
             assert_eq!(written(&store, |all| record_exchange(all, &exchange)).await, 1);
         }
         let legs = legs(&store, ID).unwrap();
@@ -315,7 +331,7 @@ mod tests {
         written(&store, |all| {
             let append = |value| Change::Append { log: log_key(ID), value, capture: Vec::new() };
             all.changes.extend([bytes, named].map(append));
-            record(all, ID, LegKind::Answer, leg.at, "an answer");
+            record(all, ID, Step::Opening, &[Leg::masking(LegKind::Answer, leg.at, "an answer")]);
         })
         .await;
         let legs = legs(&store, ID).unwrap();
@@ -323,10 +339,34 @@ mod tests {
         assert!(legs.iter().all(|one| (one.kind, one.at, &one.message) == (leg.kind, leg.at, &leg.message)));
     }
 
+    /// Whoever they are for, and although all happened at one moment.
+    #[tokio::test]
+    async fn two_deliveries_about_one_conversation_keep_their_legs_both() {
+        let (store, headers) = (MemoryStore::new(), HeaderMap::new());
+        for id in ["msg_1", "msg_2"].map(DeliveryId::from_text) {
+            written(&store, |all| record_exchange(all, &exchange(&id, 1, &headers, Err("no answer")))).await;
+        }
+        assert_eq!(legs(&store, ID).unwrap().len(), 4);
+    }
+
+    #[tokio::test]
+    async fn d6_nothing_is_left_of_a_conversation_s_log_when_its_legs_were_forgotten() {
+        let (store, headers) = (MemoryStore::new(), HeaderMap::new());
+        let leg = [Leg::masking(LegKind::Submission, Timestamp::from_seconds(1), "a message")];
+        written(&store, |all| {
+            record(all, ID, Step::Opening, &leg);
+            record(all, ID, Step::Question, &leg);
+            record_exchange(all, &exchange(&DeliveryId::from_text("msg_1"), 1, &headers, Err("no answer")));
+        })
+        .await;
+        assert_eq!(legs(&store, ID).unwrap().len(), 4);
+        assert_eq!(store.counter(&log_key(ID)).unwrap(), 0, "it would stay for good");
+    }
+
     #[test]
     fn where_nothing_was_said_nothing_is_written_down() {
         let mut write_set = WriteSet::new();
-        add(&mut write_set, ID, &[]);
+        record(&mut write_set, ID, Step::Question, &[]);
         assert_eq!(write_set, WriteSet::new());
     }
 

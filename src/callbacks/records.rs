@@ -229,7 +229,7 @@ impl Courier {
     fn legs(&self, write_set: &mut WriteSet, after: &Delivery, sent: &Sent) {
         let exchange = Exchange {
             kind: after.kind,
-            number: after.number,
+            delivery: &after.id,
             about: &sent.about,
             attempt: after.attempts_made,
             url: &after.url,

@@ -14,6 +14,7 @@ pub use crate::mminterface::{Acknowledgement, PaymentQueryResult, ValidationResu
 use crate::mminterface::{CallbackKind, read_acknowledgement, read_payment_query_result, read_validation_result};
 
 use super::callback::Kind;
+use super::delivery::DeliveryId;
 use super::transport::Answer;
 
 /// A callback as it is sent.
@@ -36,8 +37,8 @@ impl From<Vec<u8>> for Document {
 pub struct Exchange<'a> {
     /// What kind of callback.
     pub kind: Kind,
-    /// The callback's number in its owner's log.
-    pub number: u64,
+    /// Its delivery.
+    pub delivery: &'a DeliveryId,
     /// What it is about.
     pub about: &'a str,
     /// The attempt's number, from 1.
