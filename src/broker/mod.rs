@@ -25,6 +25,7 @@ mod refusal;
 mod register_url;
 mod repeat;
 mod request;
+mod reservations;
 mod retention;
 mod retry;
 mod style;
@@ -47,6 +48,7 @@ pub use third_party::ThirdPartyService;
 pub use wire::SoapWire;
 
 pub(crate) use refusal::Refusal;
+use reservations::Abandoned;
 use waiting::Waiting;
 
 use std::sync::Arc;
@@ -126,6 +128,8 @@ pub struct Broker {
     away: watch::Sender<Option<Away>>,
     /// Held while the maintenance switch is set.
     switching: Mutex<()>,
+    /// Reservations of an earlier run, whose payers may still wait.
+    abandoned: std::sync::Mutex<Vec<Abandoned>>,
 }
 
 impl Broker {
@@ -138,14 +142,16 @@ impl Broker {
             shares,
             away: watch::Sender::new(None),
             switching: Mutex::new(()),
+            abandoned: std::sync::Mutex::default(),
         })
     }
 
     /// Takes up what an earlier run left: the maintenance switch stands as it did, requests that wait
-    /// for the core are dispatched, payments whose time ran out unsettled are given back. Call it once,
-    /// before the doors open.
+    /// for the core are dispatched, payments whose payers wait no more are given back, now or as soon as
+    /// that is so. Call it once, before the doors open.
     pub async fn resume(self: &Arc<Self>) -> Result<Resumed, ReadError> {
         self.resume_maintenance()?;
+        self.take_over_reservations()?;
         Ok(Resumed { requests: self.resume_requests()?, payments: self.give_back_overdue().await? })
     }
 

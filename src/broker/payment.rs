@@ -5,8 +5,6 @@
 //! commit with the confirmation (L3, D1). An answer of the organization's that comes after the
 //! payer's window finds nobody waiting (D5).
 
-use std::collections::HashSet;
-
 use serde::{Deserialize, Serialize};
 
 use super::Broker;
@@ -17,15 +15,11 @@ use super::validation::{Heard, Said};
 use super::wire::ConfirmationNews;
 use crate::callbacks::{Callback, DeliveryId, Kind, Queued, enqueue};
 use crate::core::catalogue::Flow;
-use crate::core::transaction::Origin;
 use crate::core::{
     CancelReason, CustomerPayment, Decision, Held, Receipt, Report, SettleError, State, Transaction, directory,
 };
 use crate::mminterface::C2bPayment;
 use crate::store::{Key, ReadError, Stored, WriteSet, decode, encode};
-
-/// Reservations given back at a time.
-const OVERDUE_PAGE: usize = 100;
 
 /// What a gateway asked for under one of its session ids, and what became of it. The counters that
 /// the report shows are captured beside the record.
@@ -97,38 +91,6 @@ impl Broker {
         let heard = self.ask(&transaction, deadline).await?;
         let (receipt, session) = (transaction.receipt, session_key(&payment.gateway, &payment.session));
         self.settle(&receipt, Some(Held::Written(transaction, written)), &session, heard).await
-    }
-
-    /// Gives back what was reserved and not settled in its time: by a node that stopped in between,
-    /// or because settling failed. Nobody was told of a success, and the gateway learns the end when
-    /// it asks again with its session id. What cannot be given back does not keep the others.
-    pub(super) async fn give_back_overdue(&self) -> Result<usize, ReadError> {
-        let (mut given_back, mut left) = (0, HashSet::new());
-        loop {
-            let now = self.parts.clock.now();
-            let mut overdue = self.parts.core.at(now).overdue(&*self.parts.store, now, OVERDUE_PAGE + left.len())?;
-            overdue.retain(|receipt| !left.contains(receipt));
-            if overdue.is_empty() {
-                return Ok(given_back);
-            }
-            for receipt in overdue {
-                match self.give_back(&receipt).await {
-                    Ok(()) => given_back += 1,
-                    Err(error) => {
-                        tracing::error!(receipt = receipt.as_str(), %error, "an overdue reservation could not be given back");
-                        left.insert(receipt);
-                    }
-                }
-            }
-        }
-    }
-
-    async fn give_back(&self, receipt: &Receipt) -> Result<(), NotPaid> {
-        let record = self.parts.store.record(&Transaction::key(receipt))?.ok_or(SettleError::Unknown(*receipt));
-        let transaction: Transaction = decode(&record.map_err(Undecided::from)?)?;
-        let Origin::Handset { gateway, session } = transaction.origin else { return Err(NotPaid::NoHandset) };
-        let overdue = Heard { said: Said::No(CancelReason::Expired), legs: Vec::new() };
-        self.settle(receipt, None, &session_key(&gateway, &session), overdue).await.map(drop)
     }
 
     fn told_before(&self, session: &Key, fingerprint: &[u8]) -> Result<Option<Told>, NotPaid> {
@@ -332,6 +294,7 @@ impl Broker {
     }
 }
 
+/// What became of a gateway's session.
 pub(super) fn session_key(gateway: &str, session: &str) -> Key {
     Key::of("payment").text(gateway).text(session)
 }

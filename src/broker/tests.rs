@@ -383,7 +383,7 @@ async fn reserved(house: &House) -> (CustomerPayment, Account, (Box<Transaction>
     let (core, store) = (house.broker.core(), &*house.store);
     let shortcode = Shortcode::parse("600000").unwrap();
     let new = NewOrganization {
-        shortcode: shortcode.clone(),
+        shortcode,
         name: "Maji".into(),
         products: vec!["Paybill Head Office".into()],
         parent: None,
@@ -391,7 +391,13 @@ async fn reserved(house: &House) -> (CustomerPayment, Account, (Box<Transaction>
         tariff: None,
     };
     store.commit(directory::create_organization(&core, store, new, testing::NOW).unwrap()).await.unwrap();
-    let msisdn = Msisdn::try_from("254722000000".to_owned()).unwrap();
+    reserved_by(house, "254722000000", "1").await
+}
+
+/// The same by another payer, to the organization that there is.
+async fn reserved_by(house: &House, payer: &str, session: &str) -> (CustomerPayment, Account, (Box<Transaction>, u64)) {
+    let (core, store) = (house.broker.core(), &*house.store);
+    let msisdn = Msisdn::try_from(payer.to_owned()).unwrap();
     let name = PersonName { first: "Amina".into(), ..PersonName::default() };
     let created = directory::create_subscriber(store, msisdn.clone(), name, true, testing::NOW).unwrap();
     store.commit(created).await.unwrap();
@@ -403,9 +409,9 @@ async fn reserved(house: &House) -> (CustomerPayment, Account, (Box<Transaction>
         command: "CustomerPayBillOnline".into(),
         conversation: ConversationId::issue(&house.broker.parts.zone, testing::NOW, house.broker.draw()),
         gateway: "ussd".into(),
-        session: "1".into(),
-        payer: HandsetParty::Msisdn("254722000000".into()),
-        payee: HandsetParty::Shortcode(shortcode.to_string()),
+        session: session.into(),
+        payer: HandsetParty::Msisdn(payer.into()),
+        payee: HandsetParty::Shortcode("600000".into()),
         account_reference: Some("INV-1".into()),
         amount: "100".into(),
         received: testing::NOW,
@@ -430,19 +436,34 @@ async fn l3_a_reservation_that_a_stopped_node_left_is_given_back_at_the_next_sta
     assert_eq!(told.report.code.as_str(), "L000003", "the gateway learns the end when it asks again");
 }
 
+/// A yes that comes now finds nobody, so nothing is gained by keeping the money any longer.
 #[tokio::test(start_paused = true)]
-async fn l3_a_reservation_that_was_given_back_meanwhile_is_not_completed_as_well() {
+async fn l3_what_a_killed_node_reserved_goes_back_when_its_payer_waits_no_more() {
     let house = House::built();
     let (payment, purse, (transaction, written)) = reserved(&house).await;
-    let elsewhere = House::on(Arc::clone(&house.store));
-    elsewhere.clock.advance(Duration::from_secs(60));
-    assert_eq!(elsewhere.broker.resume().await.unwrap().payments, 1);
+    let next = House::on(Arc::clone(&house.store));
+    assert_eq!(next.broker.resume().await.unwrap().payments, 0);
+    // Both draw from one seed.
+    (0..100).for_each(|_| _ = next.broker.draw());
+    let (_, late, _) = reserved_by(&next, "254722000009", "2").await;
+    let watch = tokio::spawn(Arc::clone(&next.broker).watch_reservations());
+    next.clock.advance(Duration::from_millis(7_999));
+    tokio::time::sleep(RESERVATIONS_EVERY * 2).await;
+    assert_eq!(purse.balance(&*next.store).unwrap().reserved, 10_000, "its payer may still wait");
+    next.clock.advance(Duration::from_millis(1));
+    tokio::time::sleep(RESERVATIONS_EVERY * 2).await;
+    assert_eq!(purse.balance(&*next.store).unwrap(), Balance { available: 100_000, reserved: 0 });
+    assert_eq!(late.balance(&*next.store).unwrap().reserved, 10_000, "this node's own may be about to be settled");
+    let told = next.broker.pay(payment.clone(), "<submitted/>").await.unwrap();
+    assert_eq!(told.report.code.as_str(), "L000003");
+    // The node that was thought dead says yes after all.
+    let (receipt, held) = (told.report.receipt, Held::Written(transaction, written));
+    let key = session_key(&payment.gateway, &payment.session);
     let yes = Heard { said: Said::Yes { third_party_trans_id: None }, legs: Vec::new() };
-    let (receipt, held) = (transaction.receipt, Held::Written(transaction, written));
-    let session = session_key(&payment.gateway, &payment.session);
-    let told = house.broker.settle(&receipt, Some(held), &session, yes).await.unwrap();
-    assert_eq!(told.report.code.as_str(), "L000003", "what was told first holds");
-    assert_eq!(purse.balance(&*house.store).unwrap(), Balance { available: 100_000, reserved: 0 });
+    let told = house.broker.settle(&receipt, Some(held), &key, yes).await.unwrap();
+    assert_eq!(told.report.code.as_str(), "L000003");
+    assert_eq!(purse.balance(&*next.store).unwrap(), Balance { available: 100_000, reserved: 0 });
+    watch.abort();
 }
 
 #[tokio::test(start_paused = true)]
