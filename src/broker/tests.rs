@@ -257,6 +257,27 @@ async fn d4_what_expires_while_the_core_is_away_is_never_executed_and_its_sender
     assert!(String::from_utf8(told.body).unwrap().contains("<ResultCode>19</ResultCode>"));
 }
 
+/// It has nowhere to be told, and what was held back for its answer is not held any longer.
+#[tokio::test(start_paused = true)]
+async fn d4_what_expires_without_any_url_is_cancelled_and_nobody_is_notified() {
+    let house = House::built();
+    house.broker.send_away("the ledger is moved").await.unwrap();
+    let conversation = house.accepts().await;
+    let record = house.store.record(&accepted_key(&conversation)).unwrap().unwrap();
+    let delivery = decode::<Accepted>(&record).unwrap().delivery;
+    assert!(house.broker.parts.callbacks.hold(&delivery));
+    house.clock.advance(Duration::from_secs(301));
+    house.broker.resume().await.unwrap();
+    house.all_decided().await;
+    assert_eq!(house.state(&conversation), AcceptedState::Expired);
+    for kind in ["callback", "delivery", "outbox", "waiting"] {
+        assert_eq!(house.store.range(&Key::of(kind).subtree(), 9).unwrap().len(), 0, "{kind}");
+    }
+    assert!(house.broker.parts.callbacks.hold(&delivery), "it is held for nothing");
+    house.broker.call_back().await.unwrap();
+    assert_eq!(house.way.0.load(Ordering::SeqCst), 0);
+}
+
 /// What was decided about it rests on the request as it was read: whoever ends it in between has the last
 /// word, and nobody hears of two ends.
 #[tokio::test(start_paused = true)]
