@@ -162,7 +162,7 @@ pub fn special(address: IpAddr) -> Option<Special> {
 
 fn special_v4(address: Ipv4Addr) -> Option<Special> {
     match address.octets() {
-        [169, 254, 169, 254] | [100, 100, 100, 200] => Some(Special::Metadata),
+        [169, 254, 169, 254] | [100, 100, 100, 200] | [168, 63, 129, 16] | [192, 0, 0, 192] => Some(Special::Metadata),
         [0, ..] => Some(Special::Unspecified),
         [127, ..] => Some(Special::Loopback),
         [169, 254, ..] => Some(Special::LinkLocal),
@@ -173,15 +173,20 @@ fn special_v4(address: Ipv4Addr) -> Option<Special> {
 }
 
 fn special_v6(address: Ipv6Addr) -> Option<Special> {
-    const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+    const METADATA: [Ipv6Addr; 3] = [
+        Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+        Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+        Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
+    ];
     match address.segments() {
-        _ if address == METADATA => Some(Special::Metadata),
+        _ if METADATA.contains(&address) => Some(Special::Metadata),
         _ if address.is_unspecified() => Some(Special::Unspecified),
         _ if address.is_loopback() => Some(Special::Loopback),
         [0xfe80..=0xfebf, ..] => Some(Special::LinkLocal),
         [0xff00..=0xffff, ..] => Some(Special::Multicast),
-        // Teredo hides the address of the other end; site-local was withdrawn.
-        [0x2001, 0, ..] | [0xfec0..=0xfeff, ..] => Some(Special::Reserved),
+        // Teredo hides the address of the other end, and so does a translator's own prefix; site-local was
+        // withdrawn.
+        [0x2001, 0, ..] | [0x64, 0xff9b, 1, ..] | [0xfec0..=0xfeff, ..] => Some(Special::Reserved),
         _ => None,
     }
 }
@@ -240,6 +245,8 @@ mod tests {
             ("169.254.1.1", Some(Special::LinkLocal)),
             ("169.254.169.254", Some(Special::Metadata)),
             ("100.100.100.200", Some(Special::Metadata)),
+            ("168.63.129.16", Some(Special::Metadata)),
+            ("192.0.0.192", Some(Special::Metadata)),
             ("224.0.0.1", Some(Special::Multicast)),
             ("239.255.255.255", Some(Special::Multicast)),
             ("255.255.255.255", Some(Special::Multicast)),
@@ -251,7 +258,10 @@ mod tests {
             ("fec0::1", Some(Special::Reserved)),
             ("ff02::1", Some(Special::Multicast)),
             ("fd00:ec2::254", Some(Special::Metadata)),
+            ("fd20:ce::254", Some(Special::Metadata)),
+            ("fd00:c1::a9fe:a9fe", Some(Special::Metadata)),
             ("2001:0:1::1", Some(Special::Reserved)),
+            ("64:ff9b:1::a9fe:a9fe", Some(Special::Reserved)),
             ("::ffff:127.0.0.1", Some(Special::Loopback)),
             ("::ffff:169.254.169.254", Some(Special::Metadata)),
             ("::127.0.0.1", Some(Special::Loopback)),
