@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use hyper::header::HOST;
+use hyper::HeaderMap;
+use hyper::header::{HOST, HeaderName, HeaderValue};
 use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Method, Request, Url};
@@ -161,14 +162,14 @@ impl HttpTransport {
         Ok(Answer { tls: connections.agreed.version().filter(|_| encrypted), ..answer })
     }
 
-    /// Reads the answer, up to the cap; what is beyond is never read.
+    /// Reads the answer, up to the cap; what is beyond of its body is never read, and of its headers never kept.
     async fn read(&self, mut response: reqwest::Response) -> Result<Answer, SendError> {
         let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
         let mut answer = Answer {
             status: response.status().as_u16(),
             retry_after: retry_after.map(str::to_owned),
             address: response.remote_addr(),
-            headers: std::mem::take(response.headers_mut()),
+            headers: beginning(std::mem::take(response.headers_mut()), self.answer_bytes_max),
             ..Answer::default()
         };
         let mut body = Vec::new();
@@ -235,6 +236,21 @@ impl Resolve for CheckedNames {
             }
         })
     }
+}
+
+/// The first headers, of so many bytes in all. The client takes hundreds of kilobytes, and they are kept with
+/// each attempt.
+fn beginning(headers: HeaderMap, bytes_max: usize) -> HeaderMap {
+    let bytes = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+    if headers.iter().map(bytes).sum::<usize>() <= bytes_max {
+        return headers;
+    }
+    let mut all = 0;
+    let first = headers.iter().take_while(|header| {
+        all += bytes(*header);
+        all <= bytes_max
+    });
+    first.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// The host without the brackets of an IPv6 address.

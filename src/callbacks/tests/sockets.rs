@@ -113,6 +113,12 @@ async fn d6_no_more_of_an_answer_is_read_than_the_cap() {
         let answer = transport(SystemNames).post(call(&sink.url())).await.unwrap();
         assert_eq!((answer.body.len(), answer.cut), (bytes, cut));
     }
+    // Nor more of its headers, which do not change what it says.
+    let head = format!("200 OK\r\nFirst: {}\r\nSecond: {}", "x".repeat(cap / 2), "y".repeat(cap));
+    let sink = Sink::start(&[Act::says(head.leak(), "code 0")]).await;
+    let answer = transport(SystemNames).post(call(&sink.url())).await.unwrap();
+    assert_eq!((answer.headers.len(), answer.headers["first"].len()), (1, cap / 2));
+    assert_eq!((answer.status, &*answer.body, answer.cut), (200, &b"code 0"[..], false));
 }
 
 #[tokio::test]
