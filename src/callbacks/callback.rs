@@ -62,3 +62,27 @@ impl Stored for Entry {
     const FORMAT: u8 = 2;
     const FIELDS: Fields = Fields::InOrder;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Record, decode, encode};
+
+    /// As format 1 had them, with names; and as they are kept now, each field at its place.
+    #[test]
+    fn records_with_names_are_still_read_and_those_without_keep_their_places() {
+        let (now, url) = (Timestamp::from_seconds(9), "https://pay.example.com/");
+        let (kind, owner, third_party) = (Kind::Confirmation, "600000".into(), "acme".into());
+        let callback = Callback { kind, owner, third_party, url: url.into(), payload: b"x".to_vec() };
+        let entry = Entry { delivery: DeliveryId::from_text("msg_1"), created: now, callback };
+        let named = [vec![1], rmp_serde::to_vec_named(&entry).unwrap()].concat();
+        let record = Record { version: 1, value: named.into(), captured: Vec::new() };
+        assert_eq!(decode::<Entry>(&record), Ok(entry.clone()));
+
+        type Fields<'a> = (&'a str, i64, (&'a str, &'a str, &'a str, &'a str, &'a [u8]));
+        let bytes = encode(&entry);
+        let fields: Fields<'_> = rmp_serde::from_slice(&bytes[1..]).unwrap();
+        let whole = ("msg_1", now.micros(), ("Confirmation", "600000", "acme", url, b"x".as_slice()));
+        assert_eq!((bytes[0], fields), (2, whole));
+    }
+}

@@ -10,9 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
-use crate::store::{Fields, Stored};
 
-use super::callback::{Callback, Kind};
+use super::callback::Kind;
 use super::endpoint::Endpoint;
 use super::outcome::Outcome;
 use super::tls::TlsVersion;
@@ -37,9 +36,13 @@ impl DeliveryId {
         const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
         let mut bytes = [0; 26];
         entropy.fill(&mut bytes);
-        let letters =
-            bytes.iter().filter_map(|byte| LETTERS.get(usize::from(byte & 31))).map(|&letter| char::from(letter));
-        Self("msg_".chars().chain(letters).collect::<String>().into())
+        let mut text = String::with_capacity(30);
+        text.push_str("msg_");
+        bytes
+            .iter()
+            .filter_map(|byte| LETTERS.get(usize::from(byte & 31)))
+            .for_each(|&letter| text.push(letter.into()));
+        Self(text.into())
     }
 
     /// An id as somebody typed it or as it stands in a key.
@@ -93,15 +96,14 @@ pub enum State {
     },
 }
 
-/// The record of a delivery. Kept without its fields' names: they keep their places, those of its
-/// attempts too.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A delivery, as its [record](super::progress) and its callback's together say it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
     /// Its id.
     pub id: DeliveryId,
     /// Whose callback it is.
     pub owner: String,
-    /// The callback's number in the owner's log; 0 until it was looked up.
+    /// The callback's number in the owner's log.
     pub number: u64,
     /// What kind of callback.
     pub kind: Kind,
@@ -109,6 +111,8 @@ pub struct Delivery {
     pub third_party: String,
     /// Where it goes now.
     pub url: String,
+    /// Whether its record has to say so, since the callback's does not.
+    pub(super) elsewhere: bool,
     /// The endpoint of `url`, in whose queue it waits.
     pub endpoint: Endpoint,
     /// When it was committed.
@@ -122,14 +126,7 @@ pub struct Delivery {
     /// The newest attempts, oldest first.
     pub attempts: Vec<Attempt>,
     /// When it was last replayed.
-    #[serde(default)]
     pub replayed: Option<Timestamp>,
-}
-
-impl Stored for Delivery {
-    const NAME: &'static str = "delivery";
-    const FORMAT: u8 = 2;
-    const FIELDS: Fields = Fields::InOrder;
 }
 
 /// One attempt.
@@ -179,25 +176,6 @@ impl State {
 }
 
 impl Delivery {
-    /// A delivery that nobody has tried yet.
-    pub fn new(id: DeliveryId, callback: &Callback, now: Timestamp) -> Self {
-        Self {
-            id,
-            owner: callback.owner.clone(),
-            number: 0,
-            kind: callback.kind,
-            third_party: callback.third_party.clone(),
-            url: callback.url.clone(),
-            endpoint: Endpoint::of(&callback.url),
-            created: now,
-            state: State::Due { at: now },
-            attempts_made: 0,
-            attempts_of_round: 0,
-            attempts: Vec::new(),
-            replayed: None,
-        }
-    }
-
     /// Takes the delivery in hand for one attempt, unless it has ended.
     pub fn begin(self) -> Option<InFlight> {
         self.state.due().map(|_| InFlight(self))
@@ -209,6 +187,7 @@ impl Delivery {
         self.third_party = third_party.to_owned();
         self.url = url.to_owned();
         self.endpoint = Endpoint::of(url);
+        self.elsewhere = true;
         self
     }
 
@@ -266,12 +245,10 @@ impl InFlight {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-    use crate::callbacks::Entry;
+    use crate::callbacks::progress::Progress;
+    use crate::callbacks::{Callback, Entry};
     use crate::entropy::SeededEntropy;
-    use crate::store::{Record, decode, encode};
 
     fn attempt(number: u32, outcome: Outcome) -> Attempt {
         let started = Timestamp::from_seconds(1);
@@ -289,14 +266,11 @@ mod tests {
     }
 
     fn delivery() -> Delivery {
-        let callback = Callback {
-            kind: Kind::Result,
-            owner: "600000".into(),
-            third_party: "acme".into(),
-            url: "https://pay.example.com/".into(),
-            payload: b"x".to_vec(),
-        };
-        Delivery::new(DeliveryId::draw(&SeededEntropy::new(1)), &callback, Timestamp::from_seconds(1))
+        let (kind, owner, third_party) = (Kind::Result, "600000".into(), "acme".into());
+        let callback = Callback { kind, owner, third_party, url: "https://pay.example.com/".into(), payload: vec![] };
+        let (id, created) = (DeliveryId::draw(&SeededEntropy::new(1)), Timestamp::from_seconds(1));
+        let entry = Entry { delivery: id.clone(), created, callback };
+        Progress::begun("600000", created).delivery(id, 1, &entry)
     }
 
     #[test]
@@ -317,43 +291,6 @@ mod tests {
         }
         let retrying = delivery().begin().unwrap().end(attempt(1, Outcome::TimedOut), Next::Again(now), now);
         assert_eq!(retrying.begin().unwrap().attempt_number(), 2);
-    }
-
-    /// As format 1 had them, with names; and as they are kept now, each field at its place.
-    #[test]
-    fn records_with_names_are_still_read_and_those_without_keep_their_places() {
-        let now = Timestamp::from_seconds(9);
-        let callback = Callback {
-            kind: Kind::Confirmation,
-            owner: "600000".into(),
-            third_party: "acme".into(),
-            url: "https://pay.example.com/".into(),
-            payload: b"x".to_vec(),
-        };
-        let entry = Entry { delivery: DeliveryId::from_text("msg_1"), created: now, callback };
-        let delivery = Delivery::new(DeliveryId::from_text("msg_1"), &entry.callback, now);
-        let delivery =
-            delivery.begin().unwrap().end(attempt(1, Outcome::TimedOut), Next::Again(now), now).replayed(now);
-        let record = |value: Vec<u8>| Record { version: 1, value: value.into(), captured: Vec::new() };
-        let named = |body: Vec<u8>| record([vec![1], body].concat());
-        let format_1 = named(rmp_serde::to_vec_named(&delivery).unwrap());
-        assert_eq!(decode::<Delivery>(&format_1), Ok(delivery.clone()));
-        let format_1 = named(rmp_serde::to_vec_named(&entry).unwrap());
-        assert_eq!(decode::<Entry>(&format_1), Ok(entry.clone()));
-
-        let (bytes, at, url) = (encode(&delivery), now.micros(), "https://pay.example.com/");
-        let fields: serde_json::Value = rmp_serde::from_slice(&bytes[1..]).unwrap();
-        let attempt = json!([1, 1_000_000, 3, null, null, "TimedOut", "", null, null]);
-        let (endpoint, state) = ("https://pay.example.com:443", json!({ "Due": [at] }));
-        let head = json!(["msg_1", "600000", 0, "Confirmation", "acme", url, endpoint, at, state]);
-        let tail = json!([1, 0, [attempt], at]);
-        let whole = [head, tail].map(|part| part.as_array().unwrap().clone()).concat();
-        assert_eq!((bytes[0], fields), (2, whole.into()));
-        assert_eq!(decode::<Delivery>(&record(bytes)), Ok(delivery));
-        type Fields<'a> = (&'a str, i64, (&'a str, &'a str, &'a str, &'a str, &'a [u8]));
-        let bytes = encode(&entry);
-        let fields: Fields<'_> = rmp_serde::from_slice(&bytes[1..]).unwrap();
-        assert_eq!((bytes[0], fields), (2, ("msg_1", at, ("Confirmation", "600000", "acme", url, b"x".as_slice()))));
     }
 
     #[test]

@@ -5,9 +5,10 @@ use crate::clock::Timestamp;
 use crate::store::{KeyRange, Part, Read, ReadError, decode};
 
 use super::callback::{Entry, Kind};
-use super::delivery::{Delivery, DeliveryId};
+use super::delivery::DeliveryId;
 use super::listing::Stage;
 use super::outbox::{delivery_key, log_key};
+use super::progress::Progress;
 use super::wire::Wire;
 
 /// Callbacks of one page.
@@ -69,14 +70,14 @@ pub(super) fn page(
         if bytes > FEED_BYTES_MAX && !page.items.is_empty() {
             break;
         }
-        let state = facts.record(&delivery_key(&delivery))?.as_ref().map(decode::<Delivery>).transpose()?;
+        let progress = facts.record(&delivery_key(&delivery))?.as_ref().map(decode::<Progress<'_>>).transpose()?;
         page.items.push(FeedItem {
             number,
             id: delivery,
             kind: callback.kind,
             created,
             // The record of a delivery can only be gone after its end.
-            stage: state.map_or(Stage::Delivered, |delivery| Stage::of(&delivery.state)),
+            stage: progress.map_or(Stage::Delivered, |progress| Stage::of(&progress.state)),
             url: callback.url,
             message,
         });

@@ -26,6 +26,7 @@ pub mod outbox;
 mod outcome;
 mod pace;
 mod ping;
+mod progress;
 mod records;
 mod schedule;
 mod signers;

@@ -2,7 +2,7 @@
 //! (D1). It is four kinds of records:
 //!
 //! * `callback/<owner>/<number>`: the callback itself, in its owner's gapless log (D8). Never changes.
-//! * `delivery/<id>`: how far its delivery is; the one truth about it.
+//! * `delivery/<id>`: how far its delivery is, the one truth about it; what its callback says is not repeated.
 //! * `outbox/<endpoint>/<due>/<id>`: there exactly while the delivery is pending, so that the next
 //!   ones due for an endpoint are read in one range, however many wait behind them (D6).
 //! * `dead/<owner>/<number>/<id>`: there exactly while the delivery is a dead letter, so that what
@@ -14,6 +14,7 @@ use crate::store::{self, Change, CommitError, Key, KeyRange, Part, Read, ReadErr
 use super::callback::{Callback, Entry};
 use super::delivery::{Delivery, DeliveryId, State};
 use super::endpoint::Endpoint;
+use super::progress::Progress;
 
 /// Callbacks of one owner that one write set may hold: how far back a delivery looks for its number.
 pub const CALLBACKS_PER_WRITE_SET_MAX: u64 = 64;
@@ -58,10 +59,10 @@ pub fn enqueue(
     now: Timestamp,
     capture: Vec<Key>,
 ) -> Queued {
-    let delivery = Delivery::new(id.clone(), &callback, now);
-    let queued = Queued { due: now, id: id.clone(), endpoint: delivery.endpoint.clone() };
+    let queued = Queued { due: now, id: id.clone(), endpoint: Endpoint::of(&callback.url) };
     let log = log_key(&callback.owner);
-    write_set.put_capturing(delivery_key(&id), encode(&delivery), vec![log.clone()]);
+    let progress = Progress::begun(&callback.owner, now);
+    write_set.put_capturing(delivery_key(&id), progress.encoded(), vec![log.clone()]);
     write_set.put(pointer_key(&queued), Vec::new());
     write_set.append(log, encode(&Entry { delivery: id, created: now, callback }), capture);
     queued
@@ -70,27 +71,32 @@ pub fn enqueue(
 /// The delivery with this id, and what it delivers.
 pub fn load(facts: &dyn Read, id: &DeliveryId) -> Result<Option<Loaded>, ReadError> {
     let Some(record) = facts.record(&delivery_key(id))? else { return Ok(None) };
-    let mut delivery: Delivery = decode(&record)?;
-    let newest = match delivery.number {
+    let progress: Progress<'_> = decode(&record)?;
+    let newest = match progress.number {
         0 => record.captured.first().and_then(|&number| u64::try_from(number).ok()).unwrap_or(0),
         number => number,
     };
-    let (number, entry, captured) = find_entry(facts, &delivery, newest)?;
-    delivery.number = number;
+    let (number, entry, captured) = find_entry(facts, id, &progress.owner, newest)?;
+    let delivery = progress.delivery(id.clone(), number, &entry);
     Ok(Some(Loaded { delivery, version: record.version, entry, captured }))
 }
 
 /// The delivery's entry in its owner's log. Callbacks of one owner in one write set all capture the
 /// same newest number, so the entry is the nearest one at or before it that carries the id.
-fn find_entry(facts: &dyn Read, delivery: &Delivery, newest: u64) -> Result<(u64, Entry, Vec<i64>), ReadError> {
+fn find_entry(
+    facts: &dyn Read,
+    id: &DeliveryId,
+    owner: &str,
+    newest: u64,
+) -> Result<(u64, Entry, Vec<i64>), ReadError> {
     for number in (1..=newest).rev().take(CALLBACKS_PER_WRITE_SET_MAX as usize) {
-        let Some(record) = facts.record(&log_key(&delivery.owner).number(number))? else { continue };
+        let Some(record) = facts.record(&log_key(owner).number(number))? else { continue };
         let entry: Entry = decode(&record)?;
-        if entry.delivery == delivery.id {
+        if entry.delivery == *id {
             return Ok((number, entry, record.captured));
         }
     }
-    Err(ReadError(format!("delivery {} has no callback in the log of {}", delivery.id, delivery.owner)))
+    Err(ReadError(format!("delivery {id} has no callback in the log of {owner}")))
 }
 
 /// Where a delivery was when it was read: what the commit that follows rests on and takes away.
@@ -124,7 +130,7 @@ impl Place {
             (None, State::Dead { .. }) => write_set.put(dead_key(after), Vec::new()),
             (None, _) => {}
         }
-        write_set.put(delivery_key(&after.id), encode(after));
+        write_set.put(delivery_key(&after.id), Progress::of(after).encoded());
         (write_set, next)
     }
 }
