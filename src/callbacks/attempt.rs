@@ -161,11 +161,7 @@ impl Courier {
         };
         let condition = condition(verdict.outcome);
         slot.heard(condition);
-        match condition {
-            Condition::Well => pass.succeeded(),
-            Condition::Sick => pass.failed(Instant::now()),
-            Condition::Unknown => drop(pass),
-        }
+        pass.heard(condition);
         let answer = sent.as_ref().and_then(|sent| sent.answer.as_ref().ok());
         let attempt = Attempt {
             number: in_flight.attempt_number(),

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::verdict::Condition;
+
 /// How soon somebody who found a probe under way looks again.
 const PROBE_LOOK_AGAIN: Duration = Duration::from_millis(500);
 
@@ -87,6 +89,15 @@ impl Breaker {
 }
 
 impl Pass {
+    /// Tells how the call went.
+    pub(super) fn heard(self, condition: Condition) {
+        match condition {
+            Condition::Well => self.succeeded(),
+            Condition::Sick => self.failed(Instant::now()),
+            Condition::Unknown => {}
+        }
+    }
+
     /// The endpoint answered as a working one does.
     pub fn succeeded(mut self) {
         self.said = true;

@@ -13,7 +13,7 @@ use super::dispatcher::Dispatcher;
 use super::endpoint::Endpoint;
 use super::outcome::Outcome;
 use super::transport::{Answer, Call, Pool, SendError, soap_headers};
-use super::verdict::{Condition, condition};
+use super::verdict::condition_after;
 use super::wire::{PaymentQueryResult, ValidationResult, Wire};
 
 /// A question.
@@ -155,12 +155,7 @@ async fn ask(
         Ok(answer) => answer,
         Err(_) => Err(SendError::new(Outcome::TimedOut, "no answer in time")),
     };
-    match &answer {
-        Ok(answer) if answer.status < 500 => pass.succeeded(),
-        Ok(_) => pass.failed(Instant::now()),
-        Err(error) if condition(error.outcome) == Condition::Sick => pass.failed(Instant::now()),
-        Err(_) => drop(pass),
-    }
+    pass.heard(condition_after(&answer));
     Ok(answer)
 }
 

@@ -44,15 +44,22 @@ pub(super) fn judge(answer: &Result<Answer, SendError>, third_party: &str, kind:
 }
 
 fn judge_answer(answer: &Answer, third_party: &str, kind: Kind, wire: &dyn Wire) -> Verdict {
-    let outcome = match answer.status {
-        200..=299 => return judge_acknowledgement(answer, third_party, kind, wire),
-        300..=399 => Outcome::Redirected,
-        410 => Outcome::Gone,
-        429 | 503 => Outcome::Throttled,
-        400..=499 => Outcome::RefusedByServer,
-        _ => Outcome::FailedAtServer,
-    };
-    Verdict { outcome, detail: format!("HTTP status {}", answer.status) }
+    match failure(answer.status) {
+        None => judge_acknowledgement(answer, third_party, kind, wire),
+        Some(outcome) => Verdict { outcome, detail: format!("HTTP status {}", answer.status) },
+    }
+}
+
+/// What a status says, unless it is one of success.
+fn failure(status: u16) -> Option<Outcome> {
+    match status {
+        200..=299 => None,
+        300..=399 => Some(Outcome::Redirected),
+        410 => Some(Outcome::Gone),
+        429 | 503 => Some(Outcome::Throttled),
+        400..=499 => Some(Outcome::RefusedByServer),
+        _ => Some(Outcome::FailedAtServer),
+    }
 }
 
 fn judge_acknowledgement(answer: &Answer, third_party: &str, kind: Kind, wire: &dyn Wire) -> Verdict {
@@ -90,6 +97,14 @@ pub(super) fn course(outcome: Outcome) -> Course {
         | Outcome::TimedOut
         | Outcome::NotHttp
         | Outcome::Unsignable => Course::Again,
+    }
+}
+
+/// What an answer says about the endpoint, whatever its body says.
+pub(super) fn condition_after(answer: &Result<Answer, SendError>) -> Condition {
+    match answer {
+        Ok(answer) => failure(answer.status).map_or(Condition::Well, condition),
+        Err(error) => condition(error.outcome),
     }
 }
 

@@ -75,9 +75,15 @@ async fn what_cannot_be_read_or_reached_is_told_apart() {
 
 #[tokio::test(start_paused = true)]
 async fn an_open_breaker_is_told_at_once_and_a_probe_closes_it() {
-    let script = Script::new(|call| {
+    for status in [500, 503, 429] {
+        breaker_opened_by(status).await;
+    }
+}
+
+async fn breaker_opened_by(status: u16) {
+    let script = Script::new(move |call| {
         let back = call.at > Duration::from_secs(60);
-        (WINDOW / 2, if back { answer(200, "result 0") } else { answer(503, "") })
+        (WINDOW / 2, if back { answer(200, "result 0") } else { answer(status, "") })
     });
     let node = Node::start(script.clone());
     for _ in 0..settings().breaker_failures {
