@@ -4,8 +4,9 @@
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Mutex};
 
+use super::barrier::Barrier;
 use crate::store::embedded::disk::{Disk, DiskFile, Lock, ReadFile, RealDisk};
 
 /// What fails.
@@ -32,8 +33,7 @@ struct State {
     reads: AtomicU64,
     changes: AtomicU64,
     fault: Mutex<Option<(Operation, u64, Fault)>>,
-    gate: Mutex<Gate>,
-    changed: Condvar,
+    barrier: Barrier,
 }
 
 /// What happens to an operation.
@@ -43,13 +43,6 @@ pub(super) enum Fault {
     None,
     Fails(io::ErrorKind),
     Panics,
-}
-
-#[derive(Debug, Default)]
-struct Gate {
-    shut: bool,
-    /// Somebody stands before it.
-    held: bool,
 }
 
 impl State {
@@ -71,7 +64,7 @@ impl State {
             if let Some((failing, at, fault)) = fault
                 && (failing, at) == (counted, nth)
             {
-                self.pass();
+                self.barrier.pass();
                 match fault {
                     Fault::None => {}
                     Fault::Fails(kind) => outcome = Err(kind.into()),
@@ -80,16 +73,6 @@ impl State {
             }
         }
         outcome
-    }
-}
-
-impl State {
-    /// Waits while the gate is shut.
-    fn pass(&self) {
-        let mut gate = self.gate.lock().unwrap();
-        gate.held = true;
-        self.changed.notify_all();
-        drop(self.changed.wait_while(gate, |gate| gate.shut).unwrap());
     }
 }
 
@@ -103,20 +86,18 @@ impl FaultyDisk {
 
     /// Holds the next of these until it is let go, and lets that happen to it then.
     pub(super) fn hold_next(&self, operation: Operation, fault: Fault) {
-        *self.state.gate.lock().unwrap() = Gate { shut: true, held: false };
+        self.state.barrier.shut();
         *self.state.fault.lock().unwrap() = Some((operation, self.count(operation), fault));
     }
 
     /// Waits until it is there.
     pub(super) fn wait_until_held(&self) {
-        let gate = self.state.gate.lock().unwrap();
-        drop(self.state.changed.wait_while(gate, |gate| !gate.held).unwrap());
+        self.state.barrier.wait_for_somebody();
     }
 
     /// Lets it go.
     pub(super) fn let_go(&self) {
-        self.state.gate.lock().unwrap().shut = false;
-        self.state.changed.notify_all();
+        self.state.barrier.open();
     }
 
     /// How many of these there were.

@@ -2,51 +2,21 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::barrier::Barrier;
 use super::open_on;
 use crate::store::embedded::disk::{Disk, DiskFile, Lock, RealDisk};
 use crate::store::tests::{commit, put};
 use crate::store::{Key, Read, Store, WriteSet};
 
-/// Holds whoever syncs a file of the index, while it is shut. The journal's syncs pass.
+/// Holds whoever syncs a file of the index, while its barrier is shut. The journal's syncs pass.
 #[derive(Debug, Default)]
-struct GatedDisk {
-    gate: Mutex<Gate>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Gate {
-    shut: bool,
-    /// Somebody stands before it.
-    held: bool,
-}
-
-impl GatedDisk {
-    fn set(&self, shut: bool) {
-        self.gate.lock().unwrap().shut = shut;
-        self.changed.notify_all();
-    }
-
-    fn wait_for_somebody(&self) {
-        let gate = self.gate.lock().unwrap();
-        let (_gate, waited) = self.changed.wait_timeout_while(gate, NOBODY_COMES, |gate| !gate.held).unwrap();
-        assert!(!waited.timed_out(), "the checkpoint syncs no file of the index");
-    }
-
-    fn pass(&self) {
-        let mut gate = self.gate.lock().unwrap();
-        gate.held = true;
-        self.changed.notify_all();
-        gate = self.changed.wait_while(gate, |gate| gate.shut).unwrap();
-        gate.held = false;
-    }
-}
+struct GatedDisk(Barrier);
 
 impl Disk for GatedDisk {
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
@@ -82,7 +52,7 @@ impl Disk for GatedDisk {
     }
 
     fn sync_file(&self, path: &Path) -> io::Result<()> {
-        self.pass();
+        self.0.pass();
         RealDisk.sync_file(path)
     }
 
@@ -95,8 +65,6 @@ impl Disk for GatedDisk {
     }
 }
 
-/// So that a checkpoint that syncs nothing fails the test, and does not hold it for ever.
-const NOBODY_COMES: Duration = Duration::from_secs(60);
 const BEFORE: u64 = 20;
 /// Less than what makes commits be paced.
 const MEANWHILE: u64 = 80;
@@ -124,12 +92,12 @@ fn commits_and_reads_go_on_while_a_checkpoint_is_in_the_middle_of_its_writing() 
     let (dir, disk) = (TempDir::new().unwrap(), Arc::new(GatedDisk::default()));
     let store = open_on(dir.path(), disk.clone()).unwrap();
     (0..BEFORE).for_each(|number| drop(commit(&*store, write_set(number)).unwrap()));
-    disk.set(true);
+    disk.0.shut();
     let checkpoint = thread::spawn({
         let store = store.clone();
         move || store.checkpoint()
     });
-    disk.wait_for_somebody();
+    disk.0.wait_for_somebody();
     for number in BEFORE..BEFORE + MEANWHILE {
         commit(&*store, write_set(number)).unwrap();
         // What is being moved is changed, and seen as changed.
@@ -142,7 +110,7 @@ fn commits_and_reads_go_on_while_a_checkpoint_is_in_the_middle_of_its_writing() 
     assert_eq!((store.health().checkpoint, store.health().sequence), (0, BEFORE + 2 * MEANWHILE));
     let stalls = store.stalls();
     assert_eq!((stalls.pause, stalls.room), (Duration::ZERO, Duration::ZERO), "nobody waited for the checkpoint");
-    disk.set(false);
+    disk.0.open();
     checkpoint.join().unwrap();
     assert_eq!(store.health().checkpoint, BEFORE);
     assert_holds(&*store, BEFORE + MEANWHILE);

@@ -2,6 +2,7 @@
 
 mod apart;
 mod archive;
+mod barrier;
 mod copies;
 mod damage;
 mod dark;

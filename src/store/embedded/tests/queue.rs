@@ -1,10 +1,10 @@
 //! How many commits, and how much of them, may wait for the committer.
 
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 
+use super::barrier::Barrier;
 use super::{folder, options};
 use crate::clock::{Clock, Timestamp};
 use crate::store::embedded::disk::RealDisk;
@@ -13,52 +13,23 @@ use crate::store::embedded::{EmbeddedStore, Options};
 use crate::store::tests::{put, wait};
 use crate::store::{CommitError, Key, Read, Store, WriteSet};
 
-/// Holds whoever asks for the time while it is shut: the committer, with what it has taken.
+/// Holds whoever asks for the time, while its barrier is shut: the committer, with what it has taken.
 #[derive(Debug, Default)]
-struct GatedClock {
-    gate: Mutex<Gate>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Gate {
-    shut: bool,
-    held: bool,
-}
-
-impl GatedClock {
-    fn set(&self, shut: bool) {
-        self.gate.lock().unwrap().shut = shut;
-        self.changed.notify_all();
-    }
-
-    fn wait_for_somebody(&self) {
-        let gate = self.gate.lock().unwrap();
-        let (_gate, waited) = self.changed.wait_timeout_while(gate, NOBODY_COMES, |gate| !gate.held).unwrap();
-        assert!(!waited.timed_out(), "the committer takes nothing");
-    }
-}
-
-/// So that a committer that takes nothing fails the test, and does not hold it for ever.
-const NOBODY_COMES: Duration = Duration::from_secs(60);
-
-/// Opens the gate also when a test fails, or the store could not be closed.
-struct Opened<'a>(&'a GatedClock);
-
-impl Drop for Opened<'_> {
-    fn drop(&mut self) {
-        self.0.set(false);
-    }
-}
+struct GatedClock(Barrier);
 
 impl Clock for GatedClock {
     fn now(&self) -> Timestamp {
-        let mut gate = self.gate.lock().unwrap();
-        gate.held = true;
-        self.changed.notify_all();
-        gate = self.changed.wait_while(gate, |gate| gate.shut).unwrap();
-        gate.held = false;
+        self.0.pass();
         Timestamp::from_seconds(1)
+    }
+}
+
+/// Opens the barrier also when a test fails, or the store could not be closed.
+struct Opened<'a>(&'a Barrier);
+
+impl Drop for Opened<'_> {
+    fn drop(&mut self) {
+        self.0.open();
     }
 }
 
@@ -70,12 +41,12 @@ fn record(number: u64) -> WriteSet {
 /// and none of the others.
 fn assert_waiting(options: Options, clock: &GatedClock, waiting: u64) {
     let store = EmbeddedStore::open(options, Arc::new(RealDisk)).unwrap();
-    let _opened = Opened(clock);
+    let _opened = Opened(&clock.0);
     // Twice, for what was taken makes room again.
     for round in [0, 100] {
-        clock.set(true);
+        clock.0.shut();
         let mut accepted = vec![store.commit(record(round))];
-        clock.wait_for_somebody();
+        clock.0.wait_for_somebody();
         accepted.extend((1..=waiting).map(|number| store.commit(record(round + number))));
         assert_eq!(store.health().waiting, waiting);
         for number in waiting + 1..waiting + 4 {
@@ -83,7 +54,7 @@ fn assert_waiting(options: Options, clock: &GatedClock, waiting: u64) {
             assert_eq!(refused, Some(Err(CommitError::Busy)), "at once");
         }
         assert!(accepted.iter_mut().all(|answer| answer.now_or_never().is_none()), "nothing is committed yet");
-        clock.set(false);
+        clock.0.open();
         accepted.into_iter().for_each(|answer| drop(wait(answer).unwrap()));
         let found = store.range(&Key::of("k").subtree(), usize::MAX).unwrap();
         let rounds = if round == 0 { 1 } else { 2 };
@@ -113,11 +84,12 @@ fn what_was_taken_makes_room_and_nothing_is_let_in_after_the_end() {
         let _first = queue.push(record(1), 50).unwrap();
         let _second = queue.push(record(2), 50).unwrap();
         assert_eq!(queue.len(), 2);
-        assert_eq!(queue.take().map(|waiting| waiting.len()), Some(2));
+        assert_eq!(queue.take().map(|(_turn, waiting)| waiting.len()), Some(2));
+        queue.done();
     }
     let _last = queue.push(record(3), 100).unwrap();
     queue.close();
     assert!(matches!(queue.push(record(4), 0), Err(CommitError::Refusing(_))));
-    assert_eq!(queue.take().map(|waiting| waiting.len()), Some(1), "what waits is still taken");
+    assert_eq!(queue.take().map(|(_turn, waiting)| waiting.len()), Some(1), "what waits is still taken");
     assert!(queue.take().is_none());
 }
