@@ -96,7 +96,7 @@ pub enum State {
     },
 }
 
-/// A delivery, as its [record](super::progress) and its callback's together say it.
+/// A delivery, as its record (`callbacks::progress`) and its callback's together say it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
     /// Its id.
