@@ -16,7 +16,7 @@ use super::wire::ConfirmationNews;
 use crate::callbacks::{Callback, DeliveryId, Kind, Queued, enqueue};
 use crate::core::catalogue::Flow;
 use crate::core::{
-    CancelReason, CustomerPayment, Decision, Held, Receipt, Report, SettleError, State, Transaction, directory,
+    CancelReason, CustomerPayment, Decision, Held, Report, SettleError, State, Transaction, directory,
 };
 use crate::mminterface::C2bPayment;
 use crate::store::{Key, ReadError, Stored, WriteSet, decode, encode};
@@ -89,8 +89,8 @@ impl Broker {
         };
         let deadline = payment.received.plus(self.parts.limits.validation_window);
         let heard = self.ask(&transaction, deadline).await?;
-        let (receipt, session) = (transaction.receipt, session_key(&payment.gateway, &payment.session));
-        self.settle(&receipt, Some(Held::Written(transaction, written)), &session, heard).await
+        let session = session_key(&payment.gateway, &payment.session);
+        self.settle(Held::Written(transaction, written), &session, heard).await
     }
 
     fn told_before(&self, session: &Key, fingerprint: &[u8]) -> Result<Option<Told>, NotPaid> {
@@ -154,19 +154,14 @@ impl Broker {
         }
     }
 
-    /// Ends the reservation, given as it was written if it was just now: completed with its confirmation, or
-    /// given back.
-    pub(super) async fn settle(
-        &self,
-        receipt: &Receipt,
-        mut held: Option<Held>,
-        session: &Key,
-        heard: Heard,
-    ) -> Result<Told, NotPaid> {
+    /// Ends the reservation: completed with its confirmation, or given back.
+    pub(super) async fn settle(&self, held: Held, session: &Key, heard: Heard) -> Result<Told, NotPaid> {
+        let receipt = held.receipt();
+        let mut known = Some(held);
         let Heard { mut said, legs } = heard;
         let mut tries = Tries::default();
         loop {
-            let mut decision = match self.end(held.take().unwrap_or_else(|| receipt.into()), &said) {
+            let mut decision = match self.end(known.take().unwrap_or(Held::Receipt(receipt)), &said) {
                 Ok(decision) => decision,
                 Err(SettleError::Overdue(_)) => {
                     said = Said::No(CancelReason::Expired);

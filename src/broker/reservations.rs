@@ -14,7 +14,7 @@ use super::retry::Undecided;
 use super::validation::{Heard, Said};
 use crate::clock::Timestamp;
 use crate::core::transaction::Origin;
-use crate::core::{CancelReason, Receipt, SettleError, Transaction};
+use crate::core::{CancelReason, Held, Receipt, SettleError, Transaction};
 use crate::store::{ReadError, decode};
 
 /// Reservations given back at a time.
@@ -93,9 +93,11 @@ impl Broker {
 
     async fn expire(&self, receipt: &Receipt) -> Result<(), NotPaid> {
         let record = self.parts.store.record(&Transaction::key(receipt))?.ok_or(SettleError::Unknown(*receipt));
-        let transaction: Transaction = decode(&record.map_err(Undecided::from)?)?;
-        let Origin::Handset { gateway, session } = transaction.origin else { return Err(NotPaid::NoHandset) };
+        let record = record.map_err(Undecided::from)?;
+        let transaction: Box<Transaction> = Box::new(decode(&record)?);
+        let Origin::Handset { gateway, session } = &transaction.origin else { return Err(NotPaid::NoHandset) };
+        let session = session_key(gateway, session);
         let overdue = Heard { said: Said::No(CancelReason::Expired), legs: Vec::new() };
-        self.settle(receipt, None, &session_key(&gateway, &session), overdue).await.map(drop)
+        self.settle(Held::Written(transaction, record.version), &session, overdue).await.map(drop)
     }
 }

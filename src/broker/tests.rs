@@ -478,10 +478,10 @@ async fn l3_what_a_killed_node_reserved_goes_back_when_its_payer_waits_no_more()
     let told = next.broker.pay(payment.clone(), "<submitted/>").await.unwrap();
     assert_eq!(told.report.code.as_str(), "L000003");
     // The node that was thought dead says yes after all.
-    let (receipt, held) = (told.report.receipt, Held::Written(transaction, written));
+    let held = Held::Written(transaction, written);
     let key = session_key(&payment.gateway, &payment.session);
     let yes = Heard { said: Said::Yes { third_party_trans_id: None }, legs: Vec::new() };
-    let told = house.broker.settle(&receipt, Some(held), &key, yes).await.unwrap();
+    let told = house.broker.settle(held, &key, yes).await.unwrap();
     assert_eq!(told.report.code.as_str(), "L000003");
     assert_eq!(purse.balance(&*next.store).unwrap(), Balance { available: 100_000, reserved: 0 });
     watch.abort();

@@ -57,6 +57,16 @@ pub enum Held {
     Written(Box<Transaction>, u64),
 }
 
+impl Held {
+    /// Its receipt.
+    pub fn receipt(&self) -> Receipt {
+        match self {
+            Self::Receipt(receipt) => *receipt,
+            Self::Written(transaction, _) => transaction.receipt,
+        }
+    }
+}
+
 impl From<&Receipt> for Held {
     fn from(receipt: &Receipt) -> Self {
         Self::Receipt(*receipt)
