@@ -3,11 +3,12 @@
 //! [PAYMENTS [SUBSCRIBERS]]`.
 //!
 //! A payment is two decisions, as in a node: it is authorized, which reserves the payer's funds, and
-//! completed, which moves them, from its transaction as it was written. Each is committed before the next is decided, so that the counters,
-//! the transactions and the payer's limits are really there to be read. Timed are the decisions: from
-//! what was asked to a write set that could be committed, all records in it encoded. The commits to
-//! the store in memory are timed apart, and the last column has both. Not in it: the wire, the disk,
-//! and the making of the payments' texts. The allocator is the binary's.
+//! completed, which moves them, from its transaction as it was written. Each is committed before the
+//! next is decided, so that the counters, the transactions and the payer's limits are really there to
+//! be read. Timed are the decisions: from what was asked to a write set that could be committed, all
+//! records in it encoded. The commits to the store in memory are timed apart, and the last column has
+//! both. Not in it: the wire, the disk, and the making of the payments' texts. The allocator is the
+//! binary's.
 
 use std::error::Error;
 use std::sync::Arc;

@@ -9,6 +9,8 @@
 //! `cargo bench --bench store -- upkeep PAYMENTS`: reading statements while there are more and more tables of
 //! checkpoints, and the backup and the archive of a store with so many payments.
 
+#[path = "../engines/src/settings.rs"]
+mod settings;
 mod upkeep;
 #[path = "../engines/src/write_set.rs"]
 mod write_set;
@@ -20,10 +22,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use lango::clock::SystemClock;
 use lango::store::Store;
 use lango::store::embedded::disk::RealDisk;
-use lango::store::embedded::{EmbeddedStore, OpenError, Options};
+use lango::store::embedded::{EmbeddedStore, OpenError};
 
 /// As in the binary.
 #[global_allocator]
@@ -117,16 +118,7 @@ fn measure(writers: u64, time: Duration, rate: Option<u64>) -> Result<(), Box<dy
 }
 
 fn open(dir: &Path) -> Result<Arc<EmbeddedStore>, OpenError> {
-    let options = Options {
-        dir: dir.to_owned(),
-        segment_bytes_max: 64 << 20,
-        memory_bytes_max: 64 << 20,
-        write_set_bytes_max: 4 << 20,
-        waiting_max: 4096,
-        clock: Arc::new(SystemClock),
-        directory_kinds: &["url"],
-    };
-    EmbeddedStore::open(options, Arc::new(RealDisk))
+    EmbeddedStore::open(settings::options(dir), Arc::new(RealDisk))
 }
 
 const REPORT_EVERY: Duration = Duration::from_secs(30);

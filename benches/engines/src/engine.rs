@@ -11,12 +11,13 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result, bail, ensure};
-use lango::clock::SystemClock;
+use lango::store::embedded::EmbeddedStore;
 use lango::store::embedded::disk::RealDisk;
-use lango::store::embedded::{EmbeddedStore, Options};
 use lango::store::{Change, Expect, Key, Read, Store, WriteSet};
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::oneshot;
+
+use crate::settings::options;
 
 /// The engines that are compared.
 pub const NAMES: [&str; 4] = ["lango", "sled", "sqlite", "sqlite64"];
@@ -42,19 +43,6 @@ pub fn open(name: &str, dir: &Path) -> Result<Arc<dyn Engine>> {
         "sqlite64" => Arc::new(Committer::start(Sqlite::open(dir, Some(PAGES_OF_64_MIB))?)),
         other => bail!("no engine {other}"),
     })
-}
-
-/// As `config/lango.toml` has them.
-fn options(dir: &Path) -> Options {
-    Options {
-        dir: dir.to_owned(),
-        segment_bytes_max: 64 << 20,
-        memory_bytes_max: 64 << 20,
-        write_set_bytes_max: 4 << 20,
-        waiting_max: 4096,
-        clock: Arc::new(SystemClock),
-        directory_kinds: &["url"],
-    }
 }
 
 struct Lango(Arc<EmbeddedStore>);

@@ -12,6 +12,7 @@ mod index;
 mod measure;
 mod payment;
 mod reopen;
+mod settings;
 mod write_set;
 
 use anyhow::{Result, bail};
