@@ -172,8 +172,15 @@ impl World {
     }
 
     pub fn operator(&mut self, home: &str, user_name: &str, roles: &[&str]) -> OperatorId {
+        self.operator_of(Some(shortcode(home)), user_name, roles)
+    }
+
+    pub fn operator_of_provider(&mut self, user_name: &str, roles: &[&str]) -> OperatorId {
+        self.operator_of(None, user_name, roles)
+    }
+
+    fn operator_of(&mut self, shortcode: Option<Shortcode>, user_name: &str, roles: &[&str]) -> OperatorId {
         let roles = roles.iter().map(|role| grant(role)).collect();
-        let shortcode = Some(shortcode(home));
         let new = NewOperator { shortcode, user_name: user_name.into(), roles, status: Status::Active };
         let draw = self.draw();
         let (id, granted) = directory::create_operator(&self.core, &self.facts, new, self.now, draw).unwrap();

@@ -29,6 +29,16 @@ fn complaints(file: &str, from: &str, to: &str) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
+/// File, text, what takes its place, and what must be said about it.
+type Case = (&'static str, &'static str, &'static str, &'static str);
+
+fn assert_told(cases: &[Case]) {
+    for (file, from, to, said) in cases {
+        let complaints = complaints(file, from, to);
+        assert!(complaints.contains(said), "{from} -> {to}: {complaints}");
+    }
+}
+
 #[test]
 fn the_shipped_catalogue_makes_sense() {
     let catalogue = Catalogue::shipped().unwrap_or_else(|errors| panic!("{errors:#?}"));
@@ -39,7 +49,7 @@ fn the_shipped_catalogue_makes_sense() {
 
 #[test]
 fn what_does_not_resolve_is_named_with_its_file_and_what_to_do() {
-    let cases = [
+    assert_told(&[
         ("services.toml", "permission = \"pay customers\"", "permission = \"pay customer\"", "roles.toml"),
         ("services.toml", "tariff = \"business-to-customer\"", "tariff = \"nothing\"", "tariffs.toml"),
         ("services.toml", "limits = \"business-to-customer\"", "limits = \"nothing\"", "limits.toml"),
@@ -57,11 +67,7 @@ fn what_does_not_resolve_is_named_with_its_file_and_what_to_do() {
         ("roles.toml", "channel = \"api\"", "chanel = \"api\"", "roles.toml: TOML parse error"),
         ("limits.toml", "maximum = \"250000.00\"", "maximum = \"-1\"", "is no amount"),
         ("limits.toml", "from = 2023-09-08", "from = 2005-01-01", "begin after the one before"),
-    ];
-    for (file, from, to, said) in cases {
-        let complaints = complaints(file, from, to);
-        assert!(complaints.contains(said), "{from} -> {to}: {complaints}");
-    }
+    ]);
 }
 
 #[test]

@@ -1,17 +1,7 @@
 //! Each fault that a catalogue can have is found when it is read, and told as what it is. Every one of these
 //! fails when its check is taken away.
 
-use super::{complaints, with};
-
-/// File, text, what takes its place, and what must be said about it.
-type Case = (&'static str, &'static str, &'static str, &'static str);
-
-fn assert_told(cases: &[Case]) {
-    for (file, from, to, said) in cases {
-        let complaints = complaints(file, from, to);
-        assert!(complaints.contains(said), "{from} -> {to}: {complaints}");
-    }
-}
+use super::{assert_told, complaints, with};
 
 const SALARY: &str = "command = \"SalaryPayment\"\nchannel = \"api\"";
 const TO_CUSTOMER: &str = "credit = { identifiers = [1], account = \"working\", customers = \"any\" }";

@@ -1,8 +1,8 @@
 //! Reversals that the provider approves first.
 
 use crate::core::catalogue::SHIPPED;
-use crate::core::directory::{self, NewOperator, Status};
-use crate::core::testing::{AMINA, PAYBILL, World, grant, party};
+use crate::core::directory::{self, Status};
+use crate::core::testing::{AMINA, PAYBILL, World, party};
 use crate::core::{AccountKind, ApprovalError, Catalogue, OperatorId, Order, PendingApproval, Receipt, ResultCode};
 
 const REVERSAL: &str = "[service.flow.reversal]\n";
@@ -13,15 +13,6 @@ fn world() -> World {
     let files: Vec<_> =
         SHIPPED.iter().map(|(name, text)| ((*name).to_owned(), text.replace(REVERSAL, APPROVAL))).collect();
     World::under(Catalogue::parse(&files).unwrap_or_else(|errors| panic!("{errors:#?}")))
-}
-
-fn of_provider(world: &mut World, user_name: &str, roles: &[&str]) -> OperatorId {
-    let roles = roles.iter().map(|role| grant(role)).collect();
-    let new = NewOperator { shortcode: None, user_name: user_name.into(), roles, status: Status::Active };
-    let draw = world.draw();
-    let (id, granted) = directory::create_operator(&world.core, &world.facts, new, world.now, draw).unwrap();
-    world.facts.commit(granted.write_set).unwrap();
-    id
 }
 
 fn paid(world: &mut World) -> Receipt {
@@ -51,7 +42,7 @@ fn approve(world: &mut World, order: &Order, checker: OperatorId) -> Result<&'st
 #[test]
 fn nothing_moves_until_the_provider_approves() {
     let mut world = world();
-    let checker = of_provider(&mut world, "asha", &["SP Reversal Approver"]);
+    let checker = world.operator_of_provider("asha", &["SP Reversal Approver"]);
     let original = paid(&mut world);
     let order = waiting(&mut world, &original);
     assert_eq!(world.available(PAYBILL, AccountKind::Utility), "1500.00");
@@ -68,10 +59,10 @@ fn nothing_moves_until_the_provider_approves() {
 #[test]
 fn s4_only_another_operator_of_the_provider_with_the_permission_approves() {
     let mut world = world();
-    let maker = of_provider(&mut world, "juma", &["SP Reversal Approver", "Org Reversals Initiator"]);
-    let clerk = of_provider(&mut world, "karani", &["Business Auditor"]);
+    let maker = world.operator_of_provider("juma", &["SP Reversal Approver", "Org Reversals Initiator"]);
+    let clerk = world.operator_of_provider("karani", &["Business Auditor"]);
     let merchant = world.operator(PAYBILL, "mkubwa", &["SP Reversal Approver"]);
-    let gone = of_provider(&mut world, "zamani", &["SP Reversal Approver"]);
+    let gone = world.operator_of_provider("zamani", &["SP Reversal Approver"]);
     let closed = directory::set_status(&world.facts, gone, Status::Suspended).unwrap().write_set;
     world.facts.commit(closed).unwrap();
     let original = paid(&mut world);
@@ -92,7 +83,7 @@ fn s4_only_another_operator_of_the_provider_with_the_permission_approves() {
 #[test]
 fn a_conversation_waits_once_and_its_end_rests_on_who_ended_it() {
     let mut world = world();
-    let checker = of_provider(&mut world, "asha", &["SP Reversal Approver"]);
+    let checker = world.operator_of_provider("asha", &["SP Reversal Approver"]);
     let original = paid(&mut world);
     let one = world.reversal(PAYBILL, &original);
     let mut other = world.reversal(PAYBILL, &original);
@@ -111,7 +102,7 @@ fn a_conversation_waits_once_and_its_end_rests_on_who_ended_it() {
 #[test]
 fn l7_what_waits_twice_is_given_back_once() {
     let mut world = world();
-    let checker = of_provider(&mut world, "asha", &["SP Reversal Approver"]);
+    let checker = world.operator_of_provider("asha", &["SP Reversal Approver"]);
     let original = paid(&mut world);
     let [one, other] = [waiting(&mut world, &original), waiting(&mut world, &original)];
     assert_eq!(approve(&mut world, &one, checker), Ok("0"));
@@ -122,7 +113,7 @@ fn l7_what_waits_twice_is_given_back_once() {
 #[test]
 fn what_is_refused_or_not_approved_in_time_moves_nothing() {
     let mut world = world();
-    let checker = of_provider(&mut world, "asha", &["SP Reversal Approver"]);
+    let checker = world.operator_of_provider("asha", &["SP Reversal Approver"]);
     let original = paid(&mut world);
     let refused = waiting(&mut world, &original);
     let late = waiting(&mut world, &original);
@@ -141,7 +132,7 @@ fn what_is_refused_or_not_approved_in_time_moves_nothing() {
 #[test]
 fn an_approval_rests_on_what_is_there_when_it_is_given() {
     let mut world = world();
-    let checker = of_provider(&mut world, "asha", &["SP Reversal Approver"]);
+    let checker = world.operator_of_provider("asha", &["SP Reversal Approver"]);
     let original = paid(&mut world);
     let order = waiting(&mut world, &original);
     let spent = world.b2b("BusinessTransferFromUtilityToMMF", PAYBILL, PAYBILL, "1000");
@@ -161,7 +152,7 @@ fn status(world: &mut World, home: &str, key: &str, value: &str) -> String {
 #[test]
 fn what_waits_is_found_by_both_its_names_by_who_asked_for_it_alone() {
     let mut world = world();
-    let checker = of_provider(&mut world, "asha", &["SP Reversal Approver"]);
+    let checker = world.operator_of_provider("asha", &["SP Reversal Approver"]);
     let original = paid(&mut world);
     let order = waiting(&mut world, &original);
     let names = [

@@ -1,7 +1,7 @@
 //! Who may unlock an operator or set its password (domain.md 7).
 
-use crate::core::directory::{self, NewOperator, Operator, OrganizationChange, Status};
-use crate::core::testing::{BULK, PAYBILL, STORE, STRANGER, World, grant, shortcode};
+use crate::core::directory::{self, Operator, OrganizationChange, Status};
+use crate::core::testing::{BULK, PAYBILL, STORE, STRANGER, World, shortcode};
 use crate::core::{Care, CareError, OperatorId};
 
 fn operator(world: &World, id: OperatorId) -> Operator {
@@ -10,15 +10,6 @@ fn operator(world: &World, id: OperatorId) -> Operator {
 
 fn api_of(world: &World, home: &str) -> Operator {
     directory::operator_named(&world.facts, Some(&shortcode(home)), "api").unwrap().unwrap()
-}
-
-fn of_provider(world: &mut World, user_name: &str, roles: &[&str]) -> OperatorId {
-    let roles = roles.iter().map(|role| grant(role)).collect();
-    let new = NewOperator { shortcode: None, user_name: user_name.into(), roles, status: Status::Active };
-    let draw = world.draw();
-    let (id, created) = directory::create_operator(&world.core, &world.facts, new, world.now, draw).unwrap();
-    world.facts.commit(created.write_set).unwrap();
-    id
 }
 
 /// Whether the one may unlock the other, and set its password.
@@ -57,8 +48,8 @@ fn s1_nobody_cares_for_operators_of_others_nor_an_organization_for_those_of_the_
     let mut world = World::new();
     const BOTH: [&str; 2] = ["Business Administrator", "Set Org API Password"];
     let boss = world.operator(PAYBILL, "boss", &BOTH);
-    let provider = of_provider(&mut world, "root", &BOTH);
-    let powerless = of_provider(&mut world, "auditor", &["Business Auditor"]);
+    let provider = world.operator_of_provider("root", &BOTH);
+    let powerless = world.operator_of_provider("auditor", &["Business Auditor"]);
     for (home, by_boss) in [(PAYBILL, true), (STORE, true), (STRANGER, false), (BULK, false)] {
         let other = api_of(&world, home);
         assert_eq!(may(&world, boss, &other), [by_boss; 2], "{home}");

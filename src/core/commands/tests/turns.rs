@@ -5,8 +5,8 @@
 use super::everything::Play;
 use super::ideal::Purse;
 use super::street::{self, COMMANDS, Does, GONE, ORGANIZATIONS, SUBSCRIBERS};
-use crate::core::directory::{self, AdminError, NewOperator, Status};
-use crate::core::testing::{World, account, grant, shortcode};
+use crate::core::directory::{self, AdminError, Status};
+use crate::core::testing::{World, account, shortcode};
 use crate::core::{ApprovalError, CancelReason, Decision, OperatorId, PendingApproval};
 use crate::store::CommitError;
 
@@ -21,12 +21,7 @@ pub enum Verdict {
 
 /// The operator of the provider who approves reversals.
 pub fn checker(world: &mut World) -> OperatorId {
-    let roles = vec![grant("SP Reversal Approver")];
-    let new = NewOperator { shortcode: None, user_name: "asha".into(), roles, status: Status::Active };
-    let draw = world.draw();
-    let (id, granted) = directory::create_operator(&world.core, &world.facts, new, world.now, draw).unwrap();
-    world.facts.commit(granted.write_set).unwrap();
-    id
+    world.operator_of_provider("asha", &["SP Reversal Approver"])
 }
 
 impl Play {
