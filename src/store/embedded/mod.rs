@@ -8,9 +8,9 @@
 //! What is acknowledged is in the journal and synced. What is visible is acknowledged or about to
 //! be. The memtable holds what came after the index's stamp; opening replays it from the journal.
 //!
-//! Locks: those of the committers are told of there. A range read holds `scans` and under it, for moments, the memtable's lock, and that is held while its
-//! spare table is taken. Nobody holds another pair. Nobody writes a file while holding any that commits or
-//! reads need: whoever changes the index has a lock of its own for that.
+//! Locks: the committers' are told of in `committer`. A range read holds `scans` and under it, for moments, the
+//! memtable's lock, and that is held while its spare table is taken. Nobody holds another pair. Nobody writes a file
+//! while holding any that reads need: whoever changes the index has a lock of its own for that.
 
 mod archive;
 mod backup;
