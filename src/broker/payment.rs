@@ -15,9 +15,7 @@ use super::validation::{Heard, Said};
 use super::wire::ConfirmationNews;
 use crate::callbacks::{Callback, DeliveryId, Kind, Queued, enqueue};
 use crate::core::catalogue::Flow;
-use crate::core::{
-    CancelReason, CustomerPayment, Decision, Held, Report, SettleError, State, Transaction, directory,
-};
+use crate::core::{CancelReason, CustomerPayment, Decision, Held, Report, SettleError, State, Transaction, directory};
 use crate::mminterface::C2bPayment;
 use crate::store::{Key, ReadError, Stored, WriteSet, decode, encode};
 
