@@ -48,4 +48,5 @@ mod store_crash;
 mod store_formats;
 mod store_full;
 mod store_tools;
+mod storm;
 mod tolerances;
