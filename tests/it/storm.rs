@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use hyper::StatusCode;
 use lango::cli::demo::stage::REQUEST_PATH;
 use lango::cli::deployment::{BULK, PAYBILL, ReadDemonstration, SUBSCRIBERS, shillings};
@@ -126,8 +127,8 @@ impl Caller {
         (!self.over.load(Ordering::SeqCst)).then(|| self.numbers.fetch_add(1, Ordering::SeqCst))
     }
 
-    /// Sends a message until there is an answer that `read` takes for one, and now and then again: what was
-    /// answered may get lost on the caller's own way to its books.
+    /// Sends a message until there is an answer that `read` takes for one; sometimes twice at the same time, and
+    /// now and then once more, as what was answered may get lost on the way to the caller's own books.
     async fn insist(
         &self,
         number: u64,
@@ -137,13 +138,14 @@ impl Caller {
     ) {
         let mut sure = false;
         while !sure || self.weather.one_in(4) {
-            let answer = self.client.post(path, message.clone()).await.ok().and_then(|reply| read(&reply.body));
-            match answer {
-                Some(answer) => {
-                    self.told.lock().unwrap().entry(number).or_default().insert(answer);
-                    sure = true;
-                }
-                None => tokio::time::sleep(self.weather.pause(5..50)).await,
+            let copies = if self.weather.one_in(3) { 2 } else { 1 };
+            let replies = join_all((0..copies).map(|_| self.client.post(path, message.clone()))).await;
+            let answers: Vec<_> = replies.into_iter().flatten().filter_map(|reply| read(&reply.body)).collect();
+            if answers.is_empty() {
+                tokio::time::sleep(self.weather.pause(5..50)).await;
+            } else {
+                self.told.lock().unwrap().entry(number).or_default().extend(answers);
+                sure = true;
             }
         }
     }
