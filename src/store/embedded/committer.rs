@@ -1,16 +1,11 @@
-//! The two threads that commit, in turns. Whoever has the turn takes a batch of what waits, checks each
-//! write set against the state plus all that was checked before, and passes the turn on when the journal
-//! takes its batch: so one batch is checked while the one before is written and synced. Then the batch is made
-//! visible, after those before it, and everyone is answered.
+//! The one thread that commits. It takes all write sets that wait, checks each against the state
+//! plus the batch so far, appends the good ones to the journal with one write and one sync, makes
+//! them visible, and then answers everyone.
 //!
-//! Invariants: nothing is visible or acknowledged before it is durable; no answer, not even a refusal, rests
-//! on something that does not become durable and visible before it. A batch that was checked on top of one
-//! that failed is not written and fails as well; the next is checked on top of what is durable.
-//!
-//! Locks, in the order in which a batch goes through them: the turn and what was checked, the journal, the
-//! publishing. Each is taken before the one before it is given up, so batches do not overtake each other.
+//! Invariants: nothing is visible or acknowledged before it is durable; no answer, not even a
+//! refusal, rests on something that does not become durable.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 use super::Shared;
 use super::entry;
@@ -18,186 +13,49 @@ use super::frame::{FRAME_BYTES_MAX, push_frame};
 use super::index::IndexError;
 use super::journal::{AppendError, Journal};
 use super::memtable::Commit;
+use super::pending::PendingWrites;
 use super::place::Place;
-use super::queue::{Turn, Waiting};
+use super::queue::Waiting;
 use super::recent::Recent;
 use super::segment::{Position, marker};
 use crate::clock::Timestamp;
 use crate::store::state::{Facts, Rejection, Resolved, resolve};
 use crate::store::{CommitError, Committed, Key, WriteSet};
 
-/// The committers are two, as what was checked is remembered for the batch under way and the one before: when
-/// one of them takes a batch, all but the last of those before it are visible.
-pub(super) const COMMITTERS: usize = 2;
-
-/// What the committers share.
-#[derive(Debug)]
-pub(super) struct Commits {
-    shared: Arc<Shared>,
-    identity: [u8; 16],
-    /// For whoever has the turn.
-    checked: Mutex<Checked>,
-    journal: Mutex<Journal>,
-    /// Held by who makes a batch visible.
-    publishing: Mutex<()>,
-}
-
-impl Commits {
-    /// Goes on where the journal ends.
-    pub(super) fn new(shared: Arc<Shared>, journal: Journal) -> Self {
-        let position = journal.position();
-        let (identity, checked) = (journal.identity(), Mutex::new(Checked::after(position)));
-        Self { shared, identity, checked, journal: Mutex::new(journal), publishing: Mutex::default() }
+/// Commits until the queue is closed and empty.
+pub(super) fn run(shared: &Arc<Shared>, journal: Journal) {
+    // However the thread ends, nobody may wait for it afterwards.
+    let _end = End(shared);
+    let (counters, pending, frames) = (Recent::default(), PendingWrites::default(), Vec::new());
+    let mut committer = Committer { shared, journal, counters, pending, frames };
+    while let Some(waiting) = shared.queue.take() {
+        committer.commit(waiting);
     }
-
-    /// One of the committers: commits until the queue is closed and empty.
-    pub(super) fn run(self: Arc<Self>) {
-        let mut end = End { commits: Some(self) };
-        let mut frames = Vec::new();
-        while let Some(commits) = &end.commits
-            && let Some((turn, waiting)) = commits.shared.queue.take()
-        {
-            commits.commit(turn, waiting, &mut frames);
-            commits.shared.queue.done();
-            frames.shrink_to(BUFFER_BYTES_KEPT);
-        }
-        // Who is the last gives back what the journal does not need.
-        if let Some(commits) = end.commits.take().and_then(Arc::into_inner)
-            && commits.shared.refusing().is_none()
-            && let Ok(journal) = commits.journal.into_inner()
-        {
-            journal.finish();
-        }
-    }
-
-    fn commit(&self, turn: Turn<'_>, waiting: Vec<Waiting>, frames: &mut Vec<u8>) {
-        let bytes = waiting.iter().map(|one| one.bytes as u64).fold(0, u64::saturating_add);
-        let (write_sets, answers): (Vec<_>, Vec<_>) =
-            waiting.into_iter().map(|one| (one.write_set, one.answer)).unzip();
-        let room = self.shared.make_room(bytes);
-        let outcome = if room && self.shared.refusing.get().is_none() {
-            self.commit_batch(turn, write_sets, frames)
-        } else {
-            drop(turn);
-            Err(Failure::Full)
-        };
-        let count = answers.len();
-        let outcome = outcome.unwrap_or_else(|failure| vec![Err(self.error_of(failure)); count]);
-        for (answer, result) in answers.into_iter().zip(outcome) {
-            // Who no longer waits gave up on the answer, not on the commit.
-            let _ = answer.send(result);
-        }
-    }
-
-    /// Commits a batch of whoever has the turn, and passes the turn on.
-    fn commit_batch(
-        &self,
-        turn: Turn<'_>,
-        write_sets: Vec<WriteSet>,
-        frames: &mut Vec<u8>,
-    ) -> Result<Vec<Answer>, Failure> {
-        let mut checked = self.enter(&self.checked)?;
-        if let Ok(journal) = self.journal.try_lock()
-            && journal.position() != checked.position
-        {
-            // Nothing is being written, so what was checked last has failed.
-            self.begin_anew(&mut checked, &journal)?;
-        }
-        checked.begin_batch();
-        let before = checked.position;
-        let batch = self.check(&mut checked, write_sets, frames);
-
-        let mut journal = self.enter(&self.journal)?;
-        let batch = if journal.position() == before { batch } else { Err(Failure::Full) };
-        let Batch { position, mut commits, answers, .. } = match batch {
-            Ok(batch) => batch,
-            Err(failure) => {
-                self.begin_anew(&mut checked, &journal)?;
-                return Err(self.noted(failure));
-            }
-        };
-        drop(checked);
-        drop(turn);
-        if !frames.is_empty() {
-            let begin = journal.append(frames, position).map_err(|error| self.noted(error.into()))?;
-            for commit in &mut commits {
-                commit.place = commit.place.map(|place| place.from(begin));
-            }
-        }
-        let publishing = self.enter(&self.publishing)?;
-        drop(journal);
-        self.shared.publish(commits);
-        drop(publishing);
-        Ok(answers)
-    }
-
-    /// Waits for the batch before to leave a stage. Where a committer died in it, nothing goes on.
-    fn enter<'a, T>(&self, stage: &'a Mutex<T>) -> Result<MutexGuard<'a, T>, Failure> {
-        stage.lock().map_err(|_| self.noted(Failure::Lasting(STOPPED.into())))
-    }
-
-    fn check(
-        &self,
-        checked: &mut Checked,
-        write_sets: Vec<WriteSet>,
-        frames: &mut Vec<u8>,
-    ) -> Result<Batch<'_>, Failure> {
-        frames.clear();
-        let count = write_sets.len();
-        let mut batch = Batch {
-            shared: &self.shared,
-            position: checked.position,
-            time: self.shared.clock.now(),
-            marker: marker(&self.identity),
-            commits: Vec::with_capacity(count),
-            answers: Vec::with_capacity(count),
-        };
-        for write_set in write_sets {
-            batch.take(write_set, checked, frames).map_err(|error| Failure::of(&error))?;
-        }
-        checked.position = batch.position;
-        Ok(batch)
-    }
-
-    /// Goes on from what is durable, when nothing that was checked is under way any more: the journal is free, and
-    /// what it took before is visible.
-    fn begin_anew(&self, checked: &mut Checked, journal: &Journal) -> Result<(), Failure> {
-        let _visible = self.enter(&self.publishing)?;
-        *checked = Checked::after(journal.position());
-        Ok(())
-    }
-
-    /// The failure; when it lasts, the store refuses from now on.
-    fn noted(&self, failure: Failure) -> Failure {
-        if let Failure::Lasting(reason) = &failure {
-            self.shared.refuse(reason);
-        }
-        failure
-    }
-
-    fn error_of(&self, failure: Failure) -> CommitError {
-        match (failure, self.shared.refusing()) {
-            (Failure::Lasting(reason), _) | (Failure::Full, Some(reason)) => CommitError::Refusing(reason),
-            (Failure::Full, None) => CommitError::Full,
-        }
+    if shared.refusing().is_none() {
+        committer.journal.finish();
     }
 }
 
-const STOPPED: &str = "a committer stopped";
+struct End<'a>(&'a Shared);
 
-/// However a committer ends, nobody may wait for it afterwards.
-struct End {
-    commits: Option<Arc<Commits>>,
-}
-
-impl Drop for End {
+impl Drop for End<'_> {
     fn drop(&mut self) {
-        // It is taken out at the end of one that did not panic.
-        if let Some(commits) = &self.commits {
-            commits.shared.refuse(STOPPED);
-            commits.shared.queue.abandon();
+        if std::thread::panicking() {
+            self.0.refuse("the committer stopped");
         }
+        self.0.queue.close();
+        drop(self.0.queue.take());
     }
+}
+
+struct Committer<'a> {
+    shared: &'a Arc<Shared>,
+    journal: Journal,
+    /// The counters that moved last, as the batch under way leaves them. Nobody else moves any.
+    counters: Recent,
+    /// What the batch under way writes.
+    pending: PendingWrites,
+    frames: Vec<u8>,
 }
 
 type Answer = Result<Committed, CommitError>;
@@ -205,31 +63,67 @@ type Answer = Result<Committed, CommitError>;
 /// Buffers that grew beyond this for a large batch are given back after it.
 const BUFFER_BYTES_KEPT: usize = 8 << 20;
 
-/// Counters that moved lately, and as many that moved before those: about 50 MiB in all. A counter
-/// that is not here costs a committer a read of the index, which is several times what the rest of
-/// the check takes.
-const COUNTERS_OF_A_TURN: usize = 200_000;
-
-/// What was checked, whether or not it is durable yet.
-#[derive(Debug)]
-struct Checked {
-    /// The end of it.
-    position: Position,
-    /// Versions of what the batch under way and the one before write; none of what they delete.
-    versions: Recent<Option<u64>>,
-    /// The counters that moved last. Only committers move any.
-    counters: Recent<i64>,
-}
-
-impl Checked {
-    fn after(position: Position) -> Self {
-        Self { position, versions: Recent::default(), counters: Recent::default() }
+impl Committer<'_> {
+    fn commit(&mut self, waiting: Vec<Waiting>) {
+        let bytes = waiting.iter().map(|one| one.bytes as u64).fold(0, u64::saturating_add);
+        let room = self.shared.make_room(bytes);
+        let (write_sets, answers): (Vec<_>, Vec<_>) =
+            waiting.into_iter().map(|one| (one.write_set, one.answer)).unzip();
+        let outcome = match self.shared.refusing() {
+            Some(reason) => vec![Err(CommitError::Refusing(reason)); answers.len()],
+            None if !room => vec![Err(CommitError::Full); answers.len()],
+            None => self.commit_batch(write_sets),
+        };
+        for (answer, result) in answers.into_iter().zip(outcome) {
+            // Who no longer waits gave up on the answer, not on the commit.
+            let _ = answer.send(result);
+        }
     }
 
-    /// All batches but the last one are visible: what they did may be forgotten.
-    fn begin_batch(&mut self) {
-        self.versions.turn_at(0);
-        self.counters.turn_at(COUNTERS_OF_A_TURN);
+    fn commit_batch(&mut self, write_sets: Vec<WriteSet>) -> Vec<Answer> {
+        let count = write_sets.len();
+        let time = self.shared.clock.now();
+        self.frames.clear();
+        let state = State { shared: self.shared, counters: &mut self.counters, pending: &mut self.pending };
+        let (position, answers) = (self.journal.position(), Vec::with_capacity(count));
+        let mut batch = Batch { state, position, time, answers };
+        let mut unreadable = None;
+        for write_set in write_sets {
+            if let Err(error) = batch.take(write_set, &mut self.frames, self.journal.identity()) {
+                unreadable = Some(error);
+                break;
+            }
+        }
+        let Batch { position, answers, .. } = batch;
+        let mut commits = self.pending.take();
+        let written = match unreadable {
+            Some(error) => Err(Failure::of(&error)),
+            None if self.frames.is_empty() => Ok((0, 0)),
+            None => self.journal.append(&self.frames, position).map_err(Failure::from),
+        };
+        self.frames.shrink_to(BUFFER_BYTES_KEPT);
+        match written {
+            Ok(begin) => {
+                for commit in &mut commits {
+                    commit.place = commit.place.map(|place| place.from(begin));
+                }
+                self.shared.publish(commits);
+                self.counters.end_batch();
+                answers
+            }
+            Err(failure) => {
+                // They hold what this batch would have made of them.
+                self.counters = Recent::default();
+                let error = match failure {
+                    Failure::Full => CommitError::Full,
+                    Failure::Lasting(reason) => {
+                        self.shared.refuse(&reason);
+                        CommitError::Refusing(reason)
+                    }
+                };
+                vec![Err(error); count]
+            }
+        }
     }
 }
 
@@ -262,22 +156,20 @@ impl From<AppendError> for Failure {
     }
 }
 
-/// The write sets of a batch that were accepted so far, and the answers.
+/// The write sets accepted so far.
 struct Batch<'a> {
-    shared: &'a Shared,
+    state: State<'a>,
     position: Position,
     time: Timestamp,
-    marker: [u8; 4],
-    commits: Vec<Commit>,
     answers: Vec<Answer>,
 }
 
 impl Batch<'_> {
     /// Checks one more write set and adds its frame if it may commit. An error means that the state
     /// cannot be read, and nothing of the batch may be written.
-    fn take(&mut self, write_set: WriteSet, checked: &mut Checked, frames: &mut Vec<u8>) -> Result<(), IndexError> {
+    fn take(&mut self, write_set: WriteSet, frames: &mut Vec<u8>, identity: [u8; 16]) -> Result<(), IndexError> {
         let sequence = self.position.sequence.saturating_add(1);
-        let resolved = match resolve(&State { shared: self.shared, checked }, write_set, sequence) {
+        let resolved = match resolve(&self.state, write_set, sequence) {
             Ok(resolved) => resolved,
             Err(Rejection::Refused(error)) => {
                 self.answers.push(Err(error));
@@ -285,14 +177,14 @@ impl Batch<'_> {
             }
             Err(Rejection::Unreadable(error)) => return Err(error),
         };
-        let Ok(place) = u32::try_from(self.commits.len()) else {
+        let Ok(place) = u32::try_from(self.state.pending.len()) else {
             self.answers.push(Err(CommitError::Busy));
             return Ok(());
         };
         let records = resolved.writes.iter().map(|write| (&write.key, write.record.as_ref()));
         let begin = frames.len();
         let put_payload = |out: &mut Vec<u8>| entry::encode(out, records, &resolved.counters, self.time);
-        match push_frame(frames, self.marker, &self.position, place, put_payload) {
+        match push_frame(frames, marker(&identity), &self.position, place, put_payload) {
             Ok(position) => self.position = position,
             Err(bytes) => {
                 self.answers.push(Err(CommitError::TooLarge { bytes, max: FRAME_BYTES_MAX }));
@@ -301,32 +193,37 @@ impl Batch<'_> {
         }
         let place = Place::of(frames.get(begin..).unwrap_or_default(), 0, begin);
         let Resolved { writes, counters, committed } = resolved;
-        for write in &writes {
-            checked.versions.set(&write.key, write.record.as_ref().map(|record| record.version));
-        }
-        for (counter, value) in &counters {
-            checked.counters.set(counter, *value);
-        }
-        self.commits.push(Commit { writes, counters, position: self.position, place });
+        self.state.take_in(Commit { writes, counters, position: self.position, place });
         self.answers.push(Ok(committed));
         Ok(())
     }
 }
 
-/// The state plus what was checked.
+/// The state plus the batch so far.
 struct State<'a> {
     shared: &'a Shared,
-    checked: &'a Checked,
+    counters: &'a mut Recent,
+    pending: &'a mut PendingWrites,
+}
+
+impl State<'_> {
+    fn take_in(&mut self, commit: Commit) {
+        self.counters.extend(&commit.counters);
+        self.pending.push(commit);
+    }
 }
 
 impl Facts for State<'_> {
     type Error = IndexError;
 
     fn version(&self, key: &Key) -> Result<Option<u64>, IndexError> {
-        self.checked.versions.value(key).map_or_else(|| self.shared.version(key), Ok)
+        match self.pending.version(key) {
+            Some(version) => Ok(version),
+            None => self.shared.version(key),
+        }
     }
 
     fn counter(&self, key: &Key) -> Result<i64, IndexError> {
-        self.checked.counters.value(key).map_or_else(|| self.shared.counter(key), Ok)
+        self.counters.value(key).map_or_else(|| self.shared.counter(key), Ok)
     }
 }

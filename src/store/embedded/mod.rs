@@ -1,16 +1,16 @@
 //! The store on the node's own disk. The truth is the journal; everything else follows from it:
 //!
 //! ```text
-//! commit -> queue -> committers -> journal (write, sync) -> memtable -> checkpointer -> index
+//! commit -> queue -> committer -> journal (write, sync) -> memtable -> checkpointer -> index
 //!                                                             ^ reads look here, then here ^
 //! ```
 //!
 //! What is acknowledged is in the journal and synced. What is visible is acknowledged or about to
 //! be. The memtable holds what came after the index's stamp; opening replays it from the journal.
 //!
-//! Locks: the committers' are told of in `committer`. A range read holds `scans` and under it, for moments, the
-//! memtable's lock, and that is held while its spare table is taken. Nobody holds another pair. Nobody writes a file
-//! while holding any that reads need: whoever changes the index has a lock of its own for that.
+//! Locks: a range read holds `scans` and under it, for moments, the memtable's lock, and that is held while its
+//! spare table is taken. Nobody holds another pair. Nobody writes a file while holding any that commits or
+//! reads need: whoever changes the index has a lock of its own for that.
 
 mod archive;
 mod backup;
@@ -25,6 +25,7 @@ mod kept;
 mod memtable;
 mod open;
 mod ordered;
+mod pending;
 mod place;
 mod queue;
 mod rebuild;
@@ -55,7 +56,6 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use self::committer::{COMMITTERS, Commits};
 use self::disk::{Disk, Lock};
 use self::index::{Index, IndexError};
 use self::memtable::{Commit, Memtable};
@@ -106,7 +106,7 @@ pub struct EmbeddedStore {
 
 #[derive(Debug)]
 struct Threads {
-    committers: Vec<JoinHandle<()>>,
+    committer: JoinHandle<()>,
     checkpointer: JoinHandle<()>,
     /// Given up last, when nothing writes any more.
     lock: Box<dyn Lock>,
@@ -146,22 +146,14 @@ impl EmbeddedStore {
             let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
             thread.map_err(|error| OpenError::Io { path: options.dir.clone(), error: error.to_string() })
         };
-        let of_checkpointer = shared.clone();
+        let (of_checkpointer, of_committer, journal) = (shared.clone(), shared.clone(), opened.journal);
         let checkpointer = spawn("checkpointer", Box::new(move || checkpoint::run(&of_checkpointer)))?;
-        let commits = Arc::new(Commits::new(shared.clone(), opened.journal));
-        let committers = (0..COMMITTERS).map(|_| {
-            let commits = commits.clone();
-            spawn("committer", Box::new(move || commits.run()))
-        });
-        let committers = committers.collect::<Result<Vec<_>, _>>().inspect_err(|_| {
-            shared.queue.close();
-            shared.checkpoints.close();
-        })?;
-        drop(commits);
+        let committer = spawn("committer", Box::new(move || committer::run(&of_committer, journal)));
+        let committer = committer.inspect_err(|_| shared.checkpoints.close())?;
         if left {
             shared.checkpoints.ask();
         }
-        let threads = Mutex::new(Some(Threads { committers, checkpointer, lock: opened.lock }));
+        let threads = Mutex::new(Some(Threads { committer, checkpointer, lock: opened.lock }));
         Ok(Arc::new(Self { shared, write_set_bytes_max: options.write_set_bytes_max, threads }))
     }
 
@@ -193,15 +185,14 @@ impl EmbeddedStore {
     /// commits are refused from then on. Closing twice is closing once.
     pub fn close(&self) {
         let mut guard = lock(&self.threads);
-        let Some(Threads { committers, checkpointer, lock }) = guard.take() else { return };
+        let Some(Threads { committer, checkpointer, lock }) = guard.take() else { return };
         self.shared.queue.close();
-        // All of them, before the first that panicked is looked at.
-        let committers: Vec<_> = committers.into_iter().map(JoinHandle::join).collect();
+        let committer = committer.join();
         if self.shared.refusing().is_none() {
             self.shared.checkpoint_all();
         }
         self.shared.checkpoints.close();
-        if committers.into_iter().chain([checkpointer.join()]).any(|ended| ended.is_err()) {
+        if committer.and(checkpointer.join()).is_err() {
             tracing::error!("a thread of the store panicked; the next opening replays the journal");
         }
         self.shared.index.close();

@@ -1,44 +1,55 @@
-//! What the last batches changed, for the committers alone: the versions of the records that they wrote, which
-//! are seen nowhere else until they are durable, and the values of the counters that they moved. A busy counter
-//! is read from here and not from the index, however many checkpoints lie between two payments.
+//! The counters that moved last, for the committer alone: a busy counter is read from here and not
+//! from the index, however many checkpoints lie between two payments. Bounded: when it is full, what
+//! did not move since it was last full is forgotten.
 
 use crate::store::Key;
 use crate::store::key::KeyMap;
 
-/// Values by key, as they were set last. Two turns are remembered: the one under way and the one before.
+/// Counters and their newest values.
 #[derive(Debug)]
-pub(super) struct Recent<V> {
-    young: KeyMap<V>,
-    old: KeyMap<V>,
+pub(super) struct Recent {
+    young: KeyMap<i64>,
+    old: KeyMap<i64>,
+    young_max: usize,
 }
 
-/// The room for so many is kept in any case.
-const KEPT: usize = 1 << 14;
+/// Counters that moved lately, and as many that moved before those: about 50 MiB in all. A counter
+/// that is not here costs the committer a read of the index, which is several times what the rest of
+/// the check takes.
+const YOUNG_MAX: usize = 200_000;
 
-impl<V> Default for Recent<V> {
+impl Default for Recent {
     fn default() -> Self {
-        Self { young: KeyMap::default(), old: KeyMap::default() }
+        Self::with_room_for(YOUNG_MAX)
     }
 }
 
-impl<V: Copy> Recent<V> {
-    /// The newest value of a key, if it was set lately.
-    pub(super) fn value(&self, key: &Key) -> Option<V> {
-        self.young.get(key).or_else(|| self.old.get(key)).copied()
+impl Recent {
+    fn with_room_for(young_max: usize) -> Self {
+        Self { young: KeyMap::default(), old: KeyMap::default(), young_max }
     }
 
-    /// Sets the value of a key.
-    pub(super) fn set(&mut self, key: &Key, value: V) {
-        self.young.insert(key.clone(), value);
+    /// The newest value of a counter, if it moved lately.
+    pub(super) fn value(&self, counter: &Key) -> Option<i64> {
+        self.young.get(counter).or_else(|| self.old.get(counter)).copied()
     }
 
-    /// Begins a turn when the one under way has so many values. What was set in the one before it, and not
-    /// since, is forgotten.
-    pub(super) fn turn_at(&mut self, count: usize) {
-        if self.young.len() >= count {
+    /// Takes in counters as a commit leaves them.
+    pub(super) fn extend(&mut self, moved: &[(Key, i64)]) {
+        for (counter, value) in moved {
+            match self.young.get_mut(counter) {
+                Some(place) => *place = *value,
+                None => drop(self.young.insert(counter.clone(), *value)),
+            }
+        }
+    }
+
+    /// The batch is durable and visible: what it moved may be forgotten from now on.
+    pub(super) fn end_batch(&mut self) {
+        if self.young.len() >= self.young_max {
             std::mem::swap(&mut self.old, &mut self.young);
             self.young.clear();
-            self.young.shrink_to(count.max(KEPT));
+            self.young.shrink_to(self.young_max);
         }
     }
 }
@@ -47,35 +58,27 @@ impl<V: Copy> Recent<V> {
 mod tests {
     use super::*;
 
-    const MAX: usize = 3;
-
     #[test]
     fn d6_the_newest_value_is_given_or_none_and_there_are_never_more_than_fit() {
-        let mut recent = Recent::default();
+        let mut recent = Recent::with_room_for(3);
         for number in 0..100_u64 {
-            for key in [Key::of("c").number(number % 7), Key::of("busy")] {
-                recent.set(&key, number as i64);
-            }
-            recent.turn_at(MAX);
+            recent.extend(&[(Key::of("c").number(number % 7), number as i64), (Key::of("busy"), number as i64)]);
+            recent.end_batch();
             assert_eq!(recent.value(&Key::of("busy")), Some(number as i64));
             for known in 0..7 {
                 let value = recent.value(&Key::of("c").number(known));
                 assert!(value.is_none_or(|value| value as u64 % 7 == known && value as u64 + 7 > number));
             }
-            assert!(recent.young.len() + recent.old.len() <= 2 * MAX);
+            assert!(recent.young.len() + recent.old.len() <= 6);
         }
     }
 
     #[test]
-    fn nothing_that_a_turn_or_the_one_before_set_is_forgotten() {
-        let mut recent = Recent::default();
+    fn nothing_that_a_batch_moved_is_forgotten_within_it() {
+        let mut recent = Recent::with_room_for(3);
         for number in 0..100_u64 {
-            recent.set(&Key::of("c").number(number), number);
-            if number % 10 == 9 {
-                recent.turn_at(0);
-            }
-            let since = number.saturating_sub(9) / 10 * 10;
-            assert!((since..=number).all(|known| recent.value(&Key::of("c").number(known)) == Some(known)));
+            recent.extend(&[(Key::of("c").number(number), number as i64)]);
+            assert!((0..=number).all(|known| recent.value(&Key::of("c").number(known)) == Some(known as i64)));
         }
     }
 }

@@ -57,7 +57,7 @@ fn d6_the_queue_of_commits_is_bounded_and_full_is_said_at_once() {
     assert!(queue.push(put(Key::of("k"), b""), 61).is_err_and(|error| error == CommitError::Busy));
     let _second = queue.push(put(Key::of("k"), b""), 60).unwrap();
     assert!(queue.push(put(Key::of("k"), b""), 0).is_err_and(|error| error == CommitError::Busy));
-    assert_eq!(queue.take().unwrap().1.len(), 2);
+    assert_eq!(queue.take().unwrap().len(), 2);
     let _large = queue.push(put(Key::of("k"), b""), 1000).unwrap();
 }
 

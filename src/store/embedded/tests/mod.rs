@@ -10,8 +10,9 @@ mod directory;
 mod disk;
 mod faults;
 mod gate;
+mod held;
 mod lifecycle;
-mod overlap;
+
 mod power;
 mod queue;
 

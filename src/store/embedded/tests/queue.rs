@@ -84,12 +84,11 @@ fn what_was_taken_makes_room_and_nothing_is_let_in_after_the_end() {
         let _first = queue.push(record(1), 50).unwrap();
         let _second = queue.push(record(2), 50).unwrap();
         assert_eq!(queue.len(), 2);
-        assert_eq!(queue.take().map(|(_turn, waiting)| waiting.len()), Some(2));
-        queue.done();
+        assert_eq!(queue.take().map(|waiting| waiting.len()), Some(2));
     }
     let _last = queue.push(record(3), 100).unwrap();
     queue.close();
     assert!(matches!(queue.push(record(4), 0), Err(CommitError::Refusing(_))));
-    assert_eq!(queue.take().map(|(_turn, waiting)| waiting.len()), Some(1), "what waits is still taken");
+    assert_eq!(queue.take().map(|waiting| waiting.len()), Some(1), "what waits is still taken");
     assert!(queue.take().is_none());
 }
