@@ -23,6 +23,7 @@ use super::outbox::{self, Queued};
 use super::verdict::Condition;
 use super::width::Width;
 use super::window::{WINDOW_MAX, Window};
+use crate::clock::Timestamp;
 
 /// How long a queue with nothing in it keeps its task.
 const LINGER: Duration = Duration::from_secs(30);
@@ -104,9 +105,9 @@ impl Lane {
         self.changed.notify_one();
     }
 
-    /// Whether there is nothing to do.
-    pub(super) fn is_idle(&self) -> bool {
-        self.window().is_idle()
+    /// Whether there is nothing to do until then.
+    pub(super) fn rests_until(&self, then: Timestamp) -> bool {
+        self.window().rests_until(then)
     }
 
     /// How full it is.
@@ -115,7 +116,8 @@ impl Lane {
         Load { waiting: window.due.len(), more: window.more, in_flight: self.calls() }
     }
 
-    /// The queue's task: until the node stops, or there has been nothing to do for a while.
+    /// The queue's task: until the node stops, or there was nothing to do for a while and will be nothing
+    /// soon. What is due later waits in the store alone (D6).
     pub(super) async fn run(self: Arc<Self>, dispatcher: Arc<Dispatcher>) {
         let mut work = Work::new(self.per_second_max);
         let nap = sleep_until(Instant::now());
@@ -132,7 +134,7 @@ impl Lane {
                 () = self.changed.notified() => {}
                 () = nap.as_mut() => {
                     self.land(&dispatcher, &mut work);
-                    if Instant::now() >= until && self.is_idle() && dispatcher.close(&self) {
+                    if Instant::now() >= until && dispatcher.close(&self) {
                         return;
                     }
                 }

@@ -87,7 +87,7 @@ async fn d6_a_backlog_stays_in_the_store_and_drains_in_order_without_a_herd() {
         tokio::time::advance(Duration::from_micros(1)).await;
     }
     sleep(600 * SECOND).await;
-    let status = node.callbacks.status();
+    let status = node.callbacks.status().unwrap();
     assert!(status[0].waiting <= WINDOW_MAX && status[0].more && status[0].breaker_open, "{status:?}");
     assert!(node.store.asked_max() <= WINDOW_MAX + 128, "{} were read at a time", node.store.asked_max());
     let knocks = script.calls().len();
