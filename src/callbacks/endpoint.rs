@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use crate::config;
 
 use super::breaker::Breaker;
+use super::guard::read_url;
 
 /// What stands where no endpoint is named.
 const UNUSABLE: &str = "unusable";
@@ -33,9 +34,10 @@ pub struct Endpoint(Arc<str>);
 
 impl Endpoint {
     /// The endpoint that a URL names. What is no URL has one too, so that a callback to it is kept,
-    /// tried and seen to fail like any other.
+    /// tried and seen to fail like any other. What is too long is none: whoever names a URL would else
+    /// make keys of any length.
     pub fn of(url: &str) -> Self {
-        Url::parse(url).map_or_else(|_| Self(UNUSABLE.into()), |url| Self::of_url(&url))
+        read_url(url).map_or_else(|_| Self(UNUSABLE.into()), |url| Self::of_url(&url))
     }
 
     /// The same, of a URL that is one.
@@ -156,6 +158,7 @@ impl Endpoints {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::callbacks::guard::URL_BYTES_MAX;
 
     #[test]
     fn d6_only_so_many_endpoints_are_remembered_and_the_sick_ones_longest() {
@@ -185,5 +188,7 @@ mod tests {
         ] {
             assert_eq!(Endpoint::of(url).as_str(), endpoint, "{url}");
         }
+        let long = format!("https://{}.example/", "a".repeat(URL_BYTES_MAX));
+        assert_eq!(Endpoint::of(&long).as_str(), "unusable", "d6");
     }
 }
