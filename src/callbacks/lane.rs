@@ -6,7 +6,7 @@
 //! A call holds one of the endpoint's [`Slot`]s until it has its answer. What came of it is written
 //! down after that, many outcomes to one sync of the disk, while the next call is under way.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -46,6 +46,9 @@ pub(super) struct Lane {
     per_second_max: u32,
     window: Mutex<Window>,
     calls: AtomicUsize,
+    /// Deliveries that took their turn and called nobody, since the task last looked. Anybody may name this
+    /// endpoint, and who may not call it does not take what its owner is due (D7).
+    uncalled: AtomicU32,
     arrivals: Mutex<Arrivals>,
     changed: Notify,
 }
@@ -58,6 +61,9 @@ impl Slot {
     /// Tells how the call went.
     pub(super) fn heard(&self, condition: Condition) {
         self.0.width.heard(condition);
+        if condition == Condition::Unknown {
+            self.0.uncalled.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -88,6 +94,7 @@ impl Lane {
             per_second_max: limit.per_second_max,
             window,
             calls: AtomicUsize::new(0),
+            uncalled: AtomicU32::new(0),
             arrivals: Mutex::default(),
             changed: Notify::new(),
         }
@@ -171,6 +178,7 @@ impl Lane {
     fn take_up(self: &Arc<Self>, dispatcher: &Arc<Dispatcher>, work: &mut Work) -> Instant {
         let now = Instant::now();
         let nap_max = now + NAP_MAX;
+        work.pace.give_back(self.uncalled.swap(0, Ordering::Relaxed));
         while self.calls() < self.width.now() && self.may_begin(dispatcher, work) {
             if dispatcher.courier.store_is_in_trouble() {
                 return now + STORE_LOOK_AGAIN;
