@@ -27,8 +27,6 @@ const ROUND: Duration = Duration::from_secs(1);
 /// Deliveries at the beginning of a round that are not counted: the first one lasted as long as the
 /// process stood still.
 const WARM_UP: usize = 30;
-/// Between two deliveries.
-const PAUSE: Duration = Duration::from_millis(2);
 /// What waits for each of the two neighbours at the beginning: more than can be delivered to the slow one.
 const BACKLOG: usize = 10_000;
 /// How often the rounds are drawn anew.
@@ -145,7 +143,6 @@ pub async fn deploy(dir: &Path, name: &str, urls: &[String]) -> Result<()> {
         callbacks.wake(queued);
         bench.answered.notified().await;
         writeln!(std::io::stdout(), "{}", begun.elapsed().as_micros())?;
-        tokio::time::sleep(PAUSE).await;
     }
 }
 
