@@ -71,8 +71,8 @@ impl Dispatcher {
 
     /// Has the queue of each endpoint that has something due soon look into the store.
     fn search(self: &Arc<Self>) -> Result<(), ReadError> {
-        for endpoint in outbox::endpoints(&*self.courier.store, self.soon())? {
-            self.with_lane(endpoint, Lane::look_again);
+        for endpoint in outbox::endpoints(&*self.courier.store, self.soon()) {
+            self.with_lane(endpoint?, Lane::look_again);
         }
         Ok(())
     }

@@ -85,6 +85,9 @@ use records::Records;
 use schedule::Schedule;
 use signers::Signers;
 
+/// Endpoints that are looked at for what waits without a queue, whenever somebody asks for the status.
+const RESTING_SHOWN_MAX: usize = 1000;
+
 /// What callbacks are made of.
 #[derive(Debug)]
 pub struct Parts<'a> {
@@ -226,7 +229,8 @@ impl Callbacks {
             }
         });
         let queues: HashSet<Endpoint> = all.iter().map(|queue| queue.endpoint.clone()).collect();
-        for endpoint in outbox::endpoints(store, Timestamp::from_micros(i64::MAX))? {
+        for endpoint in outbox::endpoints(store, Timestamp::from_micros(i64::MAX)).take(RESTING_SHOWN_MAX) {
+            let endpoint = endpoint?;
             if !queues.contains(&endpoint) {
                 let waiting = outbox::pending(store, &endpoint, None, WINDOW_MAX)?.len();
                 let breaker_open = self.0.endpoints.health(&endpoint).breaker.is_open(now);

@@ -175,24 +175,26 @@ pub(super) fn pending(
     Ok(rows.iter().filter_map(|(key, _)| queued_at(endpoint, key.as_bytes().strip_prefix(of.as_bytes())?)).collect())
 }
 
-/// The endpoints that have a delivery due by `until`.
-pub(super) fn endpoints(facts: &dyn Read, until: Timestamp) -> Result<Vec<Endpoint>, ReadError> {
-    let mut found = Vec::new();
-    let mut rest = Key::of(OUTBOX).subtree();
-    while let Some((key, _)) = facts.range(&rest, 1)?.first() {
-        let mut parts = key.parts().into_iter().skip(1);
-        let (Some(Part::Text(endpoint)), Some(Part::Number(due))) = (parts.next(), parts.next()) else {
-            rest = rest.after(key);
-            continue;
-        };
-        let endpoint = Endpoint::from_text(endpoint);
-        // On to the first key after everything of this endpoint.
-        rest = KeyRange { from: endpoint_key(&endpoint).subtree().to, to: rest.to };
-        if due <= place_of(until) {
-            found.push(endpoint);
+/// The endpoints that have a delivery due by `until`, each looked for when it is asked for: there may be many.
+pub(super) fn endpoints(facts: &dyn Read, until: Timestamp) -> impl Iterator<Item = Result<Endpoint, ReadError>> {
+    let (mut rest, until) = (Key::of(OUTBOX).subtree(), place_of(until));
+    let mut next = move || -> Result<Option<Endpoint>, ReadError> {
+        while let Some((key, _)) = facts.range(&rest, 1)?.first() {
+            let mut parts = key.parts().into_iter().skip(1);
+            let (Some(Part::Text(endpoint)), Some(Part::Number(due))) = (parts.next(), parts.next()) else {
+                rest = rest.after(key);
+                continue;
+            };
+            let endpoint = Endpoint::from_text(endpoint);
+            // On to the first key after everything of this endpoint.
+            rest.from = endpoint_key(&endpoint).subtree().to;
+            if due <= until {
+                return Ok(Some(endpoint));
+            }
         }
-    }
-    Ok(found)
+        Ok(None)
+    };
+    std::iter::from_fn(move || next().transpose())
 }
 
 /// An owner's callbacks from number `from` on, at most `limit`.
