@@ -114,3 +114,15 @@ async fn d6_a_node_that_starts_begins_no_queue_for_what_is_due_later() {
     sleep(700 * SECOND).await;
     assert_eq!(called(&script, A).len(), 2);
 }
+
+/// Its place in the outbox says that it is due until its end is written down, so a queue that began anew would
+/// send it a second time.
+#[tokio::test(start_paused = true)]
+async fn d2_a_queue_does_not_end_while_a_call_is_under_way_however_long_that_takes() {
+    let script = Script::new(|_| (600 * SECOND, answer(200, "code 0")));
+    let node = Node::start(script.clone());
+    let id = node.send(A, "paid").await;
+    node.ended(&id).await;
+    sleep(600 * SECOND).await;
+    assert_eq!((script.calls().len(), node.delivery(&id).attempts_made, queues(&node)), (1, 1, 0));
+}
