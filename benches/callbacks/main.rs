@@ -4,20 +4,21 @@
 //! The outbox is filled first; then the callbacks are started, and what this process spends until the
 //! last one is written down as delivered is divided by their number. Then the same with keys, so that
 //! each message is signed twice; and then how long a delivery takes from its commit, alone and while
-//! one endpoint is dead and one is slow.
+//! one endpoint is dead and one is slow ([`isolation`]).
 //!
 //! Beside it stand two yardsticks, which post the same bytes as often and as many at a time and read
 //! the answers, with nothing before and after: by a bare client of the crate that callbacks use, and
 //! over bare TLS streams. What they spend, no bookkeeping of ours can save.
 //!
 //!     cargo bench --bench callbacks [-- DELIVERIES [drain]]
+//!     cargo bench --bench callbacks -- isolation [ROUNDS]
 //!
 //! With `drain`, only the unsigned deliveries are measured: for counting instructions.
 
+mod isolation;
 mod receiver;
 mod yardstick;
 
-use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use lango::node::{Seams, open_store};
 use lango::store::embedded::EmbeddedStore;
 use lango::store::{Key, Store, WriteSet};
 use lango::telemetry::metrics::Metrics;
+use tokio::sync::Notify;
 
 use receiver::Receiver;
 
@@ -49,9 +51,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const TICKS_A_SECOND: f64 = 100.0;
 /// Bytes of a result, about, as it goes over the wire.
 const MESSAGE_BYTES: usize = 1500;
-/// Deliveries that the latencies are taken from, and how far they are apart.
-const PROBES: usize = 2000;
-const PROBE_EVERY: Duration = Duration::from_millis(2);
+/// Rounds of the latencies with and without neighbours, unless told otherwise.
+const ROUNDS: usize = 40;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -63,35 +64,50 @@ fn main() -> Result<()> {
             .build()?
             .block_on(receiver::receive(Path::new(certs)));
     }
-    let deliveries = arguments.iter().find_map(|argument| argument.parse().ok()).unwrap_or(20_000);
-    let only_drain = arguments.iter().any(|argument| argument == "drain");
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(measure(deliveries, only_drain))
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if let [role, dir, name, urls @ ..] = arguments.as_slice()
+        && role == "deployment"
+    {
+        return runtime.block_on(isolation::deploy(Path::new(dir), name, urls));
+    }
+    let number = arguments.iter().find_map(|argument| argument.parse().ok());
+    let wants = |part: &str| arguments.iter().any(|argument| argument == part);
+    let part = match (wants("drain"), wants("isolation")) {
+        (true, _) => Part::Drain,
+        (_, true) => Part::Isolation,
+        _ => Part::All,
+    };
+    runtime.block_on(measure(part, number))
 }
 
-async fn measure(deliveries: usize, only_drain: bool) -> Result<()> {
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    All,
+    Drain,
+    Isolation,
+}
+
+async fn measure(part: Part, number: Option<usize>) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let dir = folder.path().join("lango");
     let seams = Seams { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
     deployment::write_demonstration(&dir, None, &seams).await?;
     let receiver = Receiver::start(&dir.join("certs"))?;
+    if part == Part::Isolation {
+        return isolation::measure(&dir, &receiver, number.unwrap_or(ROUNDS));
+    }
+    let deliveries = number.unwrap_or(20_000);
     for signed in [false, true] {
-        let bench = Bench::set(&dir, signed).await?;
+        let bench = Bench::set(&dir, None, signed).await?;
         bench.drain(&receiver, deliveries).await?;
         bench.store.close();
-        if only_drain {
+        if part == Part::Drain {
             return Ok(());
         }
     }
-    let bench = Bench::set(&dir, false).await?;
-    yardstick::measure(&bench.settings.callbacks, &receiver, deliveries).await?;
-    let alone = bench.probe(&receiver, false).await?;
-    let beside = bench.probe(&receiver, true).await?;
-    println!("commit to delivered, one every {} ms", PROBE_EVERY.as_millis());
-    println!("  alone                          {alone}");
-    println!("  beside a dead and a slow one   {beside}");
-    println!("  the p99 moves by               {:+.1} %", (beside.p99 / alone.p99 - 1.0) * 100.0);
-    bench.store.close();
-    Ok(())
+    yardstick::measure(&config::load(&dir.join("lango.toml"))?.callbacks, &receiver, deliveries).await?;
+    isolation::measure(&dir, &receiver, ROUNDS)
 }
 
 /// The store and the settings of a node, without its doors.
@@ -101,11 +117,17 @@ struct Bench {
     vault: Arc<Vault>,
     interfaces: Arc<Interfaces>,
     signed: bool,
+    /// Told of each answer from the URL that [`Bench::callbacks`] was given.
+    answered: Arc<Notify>,
 }
 
 impl Bench {
-    async fn set(dir: &Path, signed: bool) -> Result<Self> {
-        let settings = config::load(&dir.join("lango.toml"))?;
+    /// With its store in a folder of this name, or where the settings have it.
+    async fn set(dir: &Path, name: Option<&str>, signed: bool) -> Result<Self> {
+        let mut settings = config::load(&dir.join("lango.toml"))?;
+        if let Some(name) = name {
+            settings.node.data = dir.join(name);
+        }
         let store = open_store(&settings)?;
         let vault = Arc::new(Vault::load(&settings.node.secret_key)?);
         if signed {
@@ -114,17 +136,22 @@ impl Bench {
             store.commit(write_set).await?;
         }
         let interfaces = Interfaces::bundled().map_err(|errors| anyhow::anyhow!("{}", errors[0]))?;
-        Ok(Self { store, settings, vault, interfaces: Arc::new(interfaces), signed })
+        Ok(Self { store, settings, vault, interfaces: Arc::new(interfaces), signed, answered: Arc::default() })
     }
 
-    fn callbacks(&self) -> Result<Arc<Callbacks>> {
+    /// Starts them. Answers from the `watched` URL are told of.
+    fn callbacks(&self, watched: Option<&str>) -> Result<Arc<Callbacks>> {
         let mut settings = self.settings.callbacks.clone();
         settings.endpoint_per_second_max = u32::MAX;
         let transport = HttpTransport::new(client_tls(&settings)?, &settings, Arc::new(AnyHost), Arc::new(SystemNames));
         Ok(Callbacks::start(Parts {
             store: Arc::clone(&self.store) as Arc<dyn Store>,
             transport: Arc::new(transport),
-            wire: Arc::new(Message(Arc::clone(&self.interfaces))),
+            wire: Arc::new(Message {
+                interfaces: Arc::clone(&self.interfaces),
+                watched: watched.map(str::to_owned),
+                answered: Arc::clone(&self.answered),
+            }),
             vault: Arc::clone(&self.vault),
             settings: &settings,
             clock: Arc::new(SystemClock),
@@ -155,7 +182,7 @@ impl Bench {
     async fn drain(&self, receiver: &Receiver, deliveries: usize) -> Result<()> {
         self.fill(&receiver.url("/quick"), deliveries).await?;
         let (cpu_before, begun) = (cpu()?, Instant::now());
-        let callbacks = self.callbacks()?;
+        let callbacks = self.callbacks(None)?;
         while callbacks.totals().delivered < deliveries as u64 {
             ensure!(begun.elapsed() < Duration::from_secs(300), "{:?}", callbacks.totals());
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -166,33 +193,6 @@ impl Bench {
         tell(&format!("{deliveries} deliveries, {how}"), deliveries, took, cpu);
         Ok(())
     }
-
-    /// How long single deliveries take, while others have nothing or much to do.
-    async fn probe(&self, receiver: &Receiver, with_others: bool) -> Result<Latencies> {
-        if with_others {
-            self.fill("https://localhost:9/dead", 500).await?;
-            self.fill(&receiver.slow_url(), 500).await?;
-        }
-        let callbacks = self.callbacks()?;
-        let mut took = Vec::with_capacity(PROBES);
-        for _ in 0..PROBES {
-            let (id, begun) = (DeliveryId::draw(&SystemEntropy), Instant::now());
-            let mut write_set = WriteSet::new();
-            let queued = enqueue(&mut write_set, callback(&receiver.url("/quick")), id, SystemClock.now(), Vec::new());
-            self.store.commit(write_set).await?;
-            let before = callbacks.totals().delivered;
-            callbacks.wake(queued);
-            while callbacks.totals().delivered == before {
-                tokio::time::sleep(Duration::from_micros(200)).await;
-            }
-            took.push(begun.elapsed());
-            tokio::time::sleep(PROBE_EVERY).await;
-        }
-        callbacks.stop().await;
-        took.sort();
-        let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
-        Ok(Latencies { p50: at(0.5), p99: at(0.99), longest: at(1.0) })
-    }
 }
 
 /// Prints what so many calls took and cost.
@@ -200,19 +200,6 @@ fn tell(what: &str, calls: usize, took: Duration, cpu: Duration) {
     println!("{what}");
     println!("  answered            {:>8.0} a second", calls as f64 / took.as_secs_f64());
     println!("  our CPU             {:>8.1} microseconds each", cpu.as_secs_f64() * 1e6 / calls as f64);
-}
-
-/// How long deliveries took, in milliseconds.
-struct Latencies {
-    p50: f64,
-    p99: f64,
-    longest: f64,
-}
-
-impl fmt::Display for Latencies {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "p50 {:.2} ms, p99 {:.2} ms, longest {:.1} ms", self.p50, self.p99, self.longest)
-    }
 }
 
 fn callback(url: &str) -> Callback {
@@ -227,7 +214,11 @@ fn callback(url: &str) -> Callback {
 
 /// A message of the usual size, read and traced as the broker does it.
 #[derive(Debug)]
-struct Message(Arc<Interfaces>);
+struct Message {
+    interfaces: Arc<Interfaces>,
+    watched: Option<String>,
+    answered: Arc<Notify>,
+}
 
 impl Wire for Message {
     fn render(&self, _kind: Kind, payload: &[u8], _captured: &[i64]) -> Result<Document, String> {
@@ -235,7 +226,7 @@ impl Wire for Message {
     }
 
     fn acknowledgement(&self, _third_party: &str, kind: Kind, body: &[u8]) -> Acknowledgement {
-        self.0.read_acknowledgement(kind.into(), body, Tolerances::default()).value
+        self.interfaces.read_acknowledgement(kind.into(), body, Tolerances::default()).value
     }
 
     fn trace(&self, write_set: &mut WriteSet, exchange: &Exchange<'_>) {
@@ -243,6 +234,9 @@ impl Wire for Message {
         let key = Key::of("leg").text("AG_20261123_0000626ec4aeb2ca2256").text(exchange.delivery.as_str());
         let answer = exchange.answer.map_or(&[][..], |answer| &answer.body);
         write_set.put(key, [exchange.body, answer].concat());
+        if self.watched.as_deref() == Some(exchange.url) {
+            self.answered.notify_one();
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod accepted;
 mod approval;
 mod call;
 mod describe;
+mod destination;
 mod dispatch;
 mod exchange;
 mod explain;

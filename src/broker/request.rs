@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::accepted::{Accepted, AcceptedState, Standing, Used, accepted_key, original_place, used_key, waiting_key};
 use super::call::Call;
+use super::destination::Destinations;
 use super::third_party::soap_answer;
 use super::trace::{self, Leg, LegKind, Step};
 use super::waiting::Place;
@@ -24,8 +25,6 @@ use crate::mminterface::{
 use crate::soap::Version;
 use crate::store::{CommitError, ReadError, WriteSet, encode};
 
-/// The reference item with which a request names where its timeout notice goes.
-const QUEUE_TIMEOUT_URL: &str = "QueueTimeoutURL";
 /// The identifier type of an organization's shortcode (protocol.md 1.4).
 const SHORTCODE: u32 = 4;
 
@@ -98,8 +97,8 @@ impl Broker {
         }
         let share = self.share(&call.permit)?;
         let place = self.waiting.place(self.parts.limits.waiting_max)?.within(share);
-        let accepted = self.accepted(request, call, &document, order).await?;
-        self.keep(request, call, accepted, fingerprint, place).await
+        let (accepted, diverted) = self.accepted(request, call, &document, order).await?;
+        self.keep(request, call, accepted, diverted, fingerprint, place).await
     }
 
     pub(super) fn order(&self, received: Timestamp, third_party: &str, document: &RequestDocument) -> Order {
@@ -119,30 +118,32 @@ impl Broker {
         }
     }
 
+    /// What is kept of it, and what was made of URLs that may not be called.
     async fn accepted(
         &self,
         request: &Request,
         call: &Call<GenericRequest>,
         document: &RequestDocument,
         order: Order,
-    ) -> Result<Accepted, Refusal> {
+    ) -> Result<(Accepted, Vec<String>), Refusal> {
         let (organization, credential_refused) = match self.credential(&call.permit, document, &order).await? {
             Ok(organization) => (organization, None),
             Err(reason) => (None, Some(reason)),
         };
-        let third_party = call.permit.third_party();
-        let timeout_url = order.reference.iter().find(|(key, _)| key == QUEUE_TIMEOUT_URL).map(|(_, url)| url.clone());
-        Ok(Accepted {
+        let (third_party, result_url) = (call.permit.third_party(), document.caller.result_url.as_deref());
+        let Destinations { result, timeout, diverted } = self.destinations(third_party, result_url, &order.reference);
+        let accepted = Accepted {
             organization,
             credential_refused,
-            result_url: first_url([document.caller.result_url.as_deref(), third_party.result_url.as_deref()]),
-            timeout_url: first_url([timeout_url.as_deref(), third_party.queue_timeout_url.as_deref()]),
+            result_url: result,
+            timeout_url: timeout,
             original: Some(self.seal_original(request, &call.message, &order)?),
             delivery: DeliveryId::draw(&*self.parts.entropy),
             expires: order.received.plus(self.expiry(&order.command)),
             state: AcceptedState::Waiting,
             order,
-        })
+        };
+        Ok((accepted, diverted))
     }
 
     /// The organization whose operator proved to be the initiator, or why its credential is refused. A
@@ -194,6 +195,7 @@ impl Broker {
         request: &Request,
         call: &Call<GenericRequest>,
         accepted: Accepted,
+        diverted: Vec<String>,
         fingerprint: Vec<u8>,
         place: Place,
     ) -> Result<Acknowledged, Refusal> {
@@ -210,10 +212,13 @@ impl Broker {
         write_set.put(waiting_key(&order.conversation), Vec::new());
         let answer = &acknowledged.answer;
         let answer = trace::http_answer(answer.status.as_u16(), &answer.headers, &answer.body);
-        let legs = [
-            Leg::masking(LegKind::Request, request.received, trace::http_request(request)),
-            Leg::masking(LegKind::Answer, self.parts.clock.now(), answer),
-        ];
+        let mut legs = vec![Leg::masking(LegKind::Request, request.received, trace::http_request(request))];
+        for what in diverted {
+            let (conversation, third_party) = (order.conversation.as_str(), &order.third_party);
+            tracing::warn!(conversation, third_party, what, "a request names where no callback may go");
+            legs.push(Leg { kind: LegKind::Diverted, at: request.received, message: what });
+        }
+        legs.push(Leg::masking(LegKind::Answer, self.parts.clock.now(), answer));
         trace::record(&mut write_set, order.conversation.as_str(), Step::Opening, &legs);
         self.parts.callbacks.hold(&accepted.delivery);
         match self.commit(write_set).await {
@@ -307,7 +312,7 @@ fn party(fields: &PartyFields) -> core::Party {
     }
 }
 
-fn first_url<const N: usize>(urls: [Option<&str>; N]) -> Option<String> {
+pub(super) fn first_url<const N: usize>(urls: [Option<&str>; N]) -> Option<String> {
     urls.into_iter().flatten().map(str::trim).find(|url| !url.is_empty()).map(str::to_owned)
 }
 

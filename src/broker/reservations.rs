@@ -20,8 +20,10 @@ use crate::store::{ReadError, decode};
 /// Reservations given back at a time.
 const OVERDUE_PAGE: usize = 100;
 
-/// Reservations that are taken over from an earlier run. What is beyond goes back when its own time runs out.
-const ABANDONED_MAX: usize = 10_000;
+/// Reservations that are taken over from an earlier run: as many as there are connections from gateways, by
+/// the shipped settings, each of which waits for one payment. They are read one by one before the doors open, so
+/// there is a bound. What is beyond it goes back when its own time runs out.
+pub(super) const ABANDONED_MAX: usize = 10_000;
 
 /// A reservation of an earlier run.
 #[derive(Debug)]

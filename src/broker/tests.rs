@@ -1,6 +1,8 @@
 //! The broker over a store that has bad days: what was accepted is decided all the same.
 
+mod destinations;
 mod formats;
+mod reservations;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -149,6 +151,24 @@ impl House {
         write_set.put(waiting_key(&conversation), Vec::new());
         self.store.commit(write_set).await.unwrap();
         conversation
+    }
+
+    /// Has `duka` come in with its key and its password.
+    async fn knows(&self, mut duka: ThirdParty) {
+        let day = Duration::from_secs(86_400);
+        let (not_before, not_after) = (testing::NOW.minus(day), testing::NOW.plus(day));
+        duka.keys = vec![ClientKey { fingerprint: testing::DUKA_KEY, not_before, not_after }];
+        let access = &self.broker.parts.access;
+        access.seal_password(&mut duka, &Secret::new(testing::DUKA_PASSWORD)).unwrap();
+        access.save_third_party(&duka).await.unwrap();
+    }
+
+    /// A payment of `duka` comes through the door and is accepted.
+    async fn pays(&self, result_url: &str) -> Answer {
+        let answer = ThirdPartyService(Arc::clone(&self.broker)).answer(payment(result_url)).await;
+        let said = String::from_utf8_lossy(&answer.body).into_owned();
+        assert!(said.contains("<ResponseCode>0</ResponseCode>"), "{said}");
+        answer
     }
 
     fn will_fail(&self, errors: impl IntoIterator<Item = CommitError>) {
@@ -347,16 +367,8 @@ fn payment(result_url: &str) -> Request {
 #[tokio::test(start_paused = true)]
 async fn d3_a_result_is_not_sent_before_the_answer_was_written() {
     let house = House::built();
-    let mut duka = ThirdParty::new("duka", "107031");
-    let day = Duration::from_secs(86_400);
-    let (not_before, not_after) = (testing::NOW.minus(day), testing::NOW.plus(day));
-    duka.keys = vec![ClientKey { fingerprint: testing::DUKA_KEY, not_before, not_after }];
-    let access = &house.broker.parts.access;
-    access.seal_password(&mut duka, &Secret::new(testing::DUKA_PASSWORD)).unwrap();
-    access.save_third_party(&duka).await.unwrap();
-    let answer = ThirdPartyService(Arc::clone(&house.broker)).answer(payment("https://shop.example/result")).await;
-    let said = String::from_utf8_lossy(&answer.body).into_owned();
-    assert!(said.contains("<ResponseCode>0</ResponseCode>"), "{said}");
+    house.knows(ThirdParty::new("duka", "107031")).await;
+    let answer = house.pays("https://shop.example/result").await;
     house.all_decided().await;
     tokio::time::sleep(callbacks::HOLD_MAX / 2).await;
     assert_eq!(house.store.range(&Key::of("callback").subtree(), 9).unwrap().len(), 1, "its result is in the outbox");
@@ -396,129 +408,4 @@ async fn a_store_that_refuses_for_good_is_left_alone_until_the_next_start() {
     house.broker.resume().await.unwrap();
     house.all_decided().await;
     assert_eq!(house.state(&conversation), AcceptedState::Waiting);
-}
-
-/// A payment whose funds are reserved, by a node that stopped before it was settled, and the reservation as it
-/// had that node at hand.
-async fn reserved(house: &House) -> (CustomerPayment, Account, (Box<Transaction>, u64)) {
-    let (core, store) = (house.broker.core(), &*house.store);
-    let shortcode = Shortcode::parse("600000").unwrap();
-    let new = NewOrganization {
-        shortcode,
-        name: "Maji".into(),
-        products: vec!["Paybill Head Office".into()],
-        parent: None,
-        validation: false,
-        tariff: None,
-    };
-    store.commit(directory::create_organization(&core, store, new, testing::NOW).unwrap()).await.unwrap();
-    reserved_by(house, "254722000000", "1").await
-}
-
-/// The same by another payer, to the organization that there is.
-async fn reserved_by(house: &House, payer: &str, session: &str) -> (CustomerPayment, Account, (Box<Transaction>, u64)) {
-    let (core, store) = (house.broker.core(), &*house.store);
-    let msisdn = Msisdn::try_from(payer.to_owned()).unwrap();
-    let name = PersonName { first: "Amina".into(), ..PersonName::default() };
-    let created = directory::create_subscriber(store, msisdn.clone(), name, true, testing::NOW).unwrap();
-    store.commit(created).await.unwrap();
-    let purse = Account::new(Holder::Subscriber(msisdn), AccountKind::Working);
-    let amount = Amount::from_minor(100_000);
-    let funded = directory::fund(&core, store, purse.clone(), amount, testing::NOW, house.broker.draw()).unwrap();
-    store.commit(funded.1).await.unwrap();
-    let payment = CustomerPayment {
-        command: "CustomerPayBillOnline".into(),
-        conversation: ConversationId::issue(&house.broker.parts.zone, testing::NOW, house.broker.draw()),
-        gateway: "ussd".into(),
-        session: session.into(),
-        payer: HandsetParty::Msisdn(payer.into()),
-        payee: HandsetParty::Shortcode("600000".into()),
-        account_reference: Some("INV-1".into()),
-        amount: "100".into(),
-        received: testing::NOW,
-    };
-    let authorized = house.broker.authorize(&payment, fingerprint::of_payment(&payment), "<submitted/>").await.unwrap();
-    let Authorized::Reserved(transaction, written) = authorized else { panic!("it was not reserved") };
-    assert_eq!(purse.balance(store).unwrap(), Balance { available: 90_000, reserved: 10_000 });
-    (payment, purse, (transaction, written))
-}
-
-#[tokio::test(start_paused = true)]
-async fn l3_a_reservation_that_a_stopped_node_left_is_given_back_at_the_next_start() {
-    let house = House::built();
-    let (payment, purse, _) = reserved(&house).await;
-    let early = House::on(Arc::clone(&house.store));
-    assert_eq!(early.broker.resume().await.unwrap().payments, 0, "its time has not run out");
-    let next = House::on(Arc::clone(&house.store));
-    next.clock.advance(Duration::from_secs(60));
-    assert_eq!(next.broker.resume().await.unwrap().payments, 1);
-    assert_eq!(purse.balance(&*next.store).unwrap(), Balance { available: 100_000, reserved: 0 });
-    let told = next.broker.pay(payment, "<submitted/>").await.unwrap();
-    assert_eq!(told.report.code.as_str(), "L000003", "the gateway learns the end when it asks again");
-}
-
-/// A yes that comes now finds nobody, so nothing is gained by keeping the money any longer.
-#[tokio::test(start_paused = true)]
-async fn l3_what_a_killed_node_reserved_goes_back_when_its_payer_waits_no_more() {
-    let house = House::built();
-    let (payment, purse, (transaction, written)) = reserved(&house).await;
-    let next = House::on(Arc::clone(&house.store));
-    assert_eq!(next.broker.resume().await.unwrap().payments, 0);
-    // Both draw from one seed.
-    (0..100).for_each(|_| _ = next.broker.draw());
-    let (_, late, _) = reserved_by(&next, "254722000009", "2").await;
-    let watch = tokio::spawn(Arc::clone(&next.broker).watch_reservations());
-    next.clock.advance(Duration::from_millis(7_999));
-    tokio::time::sleep(RESERVATIONS_EVERY * 2).await;
-    assert_eq!(purse.balance(&*next.store).unwrap().reserved, 10_000, "its payer may still wait");
-    next.clock.advance(Duration::from_millis(1));
-    tokio::time::sleep(RESERVATIONS_EVERY * 2).await;
-    assert_eq!(purse.balance(&*next.store).unwrap(), Balance { available: 100_000, reserved: 0 });
-    assert_eq!(late.balance(&*next.store).unwrap().reserved, 10_000, "this node's own may be about to be settled");
-    let told = next.broker.pay(payment.clone(), "<submitted/>").await.unwrap();
-    assert_eq!(told.report.code.as_str(), "L000003");
-    // The node that was thought dead says yes after all.
-    let held = Held::Written(transaction, written);
-    let key = session_key(&payment.gateway, &payment.session);
-    let yes = Heard { said: Said::Yes { third_party_trans_id: None }, legs: Vec::new() };
-    let told = house.broker.settle(held, &key, yes).await.unwrap();
-    assert_eq!(told.report.code.as_str(), "L000003");
-    assert_eq!(purse.balance(&*next.store).unwrap(), Balance { available: 100_000, reserved: 0 });
-    watch.abort();
-}
-
-#[tokio::test(start_paused = true)]
-async fn l3_a_reservation_that_nobody_settles_is_given_back_by_itself() {
-    let house = House::built();
-    let (_, purse, _) = reserved(&house).await;
-    let watch = tokio::spawn(Arc::clone(&house.broker).watch_reservations());
-    house.clock.advance(Duration::from_secs(59));
-    tokio::time::sleep(RESERVATIONS_EVERY * 2).await;
-    assert_eq!(purse.balance(&*house.store).unwrap().reserved, 10_000, "its time has not run out");
-    house.clock.advance(Duration::from_secs(1));
-    tokio::time::sleep(RESERVATIONS_EVERY * 2).await;
-    assert_eq!(purse.balance(&*house.store).unwrap(), Balance { available: 100_000, reserved: 0 });
-    watch.abort();
-}
-
-#[tokio::test(start_paused = true)]
-async fn l3_a_reservation_that_cannot_be_given_back_does_not_keep_the_others_nor_the_start() {
-    /// As the core files it.
-    #[derive(serde::Serialize, serde::Deserialize)]
-    struct Reservation {
-        receipt: crate::core::Receipt,
-    }
-    impl crate::store::Stored for Reservation {
-        const NAME: &'static str = "an open reservation";
-    }
-    let house = House::built();
-    let mut write_set = WriteSet::new();
-    for _ in 0..250 {
-        let receipt = crate::core::Receipt::issue(house.broker.parts.zone.day(testing::NOW), 0, house.broker.draw());
-        let key = Key::of("reservation").number(1).text(receipt.as_str());
-        write_set.put(key, encode(&Reservation { receipt }));
-    }
-    house.store.commit(write_set).await.unwrap();
-    // None of them has a transaction: damage, or a mistake of ours.
-    assert_eq!(house.broker.resume().await.unwrap().payments, 0);
 }

@@ -75,6 +75,8 @@ pub(super) enum Step {
 pub(super) enum LegKind {
     /// The third party's request.
     Request,
+    /// What was made of a URL in it that may not be called. It went over no wire.
+    Diverted,
     /// Our answer to it.
     Answer,
     /// The result that we sent.
@@ -106,6 +108,7 @@ impl LegKind {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Request => "request",
+            Self::Diverted => "diverted",
             Self::Answer => "answer",
             Self::Result => "result",
             Self::Timeout => "timeout",

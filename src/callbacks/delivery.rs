@@ -36,13 +36,9 @@ impl DeliveryId {
         const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
         let mut bytes = [0; 26];
         entropy.fill(&mut bytes);
-        let mut text = String::with_capacity(30);
-        text.push_str("msg_");
-        bytes
-            .iter()
-            .filter_map(|byte| LETTERS.get(usize::from(byte & 31)))
-            .for_each(|&letter| text.push(letter.into()));
-        Self(text.into())
+        let letters = bytes.iter().filter_map(|byte| LETTERS.get(usize::from(byte & 31)));
+        let text: Vec<u8> = b"msg_".iter().chain(letters).copied().collect();
+        Self(String::from_utf8_lossy(&text).into())
     }
 
     /// An id as somebody typed it or as it stands in a key.

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tracing::error;
 
+use crate::clock::Timestamp;
 use crate::store::ReadError;
 
 use super::attempt::Courier;
@@ -22,6 +23,10 @@ use super::outbox::{self, Queued};
 /// commit. That is rare, so this is a net under [`Callbacks::wake`](super::Callbacks::wake), not the
 /// way in which deliveries are found.
 const SEARCH_EVERY: Duration = Duration::from_secs(60);
+
+/// A queue has a task only while something is due within this time. As it is longer than a search takes to
+/// come, and by as much again, what is due later finds its queue there, even if one search fails.
+const SOON: Duration = SEARCH_EVERY.saturating_mul(2);
 
 /// All queues.
 #[derive(Debug)]
@@ -56,7 +61,7 @@ impl Dispatcher {
         })
     }
 
-    /// Starts a queue for each endpoint that has something pending.
+    /// Starts a queue for each endpoint that has something due soon, and looks for more from now on.
     pub(super) fn take_up_pending(self: &Arc<Self>) -> Result<(), ReadError> {
         self.search()?;
         self.runtime.spawn(Arc::clone(self).end_holds());
@@ -64,10 +69,10 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Has the queue of each endpoint that has something pending look into the store.
+    /// Has the queue of each endpoint that has something due soon look into the store.
     fn search(self: &Arc<Self>) -> Result<(), ReadError> {
-        for endpoint in outbox::endpoints(&*self.courier.store)? {
-            self.with_lane(endpoint, Lane::look_again);
+        for endpoint in outbox::endpoints(&*self.courier.store, self.soon()) {
+            self.with_lane(endpoint?, Lane::look_again);
         }
         Ok(())
     }
@@ -84,14 +89,19 @@ impl Dispatcher {
         }
     }
 
-    /// Ends the task of a queue, unless something came in meanwhile.
+    /// Ends the task of a queue, unless there is something to do soon. Under the lock under which
+    /// deliveries are offered, so none comes to a queue that has ended.
     pub(super) fn close(&self, lane: &Lane) -> bool {
         let mut lanes = self.lanes();
-        let idle = lane.is_idle();
-        if idle {
+        let rests = lane.rests_until(self.soon());
+        if rests {
             lanes.remove(&lane.endpoint);
         }
-        idle
+        rests
+    }
+
+    fn soon(&self) -> Timestamp {
+        self.courier.clock.now().plus(SOON)
     }
 
     /// Turns true when the node stops.
@@ -152,9 +162,14 @@ impl Dispatcher {
         loop {
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => return,
-                () = sleep(SEARCH_EVERY) => if let Err(error) = self.search() {
-                    error!(%error, "the outbox could not be searched");
-                }
+                () = sleep(SEARCH_EVERY) => {}
+            }
+            // On a thread of its own: it reads once for each endpoint, and there may be many.
+            let all = Arc::clone(&self);
+            match self.runtime.spawn_blocking(move || all.search()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => error!(%error, "the outbox could not be searched"),
+                Err(error) => error!(%error, "the search of the outbox broke off"),
             }
         }
     }

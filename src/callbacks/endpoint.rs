@@ -1,6 +1,7 @@
 //! An endpoint: scheme, host and port of a third party's server. What is slow or broken is a server,
 //! not a URL, so queues, breakers and connections are kept per endpoint (D7).
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,12 +14,23 @@ use tokio::sync::Semaphore;
 use crate::config;
 
 use super::breaker::Breaker;
+use super::guard::read_url;
 
 /// What stands where no endpoint is named.
 const UNUSABLE: &str = "unusable";
 
-/// Endpoints whose breakers are remembered; above it the healthy ones are forgotten.
+/// Endpoints whose breakers are remembered. Above it the healthy ones are forgotten, and if that is not enough, all
+/// that nobody uses.
 const ENDPOINTS_MAX: usize = 10_000;
+
+/// URLs whose endpoints are known to a thread; above it all are read anew.
+const URLS_KNOWN_MAX: usize = 256;
+
+thread_local! {
+    /// The endpoints of URLs that this thread has read lately. Each delivery asks twice, when it is committed and
+    /// when it is sent, most of them about the same few URLs, and to read one takes 5,000 instructions.
+    static KNOWN: RefCell<HashMap<Box<str>, Endpoint, foldhash::fast::RandomState>> = RefCell::default();
+}
 
 /// Validations under way to one endpoint.
 const VALIDATIONS_PER_ENDPOINT_MAX: usize = 64;
@@ -33,9 +45,21 @@ pub struct Endpoint(Arc<str>);
 
 impl Endpoint {
     /// The endpoint that a URL names. What is no URL has one too, so that a callback to it is kept,
-    /// tried and seen to fail like any other.
+    /// tried and seen to fail like any other. What is too long is none: whoever names a URL would else
+    /// make keys of any length.
     pub fn of(url: &str) -> Self {
-        Url::parse(url).map_or_else(|_| Self(UNUSABLE.into()), |url| Self::of_url(&url))
+        KNOWN.with_borrow_mut(|known| {
+            if let Some(endpoint) = known.get(url) {
+                return endpoint.clone();
+            }
+            let Ok(read) = read_url(url) else { return Self(UNUSABLE.into()) };
+            if known.len() >= URLS_KNOWN_MAX {
+                known.clear();
+            }
+            let endpoint = Self::of_url(&read);
+            known.insert(url.into(), endpoint.clone());
+            endpoint
+        })
     }
 
     /// The same, of a URL that is one.
@@ -141,7 +165,11 @@ impl Endpoints {
             return Arc::clone(health);
         }
         if known.len() >= ENDPOINTS_MAX {
-            known.retain(|_, health| Arc::strong_count(health) > 1 || !health.breaker.is_healthy());
+            let used = |health: &Arc<Health>| Arc::strong_count(health) > 1;
+            known.retain(|_, health| used(health) || !health.breaker.is_healthy());
+            if known.len() >= ENDPOINTS_MAX {
+                known.retain(|_, health| used(health));
+            }
         }
         let health = Arc::new(Health {
             breaker: Breaker::new(self.failures, self.pause),
@@ -156,20 +184,36 @@ impl Endpoints {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::callbacks::breaker::Permit;
+    use crate::callbacks::guard::URL_BYTES_MAX;
+    use tokio::time::Instant;
 
     #[test]
     fn d6_only_so_many_endpoints_are_remembered_and_the_sick_ones_longest() {
         let endpoints = Endpoints::new(1, Duration::from_secs(30));
         let at = |number: usize| Endpoint::of(&format!("https://shop{number}.example.com/"));
         let sick = endpoints.health(&at(0));
-        let super::super::breaker::Permit::Go(pass) = sick.breaker.permit(tokio::time::Instant::now()) else {
-            panic!()
-        };
-        pass.failed(tokio::time::Instant::now());
+        let Permit::Go(pass) = sick.breaker.permit(Instant::now()) else { panic!("it is new") };
+        pass.failed(Instant::now());
         drop(sick);
         (0..=ENDPOINTS_MAX).for_each(|number| drop(endpoints.health(&at(number))));
         assert_eq!(endpoints.known.lock().unwrap().len(), 2, "the sick one and the newest");
-        assert!(endpoints.health(&at(0)).breaker.is_open(tokio::time::Instant::now()));
+        assert!(endpoints.health(&at(0)).breaker.is_open(Instant::now()));
+    }
+
+    #[test]
+    fn d6_sick_endpoints_are_no_more_than_others_and_those_in_use_stay() {
+        let endpoints = Endpoints::new(1, Duration::from_secs(30));
+        let sick = |number: usize| {
+            let health = endpoints.health(&Endpoint::of(&format!("https://10.0.0.1:{}/", number + 1)));
+            let Permit::Go(pass) = health.breaker.permit(Instant::now()) else { panic!("it is new") };
+            pass.failed(Instant::now());
+            health
+        };
+        let used = sick(0);
+        (1..=ENDPOINTS_MAX).for_each(|number| drop(sick(number)));
+        assert_eq!(endpoints.known.lock().unwrap().len(), 2, "the one in use and the newest");
+        assert!(Arc::ptr_eq(&used, &endpoints.health(&Endpoint::of("https://10.0.0.1:1/"))));
     }
 
     #[test]
@@ -184,6 +228,18 @@ mod tests {
             ("mailto:a@b", "unusable"),
         ] {
             assert_eq!(Endpoint::of(url).as_str(), endpoint, "{url}");
+        }
+        let long = format!("https://{}.example/", "a".repeat(URL_BYTES_MAX));
+        assert_eq!(Endpoint::of(&long).as_str(), "unusable", "d6");
+    }
+
+    #[test]
+    fn d6_a_thread_knows_only_so_many_urls_and_each_has_its_own_endpoint() {
+        let ports = || (1..=3 * URLS_KNOWN_MAX).chain([1, 3 * URLS_KNOWN_MAX, 3 * URLS_KNOWN_MAX]);
+        for port in ports() {
+            let endpoint = format!("https://pay.example.com:{}", port + 1000);
+            assert_eq!(Endpoint::of(&format!("{endpoint}/mpesa")).as_str(), endpoint);
+            assert!(KNOWN.with_borrow(HashMap::len) <= URLS_KNOWN_MAX);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! them without anybody's help. It reads the outbox and changes nothing.
 
 use crate::clock::Timestamp;
-use crate::store::{KeyRange, Part, Read, ReadError, decode};
+use crate::store::{Key, KeyRange, Part, Read, ReadError, Record, decode};
 
 use super::callback::{Entry, Kind};
 use super::delivery::DeliveryId;
@@ -16,6 +16,9 @@ pub const FEED_PAGE_MAX: usize = 100;
 
 /// Bytes of messages after which a page ends.
 const FEED_BYTES_MAX: usize = 1 << 20;
+
+/// Callbacks that are read at a time. Each may be as large as a request, so no whole page of them is.
+const READ_MAX: usize = 4;
 
 /// A page of the feed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,33 +60,42 @@ pub(super) fn page(
 ) -> Result<FeedPage, ReadError> {
     let log = log_key(owner);
     let newest = u64::try_from(facts.counter(&log)?).unwrap_or(0);
-    let range = KeyRange { from: log.clone().number(from.max(1)), to: log.subtree().to };
+    let mut rest = KeyRange { from: log.clone().number(from.max(1)), to: log.subtree().to };
     let mut page = FeedPage { items: Vec::new(), next: from.max(1), newest };
-    let mut bytes = 0;
-    for (key, record) in facts.range(&range, limit.clamp(1, FEED_PAGE_MAX))? {
-        let Some(Part::Number(number)) = key.parts().last().cloned() else { continue };
-        let Entry { delivery, created, callback } = decode(&record)?;
-        let message = wire
-            .render(callback.kind, &callback.payload, &record.captured)
-            .map_or_else(|_| Vec::new(), |document| document.body);
-        bytes += message.len();
-        if bytes > FEED_BYTES_MAX && !page.items.is_empty() {
-            break;
+    let (limit, mut bytes) = (limit.clamp(1, FEED_PAGE_MAX), 0);
+    while page.items.len() < limit {
+        let rows = facts.range(&rest, READ_MAX.min(limit - page.items.len()))?;
+        let Some((last, _)) = rows.last() else { break };
+        rest = rest.after(last);
+        for (key, record) in &rows {
+            let Some(item) = item(facts, wire, key, record)? else { continue };
+            bytes += item.message.len();
+            if bytes > FEED_BYTES_MAX && !page.items.is_empty() {
+                return Ok(page);
+            }
+            page.next = item.number.saturating_add(1);
+            page.items.push(item);
         }
-        let progress = facts.record(&delivery_key(&delivery))?.as_ref().map(decode::<Progress<'_>>).transpose()?;
-        page.items.push(FeedItem {
-            number,
-            id: delivery,
-            kind: callback.kind,
-            created,
-            // The record of a delivery can only be gone after its end.
-            stage: progress.map_or(Stage::Delivered, |progress| Stage::of(&progress.state)),
-            url: callback.url,
-            message,
-        });
-        page.next = number.saturating_add(1);
     }
     Ok(page)
+}
+
+/// A callback of the log, if the key is one's.
+fn item(facts: &dyn Read, wire: &dyn Wire, key: &Key, record: &Record) -> Result<Option<FeedItem>, ReadError> {
+    let Some(Part::Number(number)) = key.parts().last().cloned() else { return Ok(None) };
+    let Entry { delivery, created, callback } = decode(record)?;
+    let message = wire.render(callback.kind, &callback.payload, &record.captured);
+    let progress = facts.record(&delivery_key(&delivery))?.as_ref().map(decode::<Progress<'_>>).transpose()?;
+    Ok(Some(FeedItem {
+        number,
+        id: delivery,
+        kind: callback.kind,
+        created,
+        // The record of a delivery can only be gone after its end.
+        stage: progress.map_or(Stage::Delivered, |progress| Stage::of(&progress.state)),
+        url: callback.url,
+        message: message.map_or_else(|_| Vec::new(), |document| document.body),
+    }))
 }
 
 #[cfg(test)]
@@ -126,5 +138,8 @@ mod tests {
         let node = node_with(5, &"x".repeat(FEED_BYTES_MAX / 2)).await;
         let page = node.callbacks.feed("600000", 1, 9).unwrap();
         assert_eq!((numbers(&page), page.next), (vec![1], 2));
+        let store = FailingStore::over(node.store.clone());
+        super::page(&*store, &LineWire, "600000", 1, FEED_PAGE_MAX).unwrap();
+        assert!(store.asked_max() <= READ_MAX, "{} were read at a time", store.asked_max());
     }
 }

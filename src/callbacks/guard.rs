@@ -7,7 +7,7 @@
 //! * The address is not [special]: loopback, link-local, multicast, a cloud's metadata
 //!   service and the like are refused even if listed, unless `callbacks.special_networks` has them.
 //!
-//! An address that carries an IPv4 address inside (mapped, compatible, NAT64, 6to4) is judged as
+//! An address that carries an IPv4 address inside (mapped, translated, compatible, NAT64, 6to4) is judged as
 //! that one. Redirects are not followed, so there is no third place to look at.
 
 use std::fmt;
@@ -199,7 +199,7 @@ fn innermost(address: IpAddr) -> IpAddr {
         IpAddr::V4(Ipv4Addr::new(a, b, c, d))
     };
     match outer.segments() {
-        [0, 0, 0, 0, 0, 0xffff, high, low] => v4(high, low),
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0, 0, 0, 0, 0xffff, 0, high, low] => v4(high, low),
         // :: and ::1 are addresses of their own.
         [0, 0, 0, 0, 0, 0, high, low] if high != 0 || low > 1 => v4(high, low),
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => v4(high, low),
@@ -265,6 +265,7 @@ mod tests {
             ("::ffff:127.0.0.1", Some(Special::Loopback)),
             ("::ffff:169.254.169.254", Some(Special::Metadata)),
             ("::127.0.0.1", Some(Special::Loopback)),
+            ("::ffff:0:127.0.0.1", Some(Special::Loopback)),
             ("64:ff9b::169.254.169.254", Some(Special::Metadata)),
             ("2002:7f00:1::", Some(Special::Loopback)),
             ("10.1.2.3", None),

@@ -9,7 +9,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,28 +29,13 @@ use crate::config;
 use super::endpoint::Limits;
 use super::guard::{Hosts, Refused, check_address, check_read, host_and_port};
 use super::kept::{Connections, Kept, Target};
+use super::names::{Names, SharedNames};
 use super::outcome::Outcome;
 use super::tls::{ClientTls, PinError, Trust};
 use super::transport::{Answer, Call, Pool, SendError, Transport};
 
 /// How long an unused connection is kept.
 const IDLE_MAX: Duration = Duration::from_secs(50);
-
-/// Looks names up.
-pub trait Names: Send + Sync + fmt::Debug {
-    /// The addresses of a name.
-    fn look_up(&self, name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
-}
-
-/// The machine's resolver.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemNames;
-
-impl Names for SystemNames {
-    fn look_up(&self, name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
-        async move { Ok(tokio::net::lookup_host((name, 0)).await?.map(|found| found.ip()).collect()) }.boxed()
-    }
-}
 
 /// Posts over real connections.
 pub struct HttpTransport {
@@ -66,7 +51,7 @@ pub struct HttpTransport {
 #[derive(Debug)]
 pub(super) struct Gate {
     pub(super) hosts: Arc<dyn Hosts>,
-    pub(super) names: Arc<dyn Names>,
+    pub(super) names: SharedNames,
     pub(super) special_allowed: Vec<IpNet>,
 }
 
@@ -79,9 +64,10 @@ impl fmt::Debug for HttpTransport {
 impl HttpTransport {
     /// A transport with this TLS ([`client_tls`](super::client_tls) reads it from the files).
     pub fn new(tls: ClientTls, settings: &config::Callbacks, hosts: Arc<dyn Hosts>, names: Arc<dyn Names>) -> Self {
+        let (names, special_allowed) = (SharedNames::over(names), settings.special_networks.clone());
         Self {
             trust: Trust::new(tls),
-            gate: Arc::new(Gate { hosts, names, special_allowed: settings.special_networks.clone() }),
+            gate: Arc::new(Gate { hosts, names, special_allowed }),
             connect_max: Duration::from_secs(settings.connect_seconds_max),
             answer_bytes_max: settings.answer_bytes_max,
             idle_connections_max: Limits::of(settings).concurrency_max(),

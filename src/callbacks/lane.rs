@@ -6,7 +6,7 @@
 //! A call holds one of the endpoint's [`Slot`]s until it has its answer. What came of it is written
 //! down after that, many outcomes to one sync of the disk, while the next call is under way.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use super::outbox::{self, Queued};
 use super::verdict::Condition;
 use super::width::Width;
 use super::window::{WINDOW_MAX, Window};
+use crate::clock::Timestamp;
 
 /// How long a queue with nothing in it keeps its task.
 const LINGER: Duration = Duration::from_secs(30);
@@ -45,6 +46,9 @@ pub(super) struct Lane {
     per_second_max: u32,
     window: Mutex<Window>,
     calls: AtomicUsize,
+    /// Deliveries that took their turn and called nobody, since the task last looked. Anybody may name this
+    /// endpoint, and who may not call it does not take what its owner is due (D7).
+    uncalled: AtomicU32,
     arrivals: Mutex<Arrivals>,
     changed: Notify,
 }
@@ -57,6 +61,9 @@ impl Slot {
     /// Tells how the call went.
     pub(super) fn heard(&self, condition: Condition) {
         self.0.width.heard(condition);
+        if condition == Condition::Unknown {
+            self.0.uncalled.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -87,6 +94,7 @@ impl Lane {
             per_second_max: limit.per_second_max,
             window,
             calls: AtomicUsize::new(0),
+            uncalled: AtomicU32::new(0),
             arrivals: Mutex::default(),
             changed: Notify::new(),
         }
@@ -104,9 +112,9 @@ impl Lane {
         self.changed.notify_one();
     }
 
-    /// Whether there is nothing to do.
-    pub(super) fn is_idle(&self) -> bool {
-        self.window().is_idle()
+    /// Whether there is nothing to do until then.
+    pub(super) fn rests_until(&self, then: Timestamp) -> bool {
+        self.window().rests_until(then)
     }
 
     /// How full it is.
@@ -115,7 +123,8 @@ impl Lane {
         Load { waiting: window.due.len(), more: window.more, in_flight: self.calls() }
     }
 
-    /// The queue's task: until the node stops, or there has been nothing to do for a while.
+    /// The queue's task: until the node stops, or there was nothing to do for a while and will be nothing
+    /// soon. What is due later waits in the store alone (D6).
     pub(super) async fn run(self: Arc<Self>, dispatcher: Arc<Dispatcher>) {
         let mut work = Work::new(self.per_second_max);
         let nap = sleep_until(Instant::now());
@@ -132,7 +141,7 @@ impl Lane {
                 () = self.changed.notified() => {}
                 () = nap.as_mut() => {
                     self.land(&dispatcher, &mut work);
-                    if Instant::now() >= until && self.is_idle() && dispatcher.close(&self) {
+                    if Instant::now() >= until && dispatcher.close(&self) {
                         return;
                     }
                 }
@@ -169,6 +178,7 @@ impl Lane {
     fn take_up(self: &Arc<Self>, dispatcher: &Arc<Dispatcher>, work: &mut Work) -> Instant {
         let now = Instant::now();
         let nap_max = now + NAP_MAX;
+        work.pace.give_back(self.uncalled.swap(0, Ordering::Relaxed));
         while self.calls() < self.width.now() && self.may_begin(dispatcher, work) {
             if dispatcher.courier.store_is_in_trouble() {
                 return now + STORE_LOOK_AGAIN;

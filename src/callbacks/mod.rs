@@ -22,6 +22,7 @@ mod http;
 mod kept;
 mod lane;
 pub mod listing;
+mod names;
 pub mod outbox;
 mod outcome;
 mod pace;
@@ -51,7 +52,8 @@ pub use endpoint::Endpoint;
 pub use feed::{FEED_PAGE_MAX, FeedItem, FeedPage};
 pub use guard::{Hosts, Refused};
 pub use holds::HOLD_MAX;
-pub use http::{HttpTransport, Names, SystemNames};
+pub use http::HttpTransport;
+pub use names::{Names, SystemNames};
 pub use outbox::{Queued, ReplayError, enqueue};
 pub use outcome::Outcome;
 pub use ping::Step;
@@ -62,6 +64,7 @@ pub use validation::{Asked, Reply, Unreachable, Validation, ValidationOutcome};
 pub use window::WINDOW_MAX;
 pub use wire::{Acknowledgement, Document, Exchange, PaymentQueryResult, ValidationResult, Wire, shown};
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -69,7 +72,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::access::Vault;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::config;
 use crate::entropy::Entropy;
 use crate::store::{ReadError, Store};
@@ -81,6 +84,9 @@ use endpoint::{Endpoints, Limits};
 use records::Records;
 use schedule::Schedule;
 use signers::Signers;
+
+/// Endpoints that are looked at for what waits without a queue, whenever somebody asks for the status.
+const RESTING_SHOWN_MAX: usize = 1000;
 
 /// What callbacks are made of.
 #[derive(Debug)]
@@ -107,12 +113,12 @@ pub struct Parts<'a> {
 #[derive(Debug)]
 pub struct Callbacks(Arc<Dispatcher>);
 
-/// The queue of an endpoint, as it is at a moment.
+/// What waits for an endpoint, as it is at a moment.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct EndpointStatus {
     /// The endpoint.
     pub endpoint: Endpoint,
-    /// Deliveries that wait and are known in memory.
+    /// Deliveries that wait, as far as they were looked at.
     pub waiting: usize,
     /// Whether more wait in the store.
     pub more: bool,
@@ -209,9 +215,9 @@ impl Callbacks {
         feed::page(&*courier.store, &*courier.wire, owner, from, limit)
     }
 
-    /// The queues as they are, by endpoint.
-    pub fn status(&self) -> Vec<EndpointStatus> {
-        let now = Instant::now();
+    /// The queues as they are, by endpoint, and what waits in the store alone as nothing of it is due soon.
+    pub fn status(&self) -> Result<Vec<EndpointStatus>, ReadError> {
+        let (now, store) = (Instant::now(), &*self.0.courier.store);
         let mut all = self.0.each_lane(|lane| {
             let load = lane.load();
             EndpointStatus {
@@ -222,8 +228,17 @@ impl Callbacks {
                 breaker_open: lane.health.breaker.is_open(now),
             }
         });
+        let queues: HashSet<Endpoint> = all.iter().map(|queue| queue.endpoint.clone()).collect();
+        for endpoint in outbox::endpoints(store, Timestamp::from_micros(i64::MAX)).take(RESTING_SHOWN_MAX) {
+            let endpoint = endpoint?;
+            if !queues.contains(&endpoint) {
+                let waiting = outbox::pending(store, &endpoint, None, WINDOW_MAX)?.len();
+                let breaker_open = self.0.endpoints.health(&endpoint).breaker.is_open(now);
+                all.push(EndpointStatus { endpoint, waiting, more: waiting == WINDOW_MAX, in_flight: 0, breaker_open });
+            }
+        }
         all.sort_by(|a, b| a.endpoint.cmp(&b.endpoint));
-        all
+        Ok(all)
     }
 
     /// What came of the attempts since the start.

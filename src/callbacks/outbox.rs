@@ -175,21 +175,26 @@ pub(super) fn pending(
     Ok(rows.iter().filter_map(|(key, _)| queued_at(endpoint, key.as_bytes().strip_prefix(of.as_bytes())?)).collect())
 }
 
-/// The endpoints that have pending deliveries.
-pub(super) fn endpoints(facts: &dyn Read) -> Result<Vec<Endpoint>, ReadError> {
-    let mut found = Vec::new();
-    let mut rest = Key::of(OUTBOX).subtree();
-    while let Some((key, _)) = facts.range(&rest, 1)?.first() {
-        let Some(Part::Text(endpoint)) = key.parts().into_iter().nth(1) else {
-            rest = rest.after(key);
-            continue;
-        };
-        let endpoint = Endpoint::from_text(endpoint);
-        // On to the first key after everything of this endpoint.
-        rest = KeyRange { from: endpoint_key(&endpoint).subtree().to, to: rest.to };
-        found.push(endpoint);
-    }
-    Ok(found)
+/// The endpoints that have a delivery due by `until`, each looked for when it is asked for: there may be many.
+pub(super) fn endpoints(facts: &dyn Read, until: Timestamp) -> impl Iterator<Item = Result<Endpoint, ReadError>> {
+    let (mut rest, until) = (Key::of(OUTBOX).subtree(), place_of(until));
+    let mut next = move || -> Result<Option<Endpoint>, ReadError> {
+        while let Some((key, _)) = facts.range(&rest, 1)?.first() {
+            let mut parts = key.parts().into_iter().skip(1);
+            let (Some(Part::Text(endpoint)), Some(Part::Number(due))) = (parts.next(), parts.next()) else {
+                rest = rest.after(key);
+                continue;
+            };
+            let endpoint = Endpoint::from_text(endpoint);
+            // On to the first key after everything of this endpoint.
+            rest.from = endpoint_key(&endpoint).subtree().to;
+            if due <= until {
+                return Ok(Some(endpoint));
+            }
+        }
+        Ok(None)
+    };
+    std::iter::from_fn(move || next().transpose())
 }
 
 /// An owner's callbacks from number `from` on, at most `limit`.
@@ -237,8 +242,12 @@ fn dead_key(delivery: &Delivery) -> Key {
 }
 
 fn pointer_key(queued: &Queued) -> Key {
-    let due = u64::try_from(queued.due.micros()).unwrap_or(0);
-    endpoint_key(&queued.endpoint).number(due).text(queued.id.as_str())
+    endpoint_key(&queued.endpoint).number(place_of(queued.due)).text(queued.id.as_str())
+}
+
+/// What stands for a time in a pointer.
+fn place_of(due: Timestamp) -> u64 {
+    u64::try_from(due.micros()).unwrap_or(0)
 }
 
 fn endpoint_key(endpoint: &Endpoint) -> Key {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 /// How much of the time that was not used can be made good.
 const BURST: Duration = Duration::from_millis(100);
 
-/// The pace of one endpoint.
+/// The pace of one endpoint. What takes its turn and calls nobody gives it back.
 #[derive(Debug)]
 pub(super) struct Pace {
     spacing: Duration,
@@ -32,6 +32,12 @@ impl Pace {
         let earliest = now.checked_sub(BURST).unwrap_or(now);
         self.next = Some(self.next.map_or(earliest, |next| next.max(earliest)) + self.spacing);
     }
+
+    /// So many of the calls did not go out after all.
+    pub(super) fn give_back(&mut self, calls: u32) {
+        let spared = self.spacing.saturating_mul(calls);
+        self.next = self.next.map(|next| next.checked_sub(spared).unwrap_or(next));
+    }
 }
 
 #[cfg(test)]
@@ -51,6 +57,21 @@ mod tests {
             }
         }
         calls
+    }
+
+    #[test]
+    fn what_called_nobody_takes_nobody_s_turn_and_makes_no_room_for_a_burst() {
+        let now = Instant::now();
+        let mut pace = Pace::new(50);
+        calls(&mut pace, now, Duration::from_secs(1));
+        let later = now + Duration::from_secs(1);
+        (0..3).for_each(|_| pace.spend(later));
+        let spared = pace.wait(later).unwrap();
+        pace.give_back(3);
+        assert!(pace.wait(later).is_none_or(|until| until + 3 * Duration::from_millis(20) == spared));
+        pace.give_back(1_000_000);
+        let after = calls(&mut pace, later, Duration::from_secs(1));
+        assert!((50..=56).contains(&after), "{after}");
     }
 
     #[test]

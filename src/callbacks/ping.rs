@@ -23,6 +23,7 @@ use tokio_rustls::TlsConnector;
 use super::callback::Kind;
 use super::guard::{check_address, check_url, host_and_port};
 use super::http::{HttpTransport, bare};
+use super::names::Names;
 use super::wire::{Acknowledgement, Wire};
 
 /// How long one step may take.

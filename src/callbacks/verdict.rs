@@ -74,7 +74,8 @@ fn judge_acknowledgement(answer: &Answer, third_party: &str, kind: Kind, wire: &
         Acknowledgement::Positive => verdict(Outcome::Acknowledged, ""),
         Acknowledgement::Unreadable => verdict(Outcome::Unread, "the answer is no acknowledgement"),
         Acknowledgement::Negative { code, description } => {
-            Verdict { outcome: Outcome::Declined, detail: format!("code {code}: {description}") }
+            // It is the receiver's text, which may repeat what was sent to it.
+            verdict(Outcome::Declined, &wire.excerpt(format!("code {code}: {description}").as_bytes()))
         }
     }
 }
@@ -126,5 +127,36 @@ pub(super) fn condition(outcome: Outcome) -> Condition {
         | Outcome::TimedOut
         | Outcome::NotHttp => Condition::Sick,
         Outcome::Forbidden | Outcome::Unrenderable | Outcome::Unsignable => Condition::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::callbacks::wire::Document;
+
+    /// Has a password for its secret, and gets it back in each acknowledgement.
+    #[derive(Debug)]
+    struct Echoed;
+
+    impl Wire for Echoed {
+        fn render(&self, _kind: Kind, _payload: &[u8], _captured: &[i64]) -> Result<Document, String> {
+            Err("nothing is sent".into())
+        }
+
+        fn acknowledgement(&self, _third_party: &str, _kind: Kind, _body: &[u8]) -> Acknowledgement {
+            Acknowledgement::Negative { code: "200000001".into(), description: "what is hunter2?".into() }
+        }
+
+        fn excerpt(&self, body: &[u8]) -> String {
+            String::from_utf8_lossy(body).replace("hunter2", "***")
+        }
+    }
+
+    #[test]
+    fn s5_what_a_receiver_says_is_masked_before_it_is_written_down_or_logged() {
+        let answer = Answer { status: 200, body: "no".into(), ..Answer::default() };
+        let verdict = judge(&Ok(answer), "acme", Kind::Timeout, &Echoed);
+        assert_eq!(verdict.detail, "code 200000001: what is ***?");
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::outbox::Queued;
+use crate::clock::Timestamp;
 
 /// Deliveries of one endpoint that are known in memory.
 pub const WINDOW_MAX: usize = 512;
@@ -80,9 +81,10 @@ impl Window {
         self.trim();
     }
 
-    /// Whether there is nothing to do.
-    pub(super) fn is_idle(&self) -> bool {
-        self.due.is_empty() && !self.more && !self.stale && self.unsettled == 0
+    /// Whether there is nothing to do until then.
+    pub(super) fn rests_until(&self, then: Timestamp) -> bool {
+        let nothing_due = self.due.first().map_or(!self.more, |first| first.due > then);
+        nothing_due && !self.stale && self.unsettled == 0
     }
 
     /// Takes in a delivery that somebody told of.
@@ -120,7 +122,6 @@ impl Window {
 mod tests {
     use super::*;
     use crate::callbacks::{DeliveryId, Endpoint};
-    use crate::clock::Timestamp;
 
     fn queued(due_seconds: i64) -> Queued {
         let id = DeliveryId::from_text(format!("msg_{due_seconds}"));
@@ -150,7 +151,7 @@ mod tests {
         assert!(window.begin_reading(WINDOW_MAX).is_some());
         // It failed, and nobody tells of what it would have found.
         window.look_again();
-        assert!(!window.is_idle() && window.begin_reading(WINDOW_MAX).is_some());
+        assert!(!window.rests_until(Timestamp::default()) && window.begin_reading(WINDOW_MAX).is_some());
     }
 
     #[test]

@@ -65,6 +65,7 @@ fn told(desk: &Desk, story: &Value, wire: bool) -> String {
 fn meaning(what: &str) -> &str {
     match what {
         "request" => "third party -> lango: the request",
+        "diverted" => "where its news goes",
         "answer" => "lango -> third party: the answer",
         "result" => "lango -> third party: the result",
         "timeout" => "lango -> third party: it expired",

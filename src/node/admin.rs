@@ -12,8 +12,8 @@ use crate::broker::{Away, Broker};
 use crate::callbacks::Callbacks;
 use crate::clock::{Clock, Timestamp};
 use crate::server::admin::{Admin, Caller};
-use crate::store::Store;
 use crate::store::embedded::EmbeddedStore;
+use crate::store::{ReadError, Store};
 
 /// The node behind its admin socket.
 pub(super) struct NodeAdmin {
@@ -31,7 +31,7 @@ impl Admin for NodeAdmin {
     fn command<'a>(&'a self, caller: Caller, name: &'a str, arguments: Value) -> BoxFuture<'a, Result<Value, String>> {
         Box::pin(async move {
             match name {
-                "status" => Ok(self.status()),
+                "status" => self.status().map_err(|error| error.to_string()),
                 "store_release_journal" => self.release_journal().await,
                 _ => self.desk_command(caller, name, arguments).await.unwrap_or_else(|| Err(unknown(name))),
             }
@@ -47,11 +47,11 @@ impl NodeAdmin {
         released.map(Value::from).map_err(|error| error.to_string())
     }
 
-    fn status(&self) -> Value {
+    fn status(&self) -> Result<Value, ReadError> {
         let totals = self.callbacks.totals();
         let endpoints: Vec<Value> = self
             .callbacks
-            .status()
+            .status()?
             .iter()
             .map(|status| {
                 json!({
@@ -63,7 +63,7 @@ impl NodeAdmin {
                 })
             })
             .collect();
-        json!({
+        Ok(json!({
             "version": env!("CARGO_PKG_VERSION"),
             "up_seconds": self.clock.now().since(self.started).as_secs(),
             "doors": self.addresses,
@@ -80,7 +80,7 @@ impl NodeAdmin {
                 "dead": totals.dead,
                 "endpoints": endpoints,
             },
-        })
+        }))
     }
 }
 

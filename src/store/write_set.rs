@@ -127,6 +127,15 @@ impl WriteSet {
         expects.chain(adjusts).chain(changes).fold(0, usize::saturating_add)
     }
 
+    /// The bytes of the longest key under which it keeps something.
+    pub fn key_bytes_longest(&self) -> usize {
+        let adjusted = self.adjusts.iter().map(|adjust| &adjust.counter);
+        let changed = self.changes.iter().map(|change| match change {
+            Change::Delete { key } | Change::Put { key, .. } | Change::Append { log: key, .. } => key,
+        });
+        adjusted.chain(changed).map(|key| key.as_bytes().len()).max().unwrap_or(0)
+    }
+
     /// Takes over everything of another write set, after what is here.
     pub fn extend(&mut self, other: WriteSet) {
         self.expects.extend(other.expects);

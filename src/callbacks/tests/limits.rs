@@ -87,7 +87,7 @@ async fn d6_a_backlog_stays_in_the_store_and_drains_in_order_without_a_herd() {
         tokio::time::advance(Duration::from_micros(1)).await;
     }
     sleep(600 * SECOND).await;
-    let status = node.callbacks.status();
+    let status = node.callbacks.status().unwrap();
     assert!(status[0].waiting <= WINDOW_MAX && status[0].more && status[0].breaker_open, "{status:?}");
     assert!(node.store.asked_max() <= WINDOW_MAX + 128, "{} were read at a time", node.store.asked_max());
     let knocks = script.calls().len();
@@ -105,4 +105,24 @@ async fn d6_a_backlog_stays_in_the_store_and_drains_in_order_without_a_herd() {
         .map(|call| call.headers["lango-number"].parse().unwrap())
         .collect();
     assert!(first_time.is_sorted(), "where nothing is retried, numbers leave in order");
+}
+
+/// Anybody may name an endpoint in a request. Who may not call it is turned away at no cost of its owner's.
+#[tokio::test(start_paused = true)]
+async fn d7_what_may_not_be_called_takes_nothing_from_the_pace_of_those_who_may() {
+    let script = Script::new(|call| match call.body.starts_with("stranger") {
+        true => (NOTHING, Err(SendError::new(Outcome::Forbidden, "not on the list"))),
+        false => (NOTHING, answer(200, "code 0")),
+    });
+    let mut settings = settings();
+    settings.endpoint_per_second_max = 2;
+    let node = Node::start_with(script.clone(), Arc::default(), &settings);
+    for number in 0..300 {
+        node.send(A, &format!("stranger {number}")).await;
+    }
+    let id = node.send(A, "owner").await;
+    node.ended(&id).await;
+    let calls = script.calls();
+    let owner = calls.iter().find(|call| call.body.starts_with("owner")).unwrap();
+    assert!(owner.at < 3 * SECOND, "{:?}", owner.at);
 }

@@ -4,6 +4,7 @@ mod deliveries;
 mod faults;
 mod limits;
 mod queries;
+mod rests;
 mod sink;
 mod sockets;
 mod tables;

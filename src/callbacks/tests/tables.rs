@@ -155,7 +155,7 @@ pub(super) async fn play(pki: &Pki, wire: Arc<dyn Wire>, kind: Kind, place: Plac
         assert!((100..=999).contains(&status));
         assert_eq!(last.address, Some(sink.address), "the address that was called is written down");
     }
-    let open = node.callbacks.status().first().is_some_and(|lane| lane.breaker_open);
+    let open = node.callbacks.status().unwrap().first().is_some_and(|lane| lane.breaker_open);
     let endpoint = match condition(last.outcome) {
         Condition::Well => "well",
         Condition::Sick => "sick",

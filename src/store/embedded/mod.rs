@@ -238,6 +238,9 @@ const PAUSE_MICROS_OF_A_MIB: u64 = 6_000;
 /// Never longer, whatever the batch: commits are not held up by a checkpoint for more than 10 ms.
 const PAUSE_MAX: Duration = Duration::from_millis(5);
 
+/// Bytes of a key. The index takes no more than 65,535, the number after an entry's log included.
+const KEY_BYTES_MAX: usize = 32 * 1024;
+
 type Answer = tokio::sync::oneshot::Receiver<Result<super::Committed, CommitError>>;
 
 impl EmbeddedStore {
@@ -248,6 +251,11 @@ impl EmbeddedStore {
         let (bytes, max) = (write_set.bytes(), self.write_set_bytes_max);
         if bytes > max {
             return Err(CommitError::TooLarge { bytes, max });
+        }
+        // In the journal it would be there for good, and no checkpoint could take it into the index.
+        let key_bytes = write_set.key_bytes_longest();
+        if key_bytes > KEY_BYTES_MAX {
+            return Err(CommitError::TooLarge { bytes: key_bytes, max: KEY_BYTES_MAX });
         }
         self.shared.queue.push(write_set, bytes)
     }

@@ -10,7 +10,7 @@ use super::{open, options};
 use crate::store::embedded::disk::RealDisk;
 use crate::store::embedded::{EmbeddedStore, OpenError, Options, verify};
 use crate::store::tests::{commit, put};
-use crate::store::{CommitError, Key, Read, Store};
+use crate::store::{CommitError, Key, Read, Store, WriteSet};
 
 #[test]
 fn a_store_is_opened_by_one_at_a_time() {
@@ -48,6 +48,42 @@ fn a_write_set_may_be_as_large_as_the_limit_and_not_larger() {
     commit(&*store, put(Key::of("k"), &[0; 1000])).unwrap();
     let error = commit(&*store, put(Key::of("k"), &[0; 1001])).unwrap_err();
     assert_eq!(error, CommitError::TooLarge { bytes: limit + 1, max: limit });
+}
+
+/// One that the index does not take would stop the store at each checkpoint, also after a restart.
+#[test]
+fn a_key_may_be_as_long_as_the_limit_and_not_longer() {
+    let dir = TempDir::new().unwrap();
+    let store = EmbeddedStore::open(options(dir.path()), Arc::new(RealDisk)).unwrap();
+    let max = super::super::KEY_BYTES_MAX;
+    let key = |bytes: usize| Key::of("k").text(&"x".repeat(bytes - Key::of("k").text("").as_bytes().len()));
+    let kinds: [fn(Key) -> WriteSet; 4] = [
+        |key| put(key, b"value"),
+        |key| {
+            let mut write_set = WriteSet::new();
+            write_set.adjust(key, 1, 0, 9);
+            write_set
+        },
+        |key| {
+            let mut write_set = WriteSet::new();
+            write_set.append(key, b"entry".to_vec(), Vec::new());
+            write_set
+        },
+        |key| {
+            let mut write_set = WriteSet::new();
+            write_set.delete(key);
+            write_set
+        },
+    ];
+    for of in kinds {
+        let error = commit(&*store, of(key(max + 1))).unwrap_err();
+        assert_eq!(error, CommitError::TooLarge { bytes: max + 1, max });
+    }
+    for (number, of) in kinds.iter().enumerate() {
+        commit(&*store, of(key(max - number))).unwrap();
+        store.checkpoint();
+        assert_eq!(store.health().refusing, None);
+    }
 }
 
 #[test]
