@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::attempt::{Attempt, Halt, Refusal, refuse};
+use super::attempt::{Attempt, Halt, Names, Refusal, refuse};
 use super::customer_payment::{reserve, shown_balances};
 use super::gates::{self, identifier};
 use super::parties::{self, Resolved};
@@ -23,7 +23,7 @@ use crate::core::ledger::Stage;
 use crate::core::limits::Period;
 use crate::core::order::{CustomerPayment, HandsetParty, Party};
 use crate::core::report::Report;
-use crate::core::transaction::{OriginRef, Outcome, State, Transaction};
+use crate::core::transaction::{OriginRef, State, Transaction};
 use crate::store::{Read, ReadError, WriteSet};
 
 /// Decides whether a payment can be made.
@@ -34,14 +34,8 @@ pub(in crate::core) fn authorize(
     now: Timestamp,
     draw: Draw,
 ) -> Result<Decision, ReadError> {
-    let attempt = Attempt {
-        command: &payment.command,
-        conversation: &payment.conversation,
-        origin: OriginRef::Handset { gateway: &payment.gateway, session: &payment.session },
-        initiator: None,
-        initiator_shortcode: None,
-        reference: Vec::new(),
-    };
+    let origin = OriginRef::Handset { gateway: &payment.gateway, session: &payment.session };
+    let attempt = Attempt::new(&payment.command, &payment.conversation, origin);
     let authorization = Authorization { core, evidence: Evidence::new(facts), payment, attempt: &attempt, now, draw };
     match authorization.decide() {
         Ok(decision) => Ok(decision),
@@ -95,8 +89,8 @@ impl Authorization<'_> {
             same_amount_seconds: 0,
         };
         match payment::judge(core, &mut self.evidence, &terms, &mut transaction, stage) {
-            Ok(write_set) => Ok(allowed(transaction, write_set)),
-            Err(Halt::Refused(refusal)) => Ok(payment::declined(transaction, Vec::new(), refusal)),
+            Ok(write_set) => Ok(allowed(transaction, &self.attempt.names, write_set)),
+            Err(Halt::Refused(refusal)) => Ok(payment::declined(transaction, &self.attempt.names, Vec::new(), refusal)),
             Err(halt) => Err(halt),
         }
     }
@@ -109,8 +103,8 @@ impl Authorization<'_> {
         let subscriber = subscriber_key(&payer);
         let purse = Account::new(Holder::Subscriber(payer), AccountKind::Working);
         let sent = Period::Day.sent(&purse.holder, self.core.zone().day(self.now));
-        let outcome = Outcome::key(self.attempt.conversation);
-        let alias = self.attempt.origin.alias_key().unwrap_or_else(|| outcome.clone());
+        let outcome = self.attempt.names.outcome.clone();
+        let alias = self.attempt.names.alias.clone().unwrap_or_else(|| outcome.clone());
         self.evidence.facts().foresee(&[outcome, alias, subscriber, purse.record()], &[purse.available(), sent]);
     }
 
@@ -160,13 +154,13 @@ impl Authorization<'_> {
 }
 
 /// The decision to reserve the funds, or to move them if nobody has to agree.
-fn allowed(transaction: Box<Transaction>, mut write_set: WriteSet) -> Decision {
+fn allowed(transaction: Box<Transaction>, names: &Names, mut write_set: WriteSet) -> Decision {
     let mut report = Report::new(ResultCode::Success, transaction.receipt);
     let mut captures = results::Captures::default();
     if transaction.state == State::Completed {
         report.parameters = shown_balances(&transaction, &mut captures);
     }
-    payment::keep(&mut write_set, &transaction, &report);
+    payment::keep(&mut write_set, &transaction, names);
     reserve(&mut write_set, &transaction);
     let done = if transaction.state == State::Completed { " completed" } else { " authorized" };
     let private = [transaction.receipt.as_str(), done].concat();

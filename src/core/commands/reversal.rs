@@ -56,7 +56,9 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting, rules: &ReversalRules
             write_set.put(Transaction::key(&original.receipt), encode(&original));
             Ok(results::completed(case, reversal, write_set, Vec::new(), Captures::default()))
         }
-        Err(Halt::Refused(refusal)) => Ok(payment::declined(reversal, case.attempt.reference.clone(), refusal)),
+        Err(Halt::Refused(refusal)) => {
+            Ok(payment::declined(reversal, &case.attempt.names, case.attempt.reference.clone(), refusal))
+        }
         Err(halt) => Err(halt),
     }
 }

@@ -60,9 +60,7 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting, rules: &SettlementRul
     };
     let mut write_set = case.evidence.write_set();
     let day = case.core.zone().day(case.now);
-    entry.post(&mut write_set, &transaction.receipt, &transaction.command, |account| {
-        case.core.catalogue().bounds(account, day)
-    });
+    entry.post(&mut write_set, &transaction.receipt, |account| case.core.catalogue().bounds(account, day));
     let mut captures = Captures::default();
     let mut parameters = shown(case, &organization, &movements, &income, rules.to, &mut captures);
     parameters.extend(rules.plan.iter().map(|plan| ("SettlementPlanID".to_owned(), ReportValue::text(plan))));

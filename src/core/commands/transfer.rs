@@ -59,7 +59,9 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting, rules: &TransferRules
             let parameters = results::of_transfer(case, rules.result, &transaction, registered, &mut captures);
             Ok(results::completed(case, transaction, write_set, parameters, captures))
         }
-        Err(Halt::Refused(refusal)) => Ok(payment::declined(transaction, case.attempt.reference.clone(), refusal)),
+        Err(Halt::Refused(refusal)) => {
+            Ok(payment::declined(transaction, &case.attempt.names, case.attempt.reference.clone(), refusal))
+        }
         Err(halt) => Err(halt),
     }
 }

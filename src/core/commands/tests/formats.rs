@@ -11,10 +11,11 @@ use crate::core::directory::{
     Operator, Organization, OrganizationChange, Status, StatusOfOrganization, Subscriber, change_organization, freeze,
 };
 use crate::core::ledger::StatementLine;
+use crate::core::outcome::KeptOutcome;
 use crate::core::testing::{AMINA, PAYBILL, World, account, shortcode};
 use crate::core::transaction::Alias;
-use crate::core::{AccountKind, Outcome, Transaction};
-use crate::store::{Fields, Key, Read, Record, Stored, decode, decode_as, encode, testing};
+use crate::core::{AccountKind, ConversationId, CustomerPayment, HandsetParty, Outcome, ResultCode, Transaction};
+use crate::store::{Fields, Key, Part, Read, Record, Stored, WriteSet, decode, decode_as, encode, testing};
 
 /// A world in which Amina paid 1,500.00 to the paybill.
 fn world() -> World {
@@ -52,10 +53,10 @@ fn assert_read_from_before<T: Stored + PartialEq + Debug>(world: &World, kind: &
 fn records_from_before_are_read() {
     let world = world();
     assert_read_from_before::<Transaction>(&world, "transaction", 3);
-    assert_read_from_before::<Outcome>(&world, "outcome", 2);
+    assert_read_from_before::<KeptOutcome>(&world, "outcome", 3);
     assert_read_from_before::<Alias>(&world, "session", 2);
     assert_read_from_before::<Alias>(&world, "originator", 2);
-    assert_read_from_before::<StatementLine>(&world, "statement", 2);
+    assert_read_from_before::<StatementLine>(&world, "statement", 3);
     assert_read_from_before::<OpenAccount>(&world, "account", 2);
     assert_read_from_before::<Organization>(&world, "organization", 2);
     assert_read_from_before::<Operator>(&world, "operator", 2);
@@ -109,6 +110,52 @@ fn a_transaction_that_still_has_its_entries_is_read() {
     }
 }
 
+/// A line of a statement had its transaction's command ID in it, in format 2.
+#[test]
+fn a_line_that_still_has_its_details_is_read() {
+    for record in records(&world(), Key::of("statement")) {
+        let line: StatementLine = decode(&record).unwrap();
+        let Value::Array(mut before) = fields(&line) else { panic!("{line:?}") };
+        assert_eq!(before[4], Value::Null);
+        before[4] = json!("CustomerPayBillOnline");
+        let before = [vec![2], rmp_serde::to_vec(&before).unwrap()].concat();
+        assert_eq!(decode::<StatementLine>(&Record { value: before.into(), ..record }), Ok(line));
+    }
+}
+
+/// The outcome of a conversation repeated what its transaction says, in format 2.
+#[test]
+fn an_outcome_says_the_same_whether_it_repeats_its_transaction_or_not() {
+    let mut world = world();
+    let refused = CustomerPayment {
+        payer: HandsetParty::Msisdn("254799999999".into()),
+        ..world.handset("CustomerPayBillOnline", PAYBILL, "10")
+    };
+    world.authorize(&refused);
+    let declined = world.handset("CustomerPayBillOnline", PAYBILL, "99999999");
+    world.authorize(&declined);
+    let outcomes = world.facts.range(&Key::of("outcome").subtree(), usize::MAX).unwrap();
+    let mut seen = Vec::new();
+    for (key, record) in outcomes {
+        let Some(Part::Text(conversation)) = key.parts().pop() else { panic!("{key:?}") };
+        let conversation = ConversationId::parse(&conversation).unwrap();
+        let (outcome, transaction) = Outcome::read(&world.facts, &conversation).unwrap().unwrap();
+        assert_eq!(outcome.receipt.is_none(), transaction.is_none());
+        let Outcome { receipt, command, origin, initiator_shortcode, code, description, decided, .. } = &outcome;
+        let before = (receipt, command, &conversation, origin, initiator_shortcode, code, description, decided);
+        let before = [vec![2], rmp_serde::to_vec(&before).unwrap()].concat();
+        // Who was refused before there was a transaction has all of it on record still.
+        assert_eq!(transaction.is_none(), before.get(1..) == record.value.get(1..));
+        let mut write_set = WriteSet::new();
+        write_set.put(key, before);
+        world.facts.commit(write_set).unwrap();
+        assert_eq!(Outcome::read(&world.facts, &conversation).unwrap().unwrap(), (outcome.clone(), transaction));
+        seen.push((outcome.code, outcome.receipt.is_none()));
+    }
+    let kinds = [(ResultCode::Success, false), (ResultCode::AboveMaximum, false), (ResultCode::PrimaryParty, true)];
+    assert!(kinds.iter().all(|kind| seen.contains(kind)), "{seen:?}");
+}
+
 #[test]
 fn each_field_has_its_place() {
     let world = world();
@@ -145,16 +192,13 @@ fn each_field_has_its_place() {
             null,
         ])
     );
-    let outcome: Outcome = decode(&world.facts.record(&Outcome::key(&paid.conversation)).unwrap().unwrap()).unwrap();
-    let text = "The service request is processed successfully.";
-    let origin = json!({ "Handset": ["ussd", session] });
-    let expected = json!([receipt, "CustomerPayBillOnline", conversation, origin, null, "Success", text, now]);
-    assert_eq!(fields(&outcome), expected);
+    let outcome = world.facts.record(&Outcome::key(&paid.conversation)).unwrap().unwrap();
+    assert_eq!(testing::fields(&outcome.value), json!([receipt]));
 
     let purse = account(AMINA, AccountKind::Working);
     let line = world.facts.record(&purse.statement().number(2)).unwrap().unwrap();
     let line: StatementLine = decode(&line).unwrap();
-    let expected = json!([receipt, now, "Hold", "Principal", "CustomerPayBillOnline", -151_000, 151_000, [0, 0]]);
+    let expected = json!([receipt, now, "Hold", "Principal", null, -151_000, 151_000, [0, 0]]);
     assert_eq!(fields(&line), expected);
     let open: OpenAccount = decode(&world.facts.record(&purse.record()).unwrap().unwrap()).unwrap();
     assert_eq!(fields(&open), json!(["sw254722000000", now, false]));
