@@ -238,7 +238,9 @@ impl Account {
     }
 
     fn under(&self, kind: &HolderKeys) -> Key {
-        self.holder.under(kind).followed_by(self.kind.key())
+        let mut key = self.holder.under(kind);
+        key.append(self.kind.key());
+        key
     }
 
     /// The keys of everything that an entry moves.

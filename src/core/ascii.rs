@@ -75,7 +75,7 @@ impl<const N: usize> Ascii<N> {
 
     /// This key with the text after its own parts.
     pub fn under(&self, key: &Key) -> Key {
-        key.clone().plain_text(&self.bytes, self.length)
+        key.plain_text(&self.bytes, self.length)
     }
 
     /// Its bytes, for whoever does not need them to be looked at once more.

@@ -48,30 +48,37 @@ impl Key {
         }
         // The array is shorter than what a byte counts.
         let length = SHORT_BYTES.saturating_sub(free.len()) as u8;
-        Self(Bytes::Short { length, bytes })
+        Self(Bytes::short(bytes, length))
     }
 
     /// This key with the parts of another one after its own.
     #[must_use]
     #[inline]
-    pub fn followed_by(mut self, parts: &Self) -> Self {
-        if let Bytes::Short { length, bytes } = &parts.0
-            && *length <= 16
-            && let Some(block) = bytes.first_chunk::<16>()
-            && self.0.push_block(block, usize::from(*length))
-        {
-            return self;
+    pub fn followed_by(&self, parts: &Self) -> Self {
+        let mut key = self.clone();
+        key.append(parts);
+        key
+    }
+
+    /// Adds the parts of another key after this one's own.
+    #[inline]
+    pub fn append(&mut self, parts: &Self) {
+        if !self.0.push_short(&parts.0) {
+            self.0.push(parts.as_bytes());
         }
-        self.and(parts.as_bytes())
     }
 
     /// This key with one more text part, which is the first `length` bytes of a block and has no NUL in it:
     /// for identifiers, which are kept in blocks and have been looked through.
     #[must_use]
     #[inline]
-    pub fn plain_text<const N: usize>(mut self, block: &[u8; N], length: usize) -> Self {
+    pub fn plain_text<const N: usize>(&self, block: &[u8; N], length: usize) -> Self {
         debug_assert!(block.iter().take(length).all(|&byte| byte != END), "an identifier has no NUL");
-        if self.0.push_plain_text(block, length) { self } else { self.text_of(block.get(..length).unwrap_or_default()) }
+        let mut key = self.clone();
+        if !key.0.push_plain_text(block, length) {
+            key = key.text_of(block.get(..length).unwrap_or_default());
+        }
+        key
     }
 
     /// This key with one more text part.

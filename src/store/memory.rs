@@ -176,11 +176,19 @@ impl<V> Table<V> {
     /// done between the look-ups: none waits for the memory of another, and the processor has all of them
     /// under way at once.
     fn touch(&self, keys: &[Key], look: impl Fn(&V) -> i64) -> i64 {
-        let hashes: Vec<(u64, usize)> = keys.iter().map(|key| (scattered(key), key.as_bytes().len())).collect();
-        let found = hashes
-            .iter()
-            .filter_map(|(hash, length)| self.0.find(*hash, |Slot(other, _)| other.as_bytes().len() == *length));
-        found.fold(0, |seen, Slot(_, value)| seen ^ look(value))
+        const TOGETHER: usize = 8;
+        let mut seen = 0;
+        for keys in keys.chunks(TOGETHER) {
+            let mut hashes = [(0, 0); TOGETHER];
+            for (place, key) in hashes.iter_mut().zip(keys) {
+                *place = (scattered(key), key.as_bytes().len());
+            }
+            for (hash, length) in hashes.iter().take(keys.len()) {
+                let found = self.0.find(*hash, |Slot(other, _)| other.as_bytes().len() == *length);
+                seen ^= found.map_or(0, |Slot(_, value)| look(value));
+            }
+        }
+        seen
     }
 }
 
