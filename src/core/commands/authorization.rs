@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::attempt::{Attempt, Halt, Names, Refusal, refuse};
 use super::customer_payment::{reserve, shown_balances};
-use super::gates::{self, identifier};
+use super::gates;
 use super::parties::{self, Resolved};
 use super::payment::{self, Draft, Terms};
 use super::{parameters, results};
@@ -21,7 +21,7 @@ use crate::core::evidence::Evidence;
 use crate::core::ids::{Draw, Msisdn};
 use crate::core::ledger::Stage;
 use crate::core::limits::Period;
-use crate::core::order::{CustomerPayment, HandsetParty, Party};
+use crate::core::order::{CustomerPayment, HandsetParty};
 use crate::core::report::Report;
 use crate::core::transaction::{OriginRef, State, Transaction};
 use crate::store::{Read, ReadError, WriteSet};
@@ -134,10 +134,7 @@ impl Authorization<'_> {
                 parties::subscriber(&mut self.evidence, numbering, text, code).map(Resolved::Subscriber)
             }
             (PartyKind::Organization, HandsetParty::Shortcode(text)) => {
-                let identifier_type = identifier::SHORTCODE;
-                let party = Party { identifier_type, identifier: text.clone(), short_code: None };
-                gates::organization(&mut self.evidence, Some(&party), &[identifier_type], code)
-                    .map(Resolved::Organization)
+                gates::organization_known_as(&mut self.evidence, text, code).map(Resolved::Organization)
             }
             (kind, named) => refuse(code, format!("{named:?} is to be {kind:?}")),
         }

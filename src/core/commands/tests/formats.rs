@@ -3,18 +3,19 @@
 
 use std::fmt::Debug;
 
-use serde::de::DeserializeOwned;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::clock::Timestamp;
 use crate::core::accounts::{FrozenAccount, OpenAccount};
-use crate::core::directory::{
-    Operator, Organization, OrganizationChange, Status, StatusOfOrganization, Subscriber, change_organization, freeze,
-};
+use crate::core::directory::{CustomerRef, Operator, Organization, PersonName, Status, Subscriber};
 use crate::core::ledger::StatementLine;
 use crate::core::outcome::KeptOutcome;
-use crate::core::testing::{AMINA, PAYBILL, World, account, shortcode};
+use crate::core::testing::{AMINA, PAYBILL, World, account};
 use crate::core::transaction::Alias;
-use crate::core::{AccountKind, ConversationId, CustomerPayment, HandsetParty, Outcome, ResultCode, Transaction};
+use crate::core::{
+    AccountKind, ConversationId, CustomerPayment, HandsetParty, Msisdn, Outcome, ResultCode, Transaction,
+};
 use crate::store::{Fields, Key, Part, Read, Record, Stored, WriteSet, decode, decode_as, encode, testing};
 
 /// A world in which Amina paid 1,500.00 to the paybill.
@@ -63,32 +64,49 @@ fn records_from_before_are_read() {
     assert_read_from_before::<Subscriber>(&world, "subscriber", 2);
 }
 
-/// What is seen of each record is the same whether all of it was read or not, in both forms.
-fn assert_glances<T: Stored, V: DeserializeOwned, P: PartialEq + Debug>(
-    world: &World,
-    kind: &str,
-    whole: fn(&T) -> P,
-    part: fn(&V) -> P,
-) {
-    for record in records(world, Key::of(kind)) {
-        let value: T = decode(&record).unwrap();
-        let before = [vec![1], rmp_serde::to_vec_named(&value).unwrap()].concat();
-        for record in [record.clone(), Record { value: before.into(), ..record }] {
-            assert_eq!(whole(&value), part(&decode_as::<T, V>(&record).unwrap()), "{kind}");
+/// A record in the form in which it is kept, and in the one with names of before.
+fn both_forms<T: Stored>(value: &T) -> [Record; 2] {
+    let before = [vec![1], rmp_serde::to_vec_named(value).unwrap()].concat();
+    [encode(value), before].map(|value| Record { version: 1, value: value.into(), captured: Vec::new() })
+}
+
+#[test]
+fn whether_an_account_is_frozen_is_seen_in_all_its_forms() {
+    let account = account(AMINA, AccountKind::Working);
+    for frozen in [false, true] {
+        let open = OpenAccount { account: account.clone(), opened: Timestamp::from_seconds(7), frozen };
+        for record in both_forms(&open) {
+            assert_eq!(decode_as::<OpenAccount, FrozenAccount>(&record).unwrap().frozen, frozen);
         }
     }
 }
 
-#[test]
-fn who_only_looks_at_a_part_sees_what_is_there() {
-    let world = world();
-    let closed = OrganizationChange { status: Some(Status::Suspended), ..OrganizationChange::default() };
-    let changed = change_organization(&world.core, &world.facts, &shortcode(PAYBILL), closed, world.now).unwrap();
-    world.facts.commit(changed.write_set).unwrap();
-    let frozen = freeze(&world.facts, &account(AMINA, AccountKind::Working), true).unwrap();
-    world.facts.commit(frozen).unwrap();
-    assert_glances(&world, "organization", |all: &Organization| all.status, |seen: &StatusOfOrganization| seen.status);
-    assert_glances(&world, "account", |all: &OpenAccount| all.frozen, |seen: &FrozenAccount| seen.frozen);
+proptest! {
+    /// A payment looks at a part of a subscriber's record, which must be what the whole record says.
+    #[test]
+    fn a_customer_is_the_subscriber_in_all_forms_of_the_record(
+        names in [".{0,9}", ".{0,9}", ".{0,9}"],
+        registered: bool,
+        status in proptest::sample::select(&Status::ALL[..]),
+        seconds in 0..2_000_000_000_i64,
+    ) {
+        let [first, middle, last] = names;
+        let (msisdn, created) = (Msisdn::try_from(AMINA.to_owned()).unwrap(), Timestamp::from_seconds(seconds));
+        let shown = format!("{first} {last}");
+        let subscriber = Subscriber {
+            msisdn: msisdn.clone(),
+            name: PersonName { first, middle, last },
+            registered,
+            status,
+            created,
+        };
+        for record in both_forms(&subscriber) {
+            let customer = decode_as::<Subscriber, CustomerRef<'_>>(&record).unwrap().known_as(&msisdn);
+            prop_assert_eq!((&customer.msisdn, customer.registered, customer.status), (&msisdn, registered, status));
+            let shown = if registered { shown.trim() } else { "" };
+            prop_assert_eq!(customer.public_name.as_str(), shown);
+        }
+    }
 }
 
 /// A record's fields in the order in which they are kept.
