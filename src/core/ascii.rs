@@ -78,6 +78,11 @@ impl<const N: usize> Ascii<N> {
         key.plain_text(&self.bytes, self.length)
     }
 
+    /// The same, and the parts of another key after it.
+    pub fn between(&self, key: &Key, parts: &Key) -> Key {
+        key.plain_text_and(&self.bytes, self.length, parts)
+    }
+
     /// Its bytes, for whoever does not need them to be looked at once more.
     pub fn as_bytes(&self) -> &[u8] {
         // The length is never above `N`.

@@ -9,7 +9,6 @@ pub(super) const SHORT_BYTES: usize = 55;
 
 /// The bytes of a key. A decision makes and copies dozens: one plain block is copied in a few moves, where two
 /// variants are taken apart and put together again each time.
-#[derive(Clone)]
 pub(super) struct Bytes {
     /// Those that are so few that they are kept in place.
     short: [u8; SHORT_BYTES],
@@ -23,6 +22,14 @@ pub(super) struct Bytes {
 #[derive(Clone)]
 struct Long(Vec<u8>);
 
+impl Clone for Bytes {
+    #[inline]
+    fn clone(&self) -> Self {
+        let long = self.long.as_deref().map(Self::copied);
+        Self { short: self.short, length: self.length, long }
+    }
+}
+
 impl Bytes {
     /// No bytes.
     pub(super) const EMPTY: Self = Self::short([0; SHORT_BYTES], 0);
@@ -30,6 +37,11 @@ impl Bytes {
     /// The first bytes of a block.
     pub(super) const fn short(short: [u8; SHORT_BYTES], length: u8) -> Self {
         Self { short, length, long: None }
+    }
+
+    #[cold]
+    fn copied(long: &Long) -> Box<Long> {
+        Box::new(long.clone())
     }
 
     /// All of them.
@@ -53,13 +65,8 @@ impl Bytes {
 
     /// Counts bytes that were written where they have their place, of which there are never more than fit.
     #[inline]
-    fn count(&mut self, more: usize) -> bool {
-        let after = u8::try_from(usize::from(self.length).saturating_add(more));
-        match after {
-            Ok(after) => self.length = after,
-            Err(_) => return false,
-        }
-        true
+    fn count(&mut self, more: usize) {
+        self.length = self.length.saturating_add(u8::try_from(more).unwrap_or(u8::MAX));
     }
 
     /// Adds bytes.
@@ -81,7 +88,8 @@ impl Bytes {
     pub(super) fn push_block<const N: usize>(&mut self, block: &[u8; N], used: usize) -> bool {
         let Some(place) = self.free().and_then(<[u8]>::first_chunk_mut::<N>) else { return false };
         *place = *block;
-        self.count(used.min(N))
+        self.count(used.min(N));
+        true
     }
 
     /// The same with the bytes of a key that are few.
@@ -103,7 +111,8 @@ impl Bytes {
         *place = *block;
         let Some(last) = rest.get_mut(used) else { return false };
         (*first, *last) = (TEXT, END);
-        self.count(used.saturating_add(2))
+        self.count(used.saturating_add(2));
+        true
     }
 
     /// Adds a text part, if it is a usual one: it fits in place, and has no byte to be escaped. Keys are
@@ -123,6 +132,7 @@ impl Bytes {
             return false;
         }
         (*first, *last) = (TEXT, END);
-        self.count(whole)
+        self.count(whole);
+        true
     }
 }
