@@ -36,7 +36,12 @@ pub(in crate::core) fn authorize(
 ) -> Result<Decision, ReadError> {
     let origin = OriginRef::Handset { gateway: &payment.gateway, session: &payment.session };
     let attempt = Attempt::new(&payment.command, &payment.conversation, origin);
-    let authorization = Authorization { core, evidence: Evidence::new(facts), payment, attempt: &attempt, now, draw };
+    let payer = match &payment.payer {
+        HandsetParty::Msisdn(text) => Msisdn::parse(text, core.catalogue().numbering()).ok(),
+        HandsetParty::Shortcode(_) => None,
+    };
+    let evidence = Evidence::new(facts);
+    let authorization = Authorization { core, evidence, payment, payer, attempt: &attempt, now, draw };
     match authorization.decide() {
         Ok(decision) => Ok(decision),
         Err(Halt::Refused(refusal)) => Ok(attempt.refused(core, refusal, now, true)),
@@ -49,6 +54,8 @@ struct Authorization<'a> {
     core: &'a Core,
     evidence: Evidence<'a>,
     payment: &'a CustomerPayment,
+    /// Who pays, if it has the number of a subscriber.
+    payer: Option<Msisdn>,
     attempt: &'a Attempt<'a>,
     now: Timestamp,
     draw: Draw,
@@ -98,10 +105,9 @@ impl Authorization<'_> {
     /// Tells the store what will be read about the payer, who has not paid anything for a while, and whose
     /// records are in no cache therefore. The payee's are, if it is a busy one.
     fn foresee(&self) {
-        let HandsetParty::Msisdn(text) = &self.payment.payer else { return };
-        let Ok(payer) = Msisdn::parse(text, self.core.catalogue().numbering()) else { return };
-        let subscriber = subscriber_key(&payer);
-        let purse = Account::new(Holder::Subscriber(payer), AccountKind::Working);
+        let Some(payer) = &self.payer else { return };
+        let subscriber = subscriber_key(payer);
+        let purse = Account::new(Holder::Subscriber(payer.clone()), AccountKind::Working);
         let sent = Period::Day.sent(&purse.holder, self.core.zone().day(self.now));
         let outcome = self.attempt.names.outcome.clone();
         let alias = self.attempt.names.alias.clone().unwrap_or_else(|| outcome.clone());
@@ -111,7 +117,12 @@ impl Authorization<'_> {
     /// Payer and payee, each in a state and with products that allow it.
     fn parties(&mut self, service: &Service, rules: &CustomerPaymentRules) -> Result<(Resolved, Resolved), Halt> {
         let payment = self.payment;
-        let payer = self.party(rules.payer, &payment.payer, ResultCode::PrimaryParty)?;
+        let payer = match (rules.payer, &self.payer) {
+            (PartyKind::Subscriber, Some(payer)) => {
+                Resolved::Subscriber(parties::customer(&mut self.evidence, payer, ResultCode::PrimaryParty)?)
+            }
+            _ => self.party(rules.payer, &payment.payer, ResultCode::PrimaryParty)?,
+        };
         payer.must_pay()?;
         if let Some(organization) = payer.organization() {
             gates::must_start(self.core.catalogue(), organization, service)?;

@@ -104,7 +104,12 @@ pub(super) fn subscriber(
     let Ok(msisdn) = Msisdn::parse(text, numbering) else {
         return refuse(code, format!("{text:?} is no phone number of this country"));
     };
-    match load_customer(evidence, &msisdn)? {
+    customer(evidence, &msisdn, code)
+}
+
+/// The subscriber with this number; likewise.
+pub(super) fn customer(evidence: &mut Evidence<'_>, msisdn: &Msisdn, code: ResultCode) -> Result<Customer, Halt> {
+    match load_customer(evidence, msisdn)? {
         Some(subscriber) => Ok(subscriber),
         None => refuse(code, format!("there is no subscriber {msisdn}")),
     }
