@@ -8,7 +8,7 @@ use super::trace::{self, Leg, LegKind};
 use super::{Answer, Broker, Refusal, Request};
 use crate::access::{NetworkKind, Permit};
 use crate::clock::Timestamp;
-use crate::core::transaction::Outcome;
+use crate::core::outcome::Outcome;
 use crate::core::{ConversationId, Receipt, Transaction};
 use crate::mminterface::{Interfaces, TransactionQuery, TransactionTrace, write_query_response};
 use crate::store::{ReadError, decode};
@@ -124,7 +124,7 @@ impl Broker {
 
     fn story(&self, conversation: &ConversationId) -> Result<Option<Story>, ReadError> {
         let store = &*self.parts.store;
-        let outcome: Option<Outcome> = store.record(&Outcome::key(conversation))?.as_ref().map(decode).transpose()?;
+        let outcome = Outcome::read(store, conversation)?.map(|(outcome, _)| outcome);
         let accepted: Option<Accepted> = store.record(&accepted_key(conversation))?.as_ref().map(decode).transpose()?;
         let mut legs = trace::legs(store, conversation.as_str())?;
         legs.sort_by_key(|leg| leg.at);

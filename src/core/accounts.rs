@@ -238,7 +238,12 @@ impl Account {
     }
 
     fn under(&self, kind: &HolderKeys) -> Key {
-        self.holder.under(kind).followed_by(self.kind.key())
+        let parts = self.kind.key();
+        match &self.holder {
+            Holder::Provider => kind.provider.followed_by(parts),
+            Holder::Organization(shortcode) => shortcode.between(&kind.organization, parts),
+            Holder::Subscriber(msisdn) => msisdn.between(&kind.subscriber, parts),
+        }
     }
 
     /// The keys of everything that an entry moves.

@@ -75,7 +75,12 @@ impl<const N: usize> Ascii<N> {
 
     /// This key with the text after its own parts.
     pub fn under(&self, key: &Key) -> Key {
-        key.clone().plain_text(&self.bytes, self.length)
+        key.plain_text(&self.bytes, self.length)
+    }
+
+    /// The same, and the parts of another key after it.
+    pub fn between(&self, key: &Key, parts: &Key) -> Key {
+        key.plain_text_and(&self.bytes, self.length, parts)
     }
 
     /// Its bytes, for whoever does not need them to be looked at once more.

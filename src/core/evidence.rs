@@ -3,7 +3,7 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::store::{Expect, Key, Read, ReadError, Stored, WriteSet, decode_as};
+use crate::store::{Expect, Key, Read, ReadError, Record, Stored, WriteSet, decode_as};
 
 /// As many records, counters and changes as a usual payment has; room for them is made at once. Half as many
 /// again would take it beyond what the allocator hands out quickly.
@@ -28,11 +28,20 @@ impl<'a> Evidence<'a> {
 
     /// The same, read as something that keeps only some parts of a `T` (see [`decode_as`]).
     pub fn glance<T: Stored, V: DeserializeOwned>(&mut self, key: Key) -> Result<Option<V>, ReadError> {
+        self.look(key, |record| decode_as::<T, V>(record))
+    }
+
+    /// The same, read in a way of one's own.
+    pub fn look<V>(
+        &mut self,
+        key: Key,
+        read: impl Fn(&Record) -> Result<V, ReadError>,
+    ) -> Result<Option<V>, ReadError> {
         let (mut expect, mut found) = (Expect::Absent, Ok(None));
         self.facts.look(&key, &mut |record| {
             if let Some(record) = record {
                 expect = Expect::Version(record.version);
-                found = decode_as::<T, V>(record).map(Some);
+                found = read(record).map(Some);
             }
         })?;
         if !self.read.iter().any(|(other, _)| *other == key) {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::ascii::Ascii;
 pub use super::receipt::Receipt;
 use crate::clock::{Day, Timestamp, Zone};
+use crate::store::Key;
 pub(super) use text::{TextId, TextVisitor, text_id};
 
 /// Why a text is none of the identifiers of this module.
@@ -51,6 +52,11 @@ impl Shortcode {
     /// The digits in a block, and how many they are.
     pub(super) fn block(&self) -> (&[u8; 16], usize) {
         self.0.block()
+    }
+
+    /// This key with the digits and the parts of another key after its own.
+    pub(super) fn between(&self, key: &Key, parts: &Key) -> Key {
+        self.0.between(key, parts)
     }
 }
 
@@ -107,6 +113,11 @@ impl Msisdn {
     /// The digits in a block, and how many they are.
     pub(super) fn block(&self) -> (&[u8; 16], usize) {
         self.0.block()
+    }
+
+    /// This key with the digits and the parts of another key after its own.
+    pub(super) fn between(&self, key: &Key, parts: &Key) -> Key {
+        self.0.between(key, parts)
     }
 }
 

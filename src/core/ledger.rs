@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::accounts::{Account, AccountKeys, Balance, Bounds};
 use super::ids::Receipt;
 use crate::clock::Timestamp;
-use crate::store::{Fields, Key, Part, Read, ReadError, Stored, WriteSet, decode, encode_as};
+use crate::store::{Fields, Key, Part, Read, ReadError, Stored, Vacant, WriteSet, decode, encode};
 
 /// What an entry does within its transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,13 +88,7 @@ impl Entry {
 
     /// Adds to the write set what this entry does: counters within `bounds`, and a line on the
     /// statement of each leg's account.
-    pub fn post(
-        &self,
-        write_set: &mut WriteSet,
-        receipt: &Receipt,
-        details: &str,
-        bounds: impl Fn(&Account) -> Bounds,
-    ) {
+    pub fn post(&self, write_set: &mut WriteSet, receipt: &Receipt, bounds: impl Fn(&Account) -> Bounds) {
         // An entry comes back to the same account, and each of these keys takes its time to be made.
         let mut made: Vec<(&Account, AccountKeys)> = Vec::with_capacity(self.legs.len());
         for (at, leg) in self.legs.iter().enumerate() {
@@ -110,18 +104,18 @@ impl Entry {
             if leg.reserved != 0 {
                 write_set.adjust(keys.reserved.clone(), leg.reserved, 0, i64::MAX);
             }
-            let line = LineRef {
+            let line = StatementLine {
                 receipt: *receipt,
                 at: self.at,
                 stage: self.stage,
                 purpose: leg.purpose,
-                details,
+                details: Vacant,
                 available: leg.available,
                 reserved: leg.reserved,
                 later: self.later(at, &leg.account),
             };
             let captured = vec![keys.available.clone(), keys.reserved.clone()];
-            write_set.append(keys.statement.clone(), encode_as::<StatementLine>(&line), captured);
+            write_set.append(keys.statement.clone(), encode(&line), captured);
         }
     }
 
@@ -147,27 +141,13 @@ pub struct StatementLine {
     pub stage: Stage,
     /// What the leg was for.
     pub purpose: Purpose,
-    /// In words: the service, or the charge.
-    pub details: String,
+    /// Where the command ID of the transaction was, which the transaction alone has since format 3.
+    details: Vacant,
     /// What the available funds gained.
     pub available: i64,
     /// What the reserved funds gained.
     pub reserved: i64,
     /// What later lines of the same entry did to the same account.
-    later: Later,
-}
-
-/// A [`StatementLine`] as it is written.
-#[derive(Serialize)]
-#[serde(rename = "StatementLine")]
-struct LineRef<'a> {
-    receipt: Receipt,
-    at: Timestamp,
-    stage: Stage,
-    purpose: Purpose,
-    details: &'a str,
-    available: i64,
-    reserved: i64,
     later: Later,
 }
 
@@ -179,7 +159,7 @@ struct Later {
 
 impl Stored for StatementLine {
     const NAME: &'static str = "a line of a statement";
-    const FORMAT: u8 = 2;
+    const FORMAT: u8 = 3;
     const FIELDS: Fields = Fields::InOrder;
 }
 

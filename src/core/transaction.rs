@@ -1,6 +1,4 @@
-//! The record of a transaction, and the short record of how a conversation ended, which exists
-//! even where no transaction came about. One conversation ends once: its outcome is expected absent
-//! by whatever writes it.
+//! The record of a transaction, and the ways to it from the names that others gave its conversation.
 
 use serde::{Deserialize, Serialize};
 
@@ -166,55 +164,6 @@ impl Transaction {
     }
 }
 
-/// How a conversation ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
-    /// The receipt of its transaction; of seven zeros where there is none.
-    pub receipt: Receipt,
-    /// The command ID.
-    pub command: String,
-    /// Our name for the conversation.
-    pub conversation: ConversationId,
-    /// Where it comes from.
-    pub origin: Origin,
-    /// The organization in whose name it was asked for, if it was found.
-    pub initiator_shortcode: Option<Shortcode>,
-    /// How it ended when it was decided.
-    pub code: ResultCode,
-    /// The public text.
-    pub description: String,
-    /// When it was decided.
-    pub decided: Timestamp,
-}
-
-/// An [`Outcome`] as it is written, from parts that are kept elsewhere.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename = "Outcome")]
-pub(super) struct OutcomeRef<'a> {
-    pub receipt: Receipt,
-    pub command: &'a str,
-    pub conversation: &'a ConversationId,
-    pub origin: OriginRef<'a>,
-    pub initiator_shortcode: Option<&'a Shortcode>,
-    pub code: ResultCode,
-    pub description: &'a str,
-    pub decided: Timestamp,
-}
-
-impl Stored for Outcome {
-    const NAME: &'static str = "the outcome of a conversation";
-    const FORMAT: u8 = 2;
-    const FIELDS: Fields = Fields::InOrder;
-}
-
-impl Outcome {
-    /// Where it is kept.
-    pub fn key(conversation: &ConversationId) -> Key {
-        static OUTCOME: Key = Key::constant(&["outcome"]);
-        conversation.under(&OUTCOME)
-    }
-}
-
 /// The way from somebody else's name for a conversation to ours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alias {
@@ -267,9 +216,13 @@ impl OriginRef<'_> {
     pub fn alias_key(self) -> Option<Key> {
         match self {
             Self::ThirdParty { name, originator_conversation } => {
-                Some(Key::of("originator").text(name).text(originator_conversation))
+                static ORIGINATOR: Key = Key::constant(&["originator"]);
+                Some(ORIGINATOR.clone().text(name).text(originator_conversation))
             }
-            Self::Handset { gateway, session } => Some(Key::of("session").text(gateway).text(session)),
+            Self::Handset { gateway, session } => {
+                static SESSION: Key = Key::constant(&["session"]);
+                Some(SESSION.clone().text(gateway).text(session))
+            }
             Self::Provider => None,
         }
     }

@@ -48,30 +48,52 @@ impl Key {
         }
         // The array is shorter than what a byte counts.
         let length = SHORT_BYTES.saturating_sub(free.len()) as u8;
-        Self(Bytes::Short { length, bytes })
+        Self(Bytes::short(bytes, length))
     }
 
     /// This key with the parts of another one after its own.
     #[must_use]
     #[inline]
-    pub fn followed_by(mut self, parts: &Self) -> Self {
-        if let Bytes::Short { length, bytes } = &parts.0
-            && *length <= 16
-            && let Some(block) = bytes.first_chunk::<16>()
-            && self.0.push_block(block, usize::from(*length))
-        {
-            return self;
+    pub fn followed_by(&self, parts: &Self) -> Self {
+        let mut key = self.clone();
+        key.append(parts);
+        key
+    }
+
+    /// Adds the parts of another key after this one's own.
+    #[inline]
+    pub fn append(&mut self, parts: &Self) {
+        if !self.0.push_short(&parts.0) {
+            self.0.push(parts.as_bytes());
         }
-        self.and(parts.as_bytes())
     }
 
     /// This key with one more text part, which is the first `length` bytes of a block and has no NUL in it:
     /// for identifiers, which are kept in blocks and have been looked through.
     #[must_use]
     #[inline]
-    pub fn plain_text<const N: usize>(mut self, block: &[u8; N], length: usize) -> Self {
+    pub fn plain_text<const N: usize>(&self, block: &[u8; N], length: usize) -> Self {
+        let mut key = self.clone();
+        key.push_plain_text(block, length);
+        key
+    }
+
+    /// The same, and the parts of another key after it: at once, since a key that was just made is slow to copy.
+    #[must_use]
+    #[inline]
+    pub fn plain_text_and<const N: usize>(&self, block: &[u8; N], length: usize, parts: &Self) -> Self {
+        let mut key = self.clone();
+        key.push_plain_text(block, length);
+        key.append(parts);
+        key
+    }
+
+    #[inline]
+    fn push_plain_text<const N: usize>(&mut self, block: &[u8; N], length: usize) {
         debug_assert!(block.iter().take(length).all(|&byte| byte != END), "an identifier has no NUL");
-        if self.0.push_plain_text(block, length) { self } else { self.text_of(block.get(..length).unwrap_or_default()) }
+        if !self.0.push_plain_text(block, length) {
+            self.push_text(block.get(..length).unwrap_or_default());
+        }
     }
 
     /// This key with one more text part.
@@ -85,10 +107,15 @@ impl Key {
     #[must_use]
     #[inline]
     pub fn text_of(mut self, part: &[u8]) -> Self {
-        if self.0.push_usual_text(part) { self } else { self.unusual_text(part) }
+        if !self.0.push_usual_text(part) {
+            self.push_text(part);
+        }
+        self
     }
 
-    fn unusual_text(mut self, part: &[u8]) -> Self {
+    /// Adds any text part. Where usual ones are made it is out of the way, lest they be moved about for it.
+    #[cold]
+    fn push_text(&mut self, part: &[u8]) {
         self.0.push(&[TEXT]);
         if part.contains(&END) {
             for piece in part.split_inclusive(|&byte| byte == END) {
@@ -101,7 +128,6 @@ impl Key {
             self.0.push(part);
         }
         self.0.push(&[END]);
-        self
     }
 
     /// This key with one more number part.
@@ -319,9 +345,11 @@ mod tests {
         let block = *b"254722000000\x07\x07\x07\x07";
         for length in 0..SHORT_BYTES + 4 {
             let before = Key::of(&"x".repeat(length));
-            assert_eq!(before.clone().plain_text(&block, 12), before.clone().text("254722000000"), "{length}");
+            assert_eq!(before.plain_text(&block, 12), before.clone().text("254722000000"), "{length}");
             let more = Key::constant(&["working"]);
-            assert_eq!(before.clone().followed_by(&more), before.clone().text("working"), "{length}");
+            assert_eq!(before.followed_by(&more), before.clone().text("working"), "{length}");
+            let both = before.plain_text_and(&block, 12, &more);
+            assert_eq!(both, before.clone().text("254722000000").text("working"), "{length}");
             assert_eq!(before.clone().number(7).parts().last(), Some(&Part::Number(7)), "{length}");
         }
     }

@@ -176,30 +176,42 @@ impl<V> Table<V> {
     /// done between the look-ups: none waits for the memory of another, and the processor has all of them
     /// under way at once.
     fn touch(&self, keys: &[Key], look: impl Fn(&V) -> i64) -> i64 {
-        let hashes: Vec<(u64, usize)> = keys.iter().map(|key| (scattered(key), key.as_bytes().len())).collect();
-        let found = hashes
-            .iter()
-            .filter_map(|(hash, length)| self.0.find(*hash, |Slot(other, _)| other.as_bytes().len() == *length));
-        found.fold(0, |seen, Slot(_, value)| seen ^ look(value))
+        const TOGETHER: usize = 8;
+        let mut seen = 0;
+        for keys in keys.chunks(TOGETHER) {
+            let mut hashes = [(0, 0); TOGETHER];
+            for (place, key) in hashes.iter_mut().zip(keys) {
+                *place = (scattered(key), key.as_bytes().len());
+            }
+            for (hash, length) in hashes.iter().take(keys.len()) {
+                let found = self.0.find(*hash, |Slot(other, _)| other.as_bytes().len() == *length);
+                seen ^= found.map_or(0, |Slot(_, value)| look(value));
+            }
+        }
+        seen
     }
 }
 
 /// Scatters keys, quickly and for ever in the same way. It is no match for keys that somebody chose
 /// to make it slow: nobody chooses keys of tests and benches.
 fn scattered(key: &Key) -> u64 {
-    // An odd number without a pattern in its bits: the golden ratio's.
-    const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
-    let mix = |hash: u64, word: u64| (hash.rotate_left(23) ^ word).wrapping_mul(FACTOR);
+    // Odd numbers without a pattern in their bits: the fractions of the golden ratio and of pi.
+    const FACTORS: [u64; 2] = [0x9E37_79B9_7F4A_7C15, 0x243F_6A88_85A3_08D3];
     let bytes = key.as_bytes();
-    let mut hash = 0;
-    for word in bytes.as_chunks::<8>().0 {
-        hash = mix(hash, u64::from_le_bytes(*word));
-    }
-    // The last bytes once more with those that are left over, which alone would have to be picked up singly.
-    hash = match bytes.last_chunk::<8>() {
-        Some(last) => mix(hash, u64::from_le_bytes(*last)),
-        None => bytes.iter().fold(hash, |hash, byte| mix(hash, u64::from(*byte))),
+    // Both halves of a product, so that each bit of it depends on bits of both words.
+    let mix = |hash: u64, block: &[u8; 16]| {
+        let [one, other] = [u128::from_le_bytes(*block) as u64, (u128::from_le_bytes(*block) >> 64) as u64];
+        let product = u128::from(one ^ hash ^ FACTORS[0]).wrapping_mul(u128::from(other ^ FACTORS[1]));
+        (product as u64) ^ (product >> 64) as u64
     };
-    // The table looks at the lowest bits, and multiplying moves differences upwards only.
-    (hash ^ (hash >> 32)).wrapping_mul(FACTOR).rotate_left(32)
+    let hash = bytes.as_chunks::<16>().0.iter().fold(0, mix);
+    // The last bytes once more with those that are left over, which alone would have to be picked up singly.
+    match bytes.last_chunk::<16>() {
+        Some(last) => mix(hash, last),
+        None => {
+            let mut block = [0; 16];
+            block.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
+            mix(hash, &block)
+        }
+    }
 }

@@ -126,7 +126,7 @@ pub fn decode<T: Stored>(record: &Record) -> Result<T, ReadError> {
 
 /// What a record of the type `T` holds, read as something that has the same parts in the same order but does
 /// not keep all of them: for who only looks at one.
-pub fn decode_as<T: Stored, V: DeserializeOwned>(record: &Record) -> Result<V, ReadError> {
+pub fn decode_as<'a, T: Stored, V: Deserialize<'a>>(record: &'a Record) -> Result<V, ReadError> {
     match record.value.split_first() {
         Some((&format, body)) if format <= T::FORMAT => {
             rmp_serde::from_slice(body).map_err(|error| ReadError(format!("a record is no {}: {error}", T::NAME)))

@@ -7,9 +7,10 @@ use crate::core::codes::ResultCode;
 use crate::core::decision::Decision;
 use crate::core::evidence::Evidence;
 use crate::core::ids::{ConversationId, OperatorId, Shortcode};
+use crate::core::outcome::{KeptOutcome, Outcome, OutcomeRef, kept_of_transaction};
 use crate::core::report::Report;
-use crate::core::transaction::{Alias, AliasRef, OriginRef, Outcome, OutcomeRef, Transaction};
-use crate::store::{ReadError, WriteSet, encode_as};
+use crate::core::transaction::{Alias, AliasRef, OriginRef, Transaction};
+use crate::store::{Key, ReadError, WriteSet, encode_as};
 
 /// Why a command goes no further.
 #[derive(Clone, Debug)]
@@ -55,6 +56,37 @@ pub(super) fn refuse<T>(code: ResultCode, reason: impl Into<String>) -> Result<T
     Err(Refusal::new(code, reason).into())
 }
 
+/// Where a conversation is found under its names.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    /// Under ours: how it ended.
+    pub outcome: Key,
+    /// Under somebody else's, if anybody else has one: the way to ours.
+    pub alias: Option<Key>,
+}
+
+impl Names {
+    /// Those of this conversation.
+    pub fn of(conversation: &ConversationId, origin: OriginRef<'_>) -> Self {
+        Self { outcome: Outcome::key(conversation), alias: origin.alias_key() }
+    }
+
+    /// Those of the conversation of a transaction.
+    pub fn of_transaction(transaction: &Transaction) -> Self {
+        Self::of(&transaction.conversation, transaction.origin.as_ref())
+    }
+
+    /// A conversation ends once, under all its names: what is kept of its end.
+    pub fn end(&self, write_set: &mut WriteSet, conversation: &ConversationId, outcome: Vec<u8>) {
+        write_set.expect_absent(self.outcome.clone());
+        write_set.put(self.outcome.clone(), outcome);
+        if let Some(key) = &self.alias {
+            write_set.expect_absent(key.clone());
+            write_set.put(key.clone(), encode_as::<Alias>(&AliasRef { conversation }));
+        }
+    }
+}
+
 /// What is kept about an attempt.
 #[derive(Clone, Debug)]
 pub(super) struct Attempt<'a> {
@@ -64,6 +96,8 @@ pub(super) struct Attempt<'a> {
     pub conversation: &'a ConversationId,
     /// Where it comes from.
     pub origin: OriginRef<'a>,
+    /// Where the conversation is found.
+    pub names: Names,
     /// The initiator, once its credential was found good.
     pub initiator: Option<OperatorId>,
     /// The initiator's organization, likewise.
@@ -72,15 +106,22 @@ pub(super) struct Attempt<'a> {
     pub reference: Vec<(String, String)>,
 }
 
-impl Attempt<'_> {
+impl<'a> Attempt<'a> {
+    /// An attempt of which no more is known yet than what it says itself.
+    pub fn new(command: &'a str, conversation: &'a ConversationId, origin: OriginRef<'a>) -> Self {
+        let names = Names::of(conversation, origin);
+        let (initiator, initiator_shortcode, reference) = (None, None, Vec::new());
+        Self { command, conversation, origin, names, initiator, initiator_shortcode, reference }
+    }
+
     /// Refuses what was decided before: a conversation ends once, and a third party uses a name for
     /// a conversation once.
     pub fn must_be_new(&self, evidence: &mut Evidence<'_>) -> Result<(), Halt> {
-        let ended: Option<Outcome> = evidence.load(Outcome::key(self.conversation))?;
+        let ended: Option<KeptOutcome> = evidence.load(self.names.outcome.clone())?;
         if ended.is_some() {
             return refuse(ResultCode::Duplicate, format!("{} was decided before", self.conversation));
         }
-        let alias: Option<Alias> = self.origin.alias_key().map_or(Ok(None), |key| evidence.load(key))?;
+        let alias: Option<Alias> = self.names.alias.clone().map_or(Ok(None), |key| evidence.load(key))?;
         match alias {
             Some(other) => refuse(ResultCode::Duplicate, format!("{} was about the same", other.conversation)),
             None => Ok(()),
@@ -114,32 +155,11 @@ impl Attempt<'_> {
             description: &report.description,
             decided: now,
         };
-        end(write_set, &outcome);
+        self.names.end(write_set, self.conversation, outcome.kept());
     }
 }
 
 /// Keeps how the conversation of a new transaction ended.
-pub(super) fn record_transaction(write_set: &mut WriteSet, transaction: &Transaction, report: &Report) {
-    let outcome = OutcomeRef {
-        receipt: report.receipt,
-        command: &transaction.command,
-        conversation: &transaction.conversation,
-        origin: transaction.origin.as_ref(),
-        initiator_shortcode: transaction.initiator_shortcode.as_ref(),
-        code: report.code,
-        description: &report.description,
-        decided: transaction.initiated,
-    };
-    end(write_set, &outcome);
-}
-
-/// A conversation ends once, under all its names.
-fn end(write_set: &mut WriteSet, outcome: &OutcomeRef<'_>) {
-    let key = Outcome::key(outcome.conversation);
-    write_set.expect_absent(key.clone());
-    write_set.put(key, encode_as::<Outcome>(outcome));
-    if let Some(key) = outcome.origin.alias_key() {
-        write_set.expect_absent(key.clone());
-        write_set.put(key, encode_as::<Alias>(&AliasRef { conversation: outcome.conversation }));
-    }
+pub(super) fn record_transaction(write_set: &mut WriteSet, transaction: &Transaction, names: &Names) {
+    names.end(write_set, &transaction.conversation, kept_of_transaction(transaction.receipt));
 }

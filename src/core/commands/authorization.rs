@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use super::attempt::{Attempt, Halt, Refusal, refuse};
+use super::attempt::{Attempt, Halt, Names, Refusal, refuse};
 use super::customer_payment::{reserve, shown_balances};
-use super::gates::{self, identifier};
+use super::gates;
 use super::parties::{self, Resolved};
 use super::payment::{self, Draft, Terms};
 use super::{parameters, results};
@@ -21,9 +21,9 @@ use crate::core::evidence::Evidence;
 use crate::core::ids::{Draw, Msisdn};
 use crate::core::ledger::Stage;
 use crate::core::limits::Period;
-use crate::core::order::{CustomerPayment, HandsetParty, Party};
+use crate::core::order::{CustomerPayment, HandsetParty};
 use crate::core::report::Report;
-use crate::core::transaction::{OriginRef, Outcome, State, Transaction};
+use crate::core::transaction::{OriginRef, State, Transaction};
 use crate::store::{Read, ReadError, WriteSet};
 
 /// Decides whether a payment can be made.
@@ -34,15 +34,14 @@ pub(in crate::core) fn authorize(
     now: Timestamp,
     draw: Draw,
 ) -> Result<Decision, ReadError> {
-    let attempt = Attempt {
-        command: &payment.command,
-        conversation: &payment.conversation,
-        origin: OriginRef::Handset { gateway: &payment.gateway, session: &payment.session },
-        initiator: None,
-        initiator_shortcode: None,
-        reference: Vec::new(),
+    let origin = OriginRef::Handset { gateway: &payment.gateway, session: &payment.session };
+    let attempt = Attempt::new(&payment.command, &payment.conversation, origin);
+    let payer = match &payment.payer {
+        HandsetParty::Msisdn(text) => Msisdn::parse(text, core.catalogue().numbering()).ok(),
+        HandsetParty::Shortcode(_) => None,
     };
-    let authorization = Authorization { core, evidence: Evidence::new(facts), payment, attempt: &attempt, now, draw };
+    let evidence = Evidence::new(facts);
+    let authorization = Authorization { core, evidence, payment, payer, attempt: &attempt, now, draw };
     match authorization.decide() {
         Ok(decision) => Ok(decision),
         Err(Halt::Refused(refusal)) => Ok(attempt.refused(core, refusal, now, true)),
@@ -55,6 +54,8 @@ struct Authorization<'a> {
     core: &'a Core,
     evidence: Evidence<'a>,
     payment: &'a CustomerPayment,
+    /// Who pays, if it has the number of a subscriber.
+    payer: Option<Msisdn>,
     attempt: &'a Attempt<'a>,
     now: Timestamp,
     draw: Draw,
@@ -95,8 +96,8 @@ impl Authorization<'_> {
             same_amount_seconds: 0,
         };
         match payment::judge(core, &mut self.evidence, &terms, &mut transaction, stage) {
-            Ok(write_set) => Ok(allowed(transaction, write_set)),
-            Err(Halt::Refused(refusal)) => Ok(payment::declined(transaction, Vec::new(), refusal)),
+            Ok(write_set) => Ok(allowed(transaction, &self.attempt.names, write_set)),
+            Err(Halt::Refused(refusal)) => Ok(payment::declined(transaction, &self.attempt.names, Vec::new(), refusal)),
             Err(halt) => Err(halt),
         }
     }
@@ -104,20 +105,24 @@ impl Authorization<'_> {
     /// Tells the store what will be read about the payer, who has not paid anything for a while, and whose
     /// records are in no cache therefore. The payee's are, if it is a busy one.
     fn foresee(&self) {
-        let HandsetParty::Msisdn(text) = &self.payment.payer else { return };
-        let Ok(payer) = Msisdn::parse(text, self.core.catalogue().numbering()) else { return };
-        let subscriber = subscriber_key(&payer);
-        let purse = Account::new(Holder::Subscriber(payer), AccountKind::Working);
+        let Some(payer) = &self.payer else { return };
+        let subscriber = subscriber_key(payer);
+        let purse = Account::new(Holder::Subscriber(payer.clone()), AccountKind::Working);
         let sent = Period::Day.sent(&purse.holder, self.core.zone().day(self.now));
-        let outcome = Outcome::key(self.attempt.conversation);
-        let alias = self.attempt.origin.alias_key().unwrap_or_else(|| outcome.clone());
+        let outcome = self.attempt.names.outcome.clone();
+        let alias = self.attempt.names.alias.clone().unwrap_or_else(|| outcome.clone());
         self.evidence.facts().foresee(&[outcome, alias, subscriber, purse.record()], &[purse.available(), sent]);
     }
 
     /// Payer and payee, each in a state and with products that allow it.
     fn parties(&mut self, service: &Service, rules: &CustomerPaymentRules) -> Result<(Resolved, Resolved), Halt> {
         let payment = self.payment;
-        let payer = self.party(rules.payer, &payment.payer, ResultCode::PrimaryParty)?;
+        let payer = match (rules.payer, &self.payer) {
+            (PartyKind::Subscriber, Some(payer)) => {
+                Resolved::Subscriber(parties::customer(&mut self.evidence, payer, ResultCode::PrimaryParty)?)
+            }
+            _ => self.party(rules.payer, &payment.payer, ResultCode::PrimaryParty)?,
+        };
         payer.must_pay()?;
         if let Some(organization) = payer.organization() {
             gates::must_start(self.core.catalogue(), organization, service)?;
@@ -140,10 +145,7 @@ impl Authorization<'_> {
                 parties::subscriber(&mut self.evidence, numbering, text, code).map(Resolved::Subscriber)
             }
             (PartyKind::Organization, HandsetParty::Shortcode(text)) => {
-                let identifier_type = identifier::SHORTCODE;
-                let party = Party { identifier_type, identifier: text.clone(), short_code: None };
-                gates::organization(&mut self.evidence, Some(&party), &[identifier_type], code)
-                    .map(Resolved::Organization)
+                gates::organization_known_as(&mut self.evidence, text, code).map(Resolved::Organization)
             }
             (kind, named) => refuse(code, format!("{named:?} is to be {kind:?}")),
         }
@@ -160,13 +162,13 @@ impl Authorization<'_> {
 }
 
 /// The decision to reserve the funds, or to move them if nobody has to agree.
-fn allowed(transaction: Box<Transaction>, mut write_set: WriteSet) -> Decision {
+fn allowed(transaction: Box<Transaction>, names: &Names, mut write_set: WriteSet) -> Decision {
     let mut report = Report::new(ResultCode::Success, transaction.receipt);
     let mut captures = results::Captures::default();
     if transaction.state == State::Completed {
         report.parameters = shown_balances(&transaction, &mut captures);
     }
-    payment::keep(&mut write_set, &transaction, &report);
+    payment::keep(&mut write_set, &transaction, names);
     reserve(&mut write_set, &transaction);
     let done = if transaction.state == State::Completed { " completed" } else { " authorized" };
     let private = [transaction.receipt.as_str(), done].concat();

@@ -2,6 +2,8 @@
 //!
 //! The balances are captured when the report is committed, so that they are all of one moment.
 
+use std::rc::Rc;
+
 use super::attempt::{Halt, Refusal, refuse};
 use super::gates::{self, Acting, identifier};
 use super::results::{Captures, keyed};
@@ -46,7 +48,7 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting) -> Result<Decision, H
 }
 
 /// The one organization that is asked for: by parameter, as a party, or the initiator's own.
-fn target(case: &mut Case<'_>, acting: &Acting) -> Result<Organization, Halt> {
+fn target(case: &mut Case<'_>, acting: &Acting) -> Result<Rc<Organization>, Halt> {
     let by_parameter = case.order.parameter("ShortCode");
     let party = case.order.receiver.as_ref().or(case.order.primary.as_ref());
     let by_party = party.filter(|party| party.identifier_type == identifier::SHORTCODE).map(|party| &*party.identifier);

@@ -14,9 +14,10 @@ use crate::core::directory::{Status, load_organization_status};
 use crate::core::evidence::Evidence;
 use crate::core::ledger::{Entry, Leg, Stage, Unbalanced};
 use crate::core::order::CancelReason;
+use crate::core::outcome::Outcome;
 use crate::core::receipt::Receipt;
 use crate::core::report::{RECEIVER_CODE, RECEIVER_CODE_CHARACTERS_MAX, Report, ReportValue};
-use crate::core::transaction::{Alias, OriginRef, Outcome, State, Transaction};
+use crate::core::transaction::{Alias, OriginRef, State, Transaction};
 use crate::store::{Fields, Key, Part, Read, ReadError, Stored, WriteSet, decode, encode};
 
 /// Why a reservation cannot be ended.
@@ -205,10 +206,7 @@ pub(in crate::core) fn payment_of_session(
     let origin = OriginRef::Handset { gateway, session };
     let alias: Option<Alias> = origin.alias_key().map_or(Ok(None), |key| evidence.load(key))?;
     let Some(alias) = alias else { return Ok(None) };
-    let outcome: Option<Outcome> = evidence.load(Outcome::key(&alias.conversation))?;
-    let Some(outcome) = outcome else { return Ok(None) };
-    let transaction = evidence.load(Transaction::key(&outcome.receipt))?;
-    Ok(Some((outcome, transaction)))
+    Outcome::load(&mut evidence, &alias.conversation)
 }
 
 fn reserved(evidence: &mut Evidence<'_>, held: Held) -> Result<Box<Transaction>, SettleError> {
@@ -238,7 +236,7 @@ fn end(
 ) -> Result<WriteSet, SettleError> {
     let entry = Entry::new(stage, now, legs)?;
     let mut write_set = evidence.write_set();
-    entry.post(&mut write_set, &transaction.receipt, &transaction.command, |account| account.kind.bounds());
+    entry.post(&mut write_set, &transaction.receipt, |account| account.kind.bounds());
     if let Some(expires) = transaction.expires.take() {
         write_set.delete(reservation_key(expires, &transaction.receipt));
     }

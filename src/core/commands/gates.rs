@@ -1,5 +1,7 @@
 //! Who acts, what it may do, and for whom (invariants S1, S2, S3).
 
+use std::rc::Rc;
+
 use super::Case;
 use super::attempt::{Halt, refuse};
 use crate::clock::Timestamp;
@@ -30,7 +32,7 @@ pub(super) mod identifier {
 pub(super) struct Acting {
     pub operator: Operator,
     /// None for operators of the provider, who have the whole system in view.
-    pub home: Option<Organization>,
+    pub home: Option<Rc<Organization>>,
 }
 
 /// The operator whose credential is to be checked for an order.
@@ -168,7 +170,7 @@ fn lineage(evidence: &mut Evidence<'_>, organization: &Organization) -> Result<V
     let mut lineage = vec![organization.shortcode.clone()];
     let mut above = organization.parent.clone();
     while let Some(parent) = above.take().filter(|_| lineage.len() < HIERARCHY_LEVELS_MAX) {
-        above = load_organization(evidence, &parent)?.and_then(|parent| parent.parent);
+        above = load_organization(evidence, &parent)?.and_then(|parent| parent.parent.clone());
         lineage.push(parent);
     }
     Ok(lineage)
@@ -233,15 +235,24 @@ pub(super) fn organization(
     party: Option<&Party>,
     identifiers: &[u32],
     code: ResultCode,
-) -> Result<Organization, Halt> {
+) -> Result<Rc<Organization>, Halt> {
     let Some(party) = party else { return refuse(code, "the party is missing") };
     let type_fits = identifiers.contains(&party.identifier_type)
         && matches!(party.identifier_type, identifier::SHORTCODE | identifier::TILL);
     if !type_fits {
         return refuse(code, format!("identifier type {} is not one of {identifiers:?}", party.identifier_type));
     }
-    let Ok(shortcode) = Shortcode::parse(&party.identifier) else {
-        return refuse(code, format!("{:?} is no shortcode", party.identifier));
+    organization_known_as(evidence, &party.identifier, code)
+}
+
+/// The organization with this shortcode.
+pub(super) fn organization_known_as(
+    evidence: &mut Evidence<'_>,
+    text: &str,
+    code: ResultCode,
+) -> Result<Rc<Organization>, Halt> {
+    let Ok(shortcode) = Shortcode::parse(text) else {
+        return refuse(code, format!("{text:?} is no shortcode"));
     };
     match load_organization(evidence, &shortcode)? {
         Some(organization) => Ok(organization),

@@ -88,17 +88,10 @@ pub(super) fn execute(
 
 /// What is kept about the attempt at an order.
 fn attempt_of(order: &Order) -> Attempt<'_> {
-    Attempt {
-        command: &order.command,
-        conversation: &order.conversation,
-        origin: OriginRef::ThirdParty {
-            name: &order.third_party,
-            originator_conversation: &order.originator_conversation,
-        },
-        initiator: None,
-        initiator_shortcode: None,
-        reference: order.reference.clone(),
-    }
+    let origin =
+        OriginRef::ThirdParty { name: &order.third_party, originator_conversation: &order.originator_conversation };
+    let attempt = Attempt::new(&order.command, &order.conversation, origin);
+    Attempt { reference: order.reference.clone(), ..attempt }
 }
 
 /// The decision about a case: what it asks for, or its refusal.

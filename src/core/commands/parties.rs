@@ -1,19 +1,20 @@
 //! The parties of a payment, once they are found: an organization, a subscriber or the provider.
 
 use std::fmt;
+use std::rc::Rc;
 
 use super::attempt::{Halt, refuse};
 use crate::core::accounts::{Account, AccountKind, Holder};
 use crate::core::codes::ResultCode;
-use crate::core::directory::{Organization, Status, Subscriber, load_subscriber};
+use crate::core::directory::{Customer, Organization, Status, load_customer};
 use crate::core::evidence::Evidence;
 use crate::core::ids::{Msisdn, Numbering};
 use crate::core::transaction::Side;
 
 /// Who pays or is paid.
 pub(super) enum Resolved {
-    Organization(Organization),
-    Subscriber(Subscriber),
+    Organization(Rc<Organization>),
+    Subscriber(Customer),
     Provider,
 }
 
@@ -88,10 +89,9 @@ pub(super) fn organization_side(organization: &Organization, kind: AccountKind) 
     Side { account: Account::new(holder, kind), name: organization.name.clone() }
 }
 
-fn subscriber_side(subscriber: &Subscriber, kind: AccountKind) -> Side {
+fn subscriber_side(subscriber: &Customer, kind: AccountKind) -> Side {
     let holder = Holder::Subscriber(subscriber.msisdn.clone());
-    let name = if subscriber.registered { subscriber.name.public() } else { String::new() };
-    Side { account: Account::new(holder, kind), name }
+    Side { account: Account::new(holder, kind), name: subscriber.public_name.clone() }
 }
 
 /// The subscriber with this phone number; refused with this code if there is none.
@@ -100,11 +100,16 @@ pub(super) fn subscriber(
     numbering: &Numbering,
     text: &str,
     code: ResultCode,
-) -> Result<Subscriber, Halt> {
+) -> Result<Customer, Halt> {
     let Ok(msisdn) = Msisdn::parse(text, numbering) else {
         return refuse(code, format!("{text:?} is no phone number of this country"));
     };
-    match load_subscriber(evidence, &msisdn)? {
+    customer(evidence, &msisdn, code)
+}
+
+/// The subscriber with this number; likewise.
+pub(super) fn customer(evidence: &mut Evidence<'_>, msisdn: &Msisdn, code: ResultCode) -> Result<Customer, Halt> {
+    match load_customer(evidence, msisdn)? {
         Some(subscriber) => Ok(subscriber),
         None => refuse(code, format!("there is no subscriber {msisdn}")),
     }

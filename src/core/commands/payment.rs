@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::attempt::{Attempt, Halt, Refusal, record_transaction, refuse};
+use super::attempt::{Attempt, Halt, Names, Refusal, record_transaction, refuse};
 use crate::clock::{Day, Timestamp};
 use crate::core::Core;
 use crate::core::accounts::{Account, AccountKind, FrozenAccount, Holder, HolderKeys, OpenAccount};
@@ -101,9 +101,7 @@ pub(super) fn judge(
     let entry = first_entry(transaction, stage)?;
 
     let mut write_set = evidence.write_set();
-    entry.post(&mut write_set, &transaction.receipt, &transaction.command, |account| {
-        core.catalogue().bounds(account, day)
-    });
+    entry.post(&mut write_set, &transaction.receipt, |account| core.catalogue().bounds(account, day));
     if let Some(sent) = sent {
         count_sent(core, &mut write_set, transaction, day, sent);
     }
@@ -114,17 +112,18 @@ pub(super) fn judge(
 }
 
 /// Keeps a new transaction, and how its conversation was decided.
-pub(super) fn keep(write_set: &mut WriteSet, transaction: &Transaction, report: &Report) {
+pub(super) fn keep(write_set: &mut WriteSet, transaction: &Transaction, names: &Names) {
     let key = Transaction::key(&transaction.receipt);
     // A receipt is issued once (L5); if the draw hit one that exists, the caller draws again.
     write_set.expect_absent(key.clone());
     write_set.put(key, encode(transaction));
-    record_transaction(write_set, transaction, report);
+    record_transaction(write_set, transaction, names);
 }
 
 /// The decision about a transaction that exists, but moves nothing because a rule forbids it.
 pub(super) fn declined(
     mut transaction: Box<Transaction>,
+    names: &Names,
     reference: Vec<(String, String)>,
     refusal: Refusal,
 ) -> Decision {
@@ -137,7 +136,7 @@ pub(super) fn declined(
     let report =
         Report { description: refusal.description, reference, ..Report::new(refusal.code, transaction.receipt) };
     let mut write_set = WriteSet::new();
-    keep(&mut write_set, &transaction, &report);
+    keep(&mut write_set, &transaction, names);
     Decision {
         report,
         write_set,
@@ -163,7 +162,8 @@ pub(in crate::core) fn bounded(core: &Core, decision: &Decision, error: &CommitE
         ResultCode::Internal
     };
     let refusal = Refusal::new(code, error.to_string());
-    Some(declined(transaction.clone(), decision.report.reference.clone(), refusal))
+    let names = Names::of_transaction(transaction);
+    Some(declined(transaction.clone(), &names, decision.report.reference.clone(), refusal))
 }
 
 fn single_limit(core: &Core, name: &str, amount: Amount, day: Day) -> Result<(), Halt> {

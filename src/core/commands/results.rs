@@ -53,7 +53,7 @@ pub(super) fn completed(
         reference: case.attempt.reference.clone(),
         ..Report::new(ResultCode::Success, transaction.receipt)
     };
-    payment::keep(&mut write_set, &transaction, &report);
+    payment::keep(&mut write_set, &transaction, &case.attempt.names);
     let private = format!("{} {} completed", case.service.command, transaction.receipt);
     Decision {
         report,

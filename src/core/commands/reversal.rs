@@ -4,6 +4,8 @@
 //! The reversal writes the transaction that it gives back, whose version it expects: of two that
 //! race, one commits.
 
+use std::rc::Rc;
+
 use super::approval;
 use super::attempt::{Halt, refuse};
 use super::gates::{self, Acting};
@@ -15,7 +17,7 @@ use crate::core::accounts::Holder;
 use crate::core::catalogue::ReversalRules;
 use crate::core::codes::ResultCode;
 use crate::core::decision::Decision;
-use crate::core::directory::{Organization, load_organization, load_subscriber};
+use crate::core::directory::{Organization, load_customer, load_organization};
 use crate::core::ledger::Stage;
 use crate::core::money::Amount;
 use crate::core::receipt::Receipt;
@@ -56,14 +58,20 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting, rules: &ReversalRules
             write_set.put(Transaction::key(&original.receipt), encode(&original));
             Ok(results::completed(case, reversal, write_set, Vec::new(), Captures::default()))
         }
-        Err(Halt::Refused(refusal)) => Ok(payment::declined(reversal, case.attempt.reference.clone(), refusal)),
+        Err(Halt::Refused(refusal)) => {
+            Ok(payment::declined(reversal, &case.attempt.names, case.attempt.reference.clone(), refusal))
+        }
         Err(halt) => Err(halt),
     }
 }
 
 /// The payment to give back, and the organization that got it. What the initiator may not see is as
 /// if it were not there (S1).
-fn original(case: &mut Case<'_>, acting: &Acting, rules: &ReversalRules) -> Result<(Transaction, Organization), Halt> {
+fn original(
+    case: &mut Case<'_>,
+    acting: &Acting,
+    rules: &ReversalRules,
+) -> Result<(Transaction, Rc<Organization>), Halt> {
     let invalid = |reason: String| refuse(ResultCode::OriginalTransaction, reason);
     let text = case.order.parameter("OriginalTransactionID").unwrap_or_default();
     let Ok(receipt) = Receipt::parse(text) else { return invalid(format!("{text:?} is no receipt")) };
@@ -92,7 +100,7 @@ fn taker(case: &mut Case<'_>, original: &Transaction) -> Result<Resolved, Halt> 
         Holder::Organization(shortcode) => {
             load_organization(&mut case.evidence, shortcode)?.map(Resolved::Organization)
         }
-        Holder::Subscriber(msisdn) => load_subscriber(&mut case.evidence, msisdn)?.map(Resolved::Subscriber),
+        Holder::Subscriber(msisdn) => load_customer(&mut case.evidence, msisdn)?.map(Resolved::Subscriber),
         Holder::Provider => None,
     };
     match found {

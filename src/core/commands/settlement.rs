@@ -2,6 +2,8 @@
 //! rest of the income becomes working funds. How much that is, the balances say, so the money goes
 //! through the settlement account in one entry; if others were faster, it is decided again.
 
+use std::rc::Rc;
+
 use super::attempt::{Halt, refuse};
 use super::gates::{self, Acting, identifier};
 use super::parties::{Resolved, organization_side};
@@ -60,9 +62,7 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting, rules: &SettlementRul
     };
     let mut write_set = case.evidence.write_set();
     let day = case.core.zone().day(case.now);
-    entry.post(&mut write_set, &transaction.receipt, &transaction.command, |account| {
-        case.core.catalogue().bounds(account, day)
-    });
+    entry.post(&mut write_set, &transaction.receipt, |account| case.core.catalogue().bounds(account, day));
     let mut captures = Captures::default();
     let mut parameters = shown(case, &organization, &movements, &income, rules.to, &mut captures);
     parameters.extend(rules.plan.iter().map(|plan| ("SettlementPlanID".to_owned(), ReportValue::text(plan))));
@@ -72,7 +72,7 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting, rules: &SettlementRul
 }
 
 /// The organization to be settled; a receiver, if there is one, is the same.
-fn party(case: &mut Case<'_>, acting: &Acting) -> Result<Organization, Halt> {
+fn party(case: &mut Case<'_>, acting: &Acting) -> Result<Rc<Organization>, Halt> {
     let (primary, receiver) = (case.order.primary.as_ref(), case.order.receiver.as_ref());
     let types = [identifier::SHORTCODE];
     let organization = gates::organization(&mut case.evidence, primary, &types, ResultCode::PrimaryParty)?;

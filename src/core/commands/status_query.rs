@@ -12,9 +12,10 @@ use crate::core::codes::{ResultCode, parameter_format, parameter_missing};
 use crate::core::decision::Decision;
 use crate::core::directory::load_operator;
 use crate::core::ids::ConversationId;
+use crate::core::outcome::Outcome;
 use crate::core::receipt::Receipt;
 use crate::core::report::{Report, ReportValue};
-use crate::core::transaction::{Alias, Origin, OriginRef, Outcome, Transaction};
+use crate::core::transaction::{Alias, Origin, OriginRef, Transaction};
 use crate::store::WriteSet;
 
 /// What was found: a transaction, how a conversation ended that came to none, or what one still waits
@@ -106,7 +107,7 @@ fn by_conversation(
     const DAY_SECONDS: u64 = 86_400;
     let unknown = || refuse(ResultCode::ConversationUnknown, "there is no such conversation");
     let Some(conversation) = conversation else { return unknown() };
-    let Some(outcome) = case.evidence.load::<Outcome>(Outcome::key(&conversation))? else {
+    let Some((outcome, transaction)) = Outcome::load(&mut case.evidence, &conversation)? else {
         return match case.evidence.load::<PendingApproval>(PendingApproval::key(&conversation))? {
             Some(pending) => waiting(case, acting, pending),
             None => unknown(),
@@ -116,10 +117,6 @@ fn by_conversation(
     if age > Duration::from_secs(DAY_SECONDS.saturating_mul(days.into())) {
         return refuse(ResultCode::ConversationUnknown, format!("it was more than {days} days ago"));
     }
-    let transaction: Option<Transaction> = match outcome.receipt.is_none() {
-        true => None,
-        false => case.evidence.load(Transaction::key(&outcome.receipt))?,
-    };
     let own = acting.home.as_ref().is_none_or(|home| match &transaction {
         Some(transaction) => transaction.concerns(&home.shortcode),
         None => outcome.initiator_shortcode.as_ref() == Some(&home.shortcode),

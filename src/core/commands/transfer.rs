@@ -1,6 +1,8 @@
 //! Payments that third parties start: from an organization to a subscriber, to an organization or
 //! to the provider, moved at once. One flow for all of them; what differs is in the catalogue.
 
+use std::rc::Rc;
+
 use super::attempt::{Halt, refuse};
 use super::gates::{self, Acting, identifier};
 use super::parties::{self, Resolved, organization_side};
@@ -11,7 +13,7 @@ use crate::core::accounts::AccountKind;
 use crate::core::catalogue::{Customers, Relation, SideRule, TransferRules};
 use crate::core::codes::ResultCode;
 use crate::core::decision::Decision;
-use crate::core::directory::{Organization, Subscriber};
+use crate::core::directory::{Customer, Organization};
 use crate::core::ledger::Stage;
 use crate::core::money::Amount;
 use crate::core::transaction::State;
@@ -59,7 +61,9 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting, rules: &TransferRules
             let parameters = results::of_transfer(case, rules.result, &transaction, registered, &mut captures);
             Ok(results::completed(case, transaction, write_set, parameters, captures))
         }
-        Err(Halt::Refused(refusal)) => Ok(payment::declined(transaction, case.attempt.reference.clone(), refusal)),
+        Err(Halt::Refused(refusal)) => {
+            Ok(payment::declined(transaction, &case.attempt.names, case.attempt.reference.clone(), refusal))
+        }
         Err(halt) => Err(halt),
     }
 }
@@ -69,7 +73,7 @@ fn names(case: &Case<'_>, home: &Organization) -> bool {
     case.order.primary.as_ref().is_none_or(|party| party.identifier.trim() == home.shortcode.as_str())
 }
 
-fn parties(case: &mut Case<'_>, rules: &TransferRules) -> Result<(Organization, Resolved), Halt> {
+fn parties(case: &mut Case<'_>, rules: &TransferRules) -> Result<(Rc<Organization>, Resolved), Halt> {
     let (primary, receiver) = (case.order.primary.as_ref(), case.order.receiver.as_ref());
     let payer = gates::organization(&mut case.evidence, primary, &rules.debit.identifiers, ResultCode::PrimaryParty)?;
     let payee = match receiver {
@@ -88,7 +92,7 @@ fn parties(case: &mut Case<'_>, rules: &TransferRules) -> Result<(Organization, 
     Ok((payer, payee))
 }
 
-fn subscriber(case: &mut Case<'_>, text: &str, rule: &SideRule) -> Result<Subscriber, Halt> {
+fn subscriber(case: &mut Case<'_>, text: &str, rule: &SideRule) -> Result<Customer, Halt> {
     if !rule.identifiers.contains(&identifier::MSISDN) {
         return refuse(ResultCode::ReceiverParty, format!("{} does not pay phone numbers", case.service.command));
     }
@@ -96,7 +100,12 @@ fn subscriber(case: &mut Case<'_>, text: &str, rule: &SideRule) -> Result<Subscr
 }
 
 /// The states of the parties, and what the service and the payee's products allow between them.
-fn permitted(case: &mut Case<'_>, rules: &TransferRules, payer: &Organization, payee: &Resolved) -> Result<(), Halt> {
+fn permitted(
+    case: &mut Case<'_>,
+    rules: &TransferRules,
+    payer: &Rc<Organization>,
+    payee: &Resolved,
+) -> Result<(), Halt> {
     Resolved::Organization(payer.clone()).must_pay()?;
     payee.must_be_payable()?;
     match payee {

@@ -49,7 +49,7 @@ pub fn fund(
     }
     let (transaction, entry) = funding(core, account, amount, now, draw)?;
     let mut write_set = evidence.write_set();
-    entry.post(&mut write_set, &transaction.receipt, FUND, |account| core.catalogue().bounds(account, day));
+    entry.post(&mut write_set, &transaction.receipt, |account| core.catalogue().bounds(account, day));
     let key = Transaction::key(&transaction.receipt);
     write_set.expect_absent(key.clone());
     write_set.put(key, encode(&transaction));

@@ -8,15 +8,17 @@ mod funds;
 mod operators;
 mod organizations;
 mod parents;
+mod recalled;
 mod subscribers;
 #[cfg(test)]
 mod tests;
 
 pub use admin::AdminError;
 #[cfg(test)]
-pub(super) use evidenced::StatusOfOrganization;
+pub(super) use evidenced::CustomerRef;
 pub(super) use evidenced::{
-    load_operator, load_operator_named, load_organization, load_organization_status, load_subscriber,
+    Customer, load_customer, load_operator, load_operator_named, load_organization, load_organization_status,
+    load_subscriber,
 };
 pub use funds::{freeze, frozen, fund};
 pub use operators::{Granted, NewOperator, create_operator, grant_roles, revoke_role, set_status};
@@ -163,9 +165,18 @@ pub struct PersonName {
     pub last: String,
 }
 
-impl PersonName {
+/// The names of a person that are only looked at.
+#[derive(Clone, Copy, Deserialize)]
+struct PersonNameRef<'a> {
+    first: &'a str,
+    #[expect(dead_code, reason = "it is passed over")]
+    middle: &'a str,
+    last: &'a str,
+}
+
+impl PersonNameRef<'_> {
     /// First and last name, as in `ReceiverPartyPublicName`.
-    pub fn public(&self) -> String {
+    fn public(self) -> String {
         // Without formatting, and without a second copy: every payment of a subscriber's has this name.
         let (first, last) = (self.first.trim_start(), self.last.trim_end());
         match (first.is_empty(), last.is_empty()) {

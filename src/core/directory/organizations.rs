@@ -103,7 +103,7 @@ pub fn change_organization(
     let mut evidence = Evidence::new(facts);
     let described = format!("organization {shortcode}");
     let before = load_organization(&mut evidence, shortcode)?;
-    let before = before.ok_or_else(|| AdminError::Unknown(described.clone()))?;
+    let before = Organization::clone(&*before.ok_or_else(|| AdminError::Unknown(described.clone()))?);
     if change == OrganizationChange::default() {
         return Err(AdminError::Nothing);
     }
@@ -184,7 +184,7 @@ fn check_parent(
         }
         let organization = load_organization(evidence, &above)?;
         let organization = organization.ok_or_else(|| AdminError::Unknown(format!("organization {above}")))?;
-        match organization.parent {
+        match organization.parent.clone() {
             Some(next) => above = next,
             None if levels_above.saturating_add(levels) <= HIERARCHY_LEVELS_MAX => return Ok(()),
             None => break,

@@ -13,8 +13,8 @@ use crate::core::books::{self, Books};
 use crate::core::directory::{self, AdminError};
 use crate::core::ledger::{self, NumberedLine};
 use crate::core::roll_up::{RollUp, roll_up};
-use crate::core::{Account, AccountKind, Amount, Holder, Shortcode, accounts};
-use crate::store::Store as _;
+use crate::core::{Account, AccountKind, Amount, Holder, Shortcode, Transaction, accounts};
+use crate::store::{Read as _, ReadError, Store as _, decode};
 
 /// How often the sum is taken anew because something moved meanwhile.
 const SUMS_MAX: usize = 20;
@@ -127,7 +127,13 @@ impl NodeAdmin {
         let account = Account::new(self.holder(&wanted.holder)?, wanted.account);
         let limit = wanted.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
         let lines = ledger::statement(&*self.store, &account, wanted.after, limit).map_err(in_words)?;
-        Ok(json!({ "lines": lines.iter().map(line).collect::<Vec<_>>() }))
+        let lines = lines.iter().map(|numbered| {
+            let transaction = self.store.record(&Transaction::key(&numbered.line.receipt))?;
+            let transaction: Option<Transaction> = transaction.as_ref().map(decode).transpose()?;
+            Ok(line(numbered, transaction.map(|transaction| transaction.command)))
+        });
+        let lines = lines.collect::<Result<Vec<Value>, ReadError>>().map_err(in_words)?;
+        Ok(json!({ "lines": lines }))
     }
 
     /// Adds up every statement (L4), and the whole ledger (L1).
@@ -211,13 +217,14 @@ impl NodeAdmin {
     }
 }
 
-fn line(numbered: &NumberedLine) -> Value {
+/// A line, with the command of its transaction.
+fn line(numbered: &NumberedLine, command: Option<String>) -> Value {
     let NumberedLine { number, line, balance } = numbered;
     json!({
         "number": number,
         "at": time(line.at),
         "receipt": line.receipt.as_str(),
-        "details": line.details,
+        "details": command,
         "purpose": line.purpose,
         "available": money(line.available),
         "reserved": money(line.reserved),

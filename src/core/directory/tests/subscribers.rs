@@ -87,7 +87,7 @@ fn a_public_name_is_first_and_last_without_what_surrounds_them() {
         (("", ""), ""),
     ];
     for ((first, last), public) in cases {
-        assert_eq!(person(first, "Wanjiku", last).public(), public);
+        assert_eq!(PersonNameRef { first, middle: "Wanjiku", last }.public(), public);
     }
 }
 
