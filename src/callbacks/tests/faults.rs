@@ -326,10 +326,8 @@ async fn validations_come_to_what_is_documented() {
     assert_eq!(documented, rows.iter().map(|(name, _)| *name).collect(), "documented rows, and those that are played");
     let plays = rows.into_iter().map(|(name, acts)| async move {
         let sink = if acts.is_empty() { None } else { Some(Sink::start(&acts).await) };
-        let url = match &sink {
-            Some(sink) => sink.url(),
-            None => format!("https://{}/", nobody().await),
-        };
+        let (_socket, nowhere) = nobody();
+        let url = sink.as_ref().map_or_else(|| format!("https://{nowhere}/"), Sink::url);
         let transport = HttpTransport::new(Pki::new().client(), &strict(), Arc::new(Lists), Arc::new(SystemNames));
         let node = Node::start_speaking(real(), Arc::new(transport), Arc::default(), &strict());
         let begun = std::time::Instant::now();

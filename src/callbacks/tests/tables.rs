@@ -98,7 +98,8 @@ impl Hosts for Lists {
 /// place says so).
 pub(super) async fn play(pki: &Pki, wire: Arc<dyn Wire>, kind: Kind, place: Place) -> Came {
     let mut settings = strict();
-    let (mut sink, mut third_party, mut payload, mut attempts, mut names) = (None, "acme", "<x/>", 1, vec![]);
+    let (mut sink, mut nowhere, mut third_party) = (None, None, "acme");
+    let (mut payload, mut attempts, mut names) = ("<x/>", 1, vec![]);
     let store = Arc::<FailingStore>::default();
     let url = match place {
         Place::Plain(act) => sink.insert(Sink::start(&[act]).await).url(),
@@ -115,7 +116,7 @@ pub(super) async fn play(pki: &Pki, wire: Arc<dyn Wire>, kind: Kind, place: Plac
             third_party = "careful";
             "http://127.0.0.1:9/".to_owned()
         }
-        Place::Nobody => format!("http://{}/", nobody().await),
+        Place::Nobody => format!("http://{}/", nowhere.insert(nobody()).1),
         Place::Named(looks) => {
             // The server is called only where a look finds it, and lets the connection go.
             let act = Act::says("500 Internal Server Error\r\nConnection: close", "");
