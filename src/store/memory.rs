@@ -261,3 +261,26 @@ fn scattered(bytes: &[u8]) -> u64 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_counter_is_the_same_whether_its_key_is_short_or_long() {
+        let store = MemoryStore::new();
+        let keys: Vec<Key> = (0..ShortKey::BYTES + 5).map(|length| Key::of(&"x".repeat(length))).collect();
+        for round in 1..=2 {
+            for (key, delta) in keys.iter().zip(1..) {
+                let mut write_set = WriteSet::new();
+                write_set.adjust(key.clone(), delta, 0, i64::MAX);
+                store.commit(write_set).now_or_never().unwrap().unwrap();
+                assert_eq!(store.counter(key), Ok(delta * round), "{key:?}");
+            }
+        }
+        store.foresee(&keys, &keys);
+        assert!(keys.iter().zip(1..).all(|(key, delta)| store.counter(key) == Ok(delta * 2)));
+    }
+}
