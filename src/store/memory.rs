@@ -23,10 +23,10 @@ pub struct MemoryStore {
 /// beside them, and new keys take their places in it when a range is next read.
 #[derive(Debug, Default)]
 struct State {
-    records: Table<Record>,
+    records: Table<Key, Record>,
     order: BTreeSet<Key>,
     unordered: Vec<Key>,
-    counters: Table<i64>,
+    counters: Counters,
     sequence: u64,
 }
 
@@ -48,7 +48,7 @@ impl Read for MemoryStore {
     }
 
     fn counter(&self, key: &Key) -> Result<i64, ReadError> {
-        Ok(read(&self.state).counters.get(key).copied().unwrap_or(0))
+        Ok(read(&self.state).counters.value(key))
     }
 
     fn foresee(&self, records: &[Key], counters: &[Key]) {
@@ -58,7 +58,7 @@ impl Read for MemoryStore {
             (Some(first), Some(last)) => i64::from(first ^ last),
             _ => 0,
         };
-        black_box(state.records.touch(records, ends) ^ state.counters.touch(counters, |counter| *counter));
+        black_box(state.records.touch(records, ends) ^ state.counters.short.touch(counters, |counter| *counter));
     }
 
     fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Key, Record)>, ReadError> {
@@ -96,7 +96,7 @@ impl State {
         for write in resolved.writes {
             match write.record {
                 Some(record) => {
-                    if self.records.insert(&write.key, record).is_none() {
+                    if self.records.insert(&write.key, record, Key::clone).is_none() {
                         self.unordered.push(write.key);
                     }
                 }
@@ -107,7 +107,7 @@ impl State {
             }
         }
         for (counter, value) in resolved.counters {
-            self.counters.insert(&counter, value);
+            self.counters.set(&counter, value);
         }
         resolved.committed
     }
@@ -129,45 +129,92 @@ impl Facts for State {
     }
 
     fn counter(&self, key: &Key) -> Result<i64, Infallible> {
-        Ok(self.counters.get(key).copied().unwrap_or(0))
+        Ok(self.counters.value(key))
+    }
+}
+
+/// The counters. Those with usual keys fill one line of the cache each.
+#[derive(Debug, Default)]
+struct Counters {
+    short: Table<ShortKey, i64>,
+    long: Table<Key, i64>,
+}
+
+impl Counters {
+    fn value(&self, key: &Key) -> i64 {
+        let found = if key.as_bytes().len() <= ShortKey::BYTES { self.short.get(key) } else { self.long.get(key) };
+        found.copied().unwrap_or(0)
+    }
+
+    fn set(&mut self, key: &Key, value: i64) {
+        match ShortKey::of(key) {
+            Some(short) => self.short.insert(key, value, |_| short),
+            None => self.long.insert(key, value, Key::clone),
+        };
+    }
+}
+
+/// The bytes of a key, if they are so few that a counter's value has its place in the same line.
+#[derive(Debug)]
+struct ShortKey {
+    bytes: [u8; Self::BYTES],
+    length: u8,
+}
+
+impl ShortKey {
+    const BYTES: usize = 55;
+
+    fn of(key: &Key) -> Option<Self> {
+        let mut bytes = [0; Self::BYTES];
+        bytes.get_mut(..key.as_bytes().len())?.copy_from_slice(key.as_bytes());
+        Some(Self { bytes, length: u8::try_from(key.as_bytes().len()).ok()? })
+    }
+}
+
+impl AsRef<[u8]> for ShortKey {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
     }
 }
 
 /// Values by their keys. A key is hashed apart from being looked up, which a map of the standard library
 /// does in one.
 #[derive(Debug)]
-struct Table<V>(HashTable<Slot<V>>);
+struct Table<K, V>(HashTable<Slot<K, V>>);
 
-/// A key, which fills a line of the cache, and its value in the next one.
+/// A key and its value, in as few lines of the cache as hold them: a whole key fills one.
 #[derive(Debug)]
 #[repr(align(64))]
-struct Slot<V>(Key, V);
+struct Slot<K, V>(K, V);
 
-impl<V> Default for Table<V> {
+impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
         Self(HashTable::new())
     }
 }
 
-impl<V> Table<V> {
+impl<K: AsRef<[u8]>, V> Table<K, V> {
     fn get(&self, key: &Key) -> Option<&V> {
-        self.0.find(scattered(key), |Slot(other, _)| other == key).map(|Slot(_, value)| value)
+        let bytes = key.as_bytes();
+        self.0.find(scattered(bytes), |Slot(other, _)| other.as_ref() == bytes).map(|Slot(_, value)| value)
     }
 
-    /// Sets the value of a key, and gives the one that it had.
-    fn insert(&mut self, key: &Key, value: V) -> Option<V> {
-        let hash = scattered(key);
-        match self.0.find_mut(hash, |Slot(other, _)| other == key) {
+    /// Sets the value of a key, and gives the one that it had; a new one is kept as `kept` makes it.
+    fn insert(&mut self, key: &Key, value: V, kept: impl FnOnce(&Key) -> K) -> Option<V> {
+        let bytes = key.as_bytes();
+        let hash = scattered(bytes);
+        match self.0.find_mut(hash, |Slot(other, _)| other.as_ref() == bytes) {
             Some(Slot(_, place)) => Some(std::mem::replace(place, value)),
             None => {
-                self.0.insert_unique(hash, Slot(key.clone(), value), |Slot(other, _)| scattered(other));
+                self.0.insert_unique(hash, Slot(kept(key), value), |Slot(other, _)| scattered(other.as_ref()));
                 None
             }
         }
     }
 
     fn remove(&mut self, key: &Key) {
-        if let Ok(entry) = self.0.find_entry(scattered(key), |Slot(other, _)| other == key) {
+        let bytes = key.as_bytes();
+        if let Ok(entry) = self.0.find_entry(scattered(bytes), |Slot(other, _)| other.as_ref() == bytes) {
             entry.remove();
         }
     }
@@ -181,10 +228,10 @@ impl<V> Table<V> {
         for keys in keys.chunks(TOGETHER) {
             let mut hashes = [(0, 0); TOGETHER];
             for (place, key) in hashes.iter_mut().zip(keys) {
-                *place = (scattered(key), key.as_bytes().len());
+                *place = (scattered(key.as_bytes()), key.as_bytes().len());
             }
             for (hash, length) in hashes.iter().take(keys.len()) {
-                let found = self.0.find(*hash, |Slot(other, _)| other.as_bytes().len() == *length);
+                let found = self.0.find(*hash, |Slot(other, _)| other.as_ref().len() == *length);
                 seen ^= found.map_or(0, |Slot(_, value)| look(value));
             }
         }
@@ -194,10 +241,9 @@ impl<V> Table<V> {
 
 /// Scatters keys, quickly and for ever in the same way. It is no match for keys that somebody chose
 /// to make it slow: nobody chooses keys of tests and benches.
-fn scattered(key: &Key) -> u64 {
+fn scattered(bytes: &[u8]) -> u64 {
     // Odd numbers without a pattern in their bits: the fractions of the golden ratio and of pi.
     const FACTORS: [u64; 2] = [0x9E37_79B9_7F4A_7C15, 0x243F_6A88_85A3_08D3];
-    let bytes = key.as_bytes();
     // Both halves of a product, so that each bit of it depends on bits of both words.
     let mix = |hash: u64, block: &[u8; 16]| {
         let [one, other] = [u128::from_le_bytes(*block) as u64, (u128::from_le_bytes(*block) >> 64) as u64];
@@ -213,5 +259,28 @@ fn scattered(key: &Key) -> u64 {
             block.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
             mix(hash, &block)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_counter_is_the_same_whether_its_key_is_short_or_long() {
+        let store = MemoryStore::new();
+        let keys: Vec<Key> = (0..ShortKey::BYTES + 5).map(|length| Key::of(&"x".repeat(length))).collect();
+        for round in 1..=2 {
+            for (key, delta) in keys.iter().zip(1..) {
+                let mut write_set = WriteSet::new();
+                write_set.adjust(key.clone(), delta, 0, i64::MAX);
+                store.commit(write_set).now_or_never().unwrap().unwrap();
+                assert_eq!(store.counter(key), Ok(delta * round), "{key:?}");
+            }
+        }
+        store.foresee(&keys, &keys);
+        assert!(keys.iter().zip(1..).all(|(key, delta)| store.counter(key) == Ok(delta * 2)));
     }
 }
