@@ -140,6 +140,8 @@ pub fn served(config: &Path) -> Served {
     while !status(config).status.success() {
         let child = served.child.as_mut().unwrap();
         if child.try_wait().unwrap().is_some() || begun.elapsed() > PATIENCE {
+            // What it has logged ends when it does.
+            let _ = child.kill();
             let output = served.child.take().unwrap().wait_with_output().unwrap();
             panic!("lango serve does not answer: {}", String::from_utf8_lossy(&output.stderr));
         }

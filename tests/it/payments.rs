@@ -216,3 +216,21 @@ async fn a_caller_that_hangs_up_does_not_leave_its_request_half_done() {
     assert_eq!(house.stage.funds(BULK.shortcode, AccountKind::Utility).unwrap(), before - shillings(1000));
     house.torn_down().await;
 }
+
+/// Its endpoint is a part of keys, and no index takes keys of any length.
+#[tokio::test(flavor = "multi_thread")]
+async fn d6_a_host_name_longer_than_any_key_leaves_the_node_as_it_is() {
+    let mut house = House::built().await;
+    let salary = house.shop().salary();
+    let host = format!("https://{}.example/result", "a".repeat(70_000));
+    let mut long = house.shop().pay_out("long", &salary).unwrap();
+    long.caller.result_url = Some(host.clone());
+    long.reference_data.push(("QueueTimeoutURL".into(), host));
+    assert_eq!(house.stage.ask(&house.teller, REQUEST_PATH, &long).await.unwrap().response_code, "0");
+    let usual = house.shop().pay_out("usual", &PayOut { amount: "2000", ..salary }).unwrap();
+    assert_eq!(house.stage.ask(&house.teller, REQUEST_PATH, &usual).await.unwrap().response_code, "0");
+    let result = house.stage.result(&house.teller).await.unwrap();
+    assert_eq!((result.originator_conversation_id.as_str(), result.result_code.as_str()), ("usual", "0"));
+    // The node's end moves everything into the index, and the books are read from it again.
+    house.torn_down().await;
+}
