@@ -220,17 +220,44 @@ async fn a_caller_that_hangs_up_does_not_leave_its_request_half_done() {
 /// Its endpoint is a part of keys, and no index takes keys of any length.
 #[tokio::test(flavor = "multi_thread")]
 async fn d6_a_host_name_longer_than_any_key_leaves_the_node_as_it_is() {
-    let mut house = House::built().await;
-    let salary = house.shop().salary();
-    let host = format!("https://{}.example/result", "a".repeat(70_000));
-    let mut long = house.shop().pay_out("long", &salary).unwrap();
-    long.caller.result_url = Some(host.clone());
-    long.reference_data.push(("QueueTimeoutURL".into(), host));
-    assert_eq!(house.stage.ask(&house.teller, REQUEST_PATH, &long).await.unwrap().response_code, "0");
-    let usual = house.shop().pay_out("usual", &PayOut { amount: "2000", ..salary }).unwrap();
-    assert_eq!(house.stage.ask(&house.teller, REQUEST_PATH, &usual).await.unwrap().response_code, "0");
-    let result = house.stage.result(&house.teller).await.unwrap();
-    assert_eq!((result.originator_conversation_id.as_str(), result.result_code.as_str()), ("usual", "0"));
-    // The node's end moves everything into the index, and the books are read from it again.
-    house.torn_down().await;
+    let deployed = Deployed::with_demonstration().await;
+    let settings = lango::config::load(&deployed.config()).unwrap();
+    let store = lango::node::open_store(&settings).unwrap();
+    let (mut party, _) = third_party::read(&*store, THIRD_PARTY).unwrap().unwrap();
+    // So nothing is called in its place.
+    party.result_url = None;
+    store.commit(third_party::save(&*store, &party).unwrap()).await.unwrap();
+    tokio::task::spawn_blocking(move || store.close()).await.unwrap();
+
+    let served = deployed.served();
+    let program = &deployed.demonstration;
+    let party = &program.file.third_party;
+    let read = |path| program.read(path).unwrap();
+    let door = program.file.endpoints.third_party.replace("https://localhost", "127.0.0.1").parse().unwrap();
+    let client = Identity { certificate: read(&party.cert), key: read(&party.key) };
+    let shop = SoapClient::tls(door, &read(&party.ca), Some(&client)).unwrap();
+    let mut long = program.pay_out("long", &program.salary()).unwrap();
+    long.caller.result_url = Some(format!("https://{}.example/result", "a".repeat(70_000)));
+    let reply = shop.post(REQUEST_PATH, program.envelope(program.claim(), &long)).await.unwrap();
+    assert_eq!(read_response(&reply.body).unwrap().response_code, "0");
+    let paid = || paid_by_employer(&deployed) == shillings(1000);
+    let begun = std::time::Instant::now();
+    while !paid() {
+        assert!(begun.elapsed() < PATIENCE, "it is not paid");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let (code, log) = served.terminated();
+    assert_eq!(code, Some(0), "{log}");
+    let store = lango::node::open_store(&settings).unwrap();
+    store.checkpoint();
+    assert_eq!((store.health().refusing, store.health().checkpoint), (None, store.health().sequence));
+    tokio::task::spawn_blocking(move || store.close()).await.unwrap();
+    tokio::task::spawn_blocking(move || check_books(&deployed)).await.unwrap();
+}
+
+/// What the employer has paid.
+fn paid_by_employer(deployed: &Deployed) -> i64 {
+    let balances = crate::callback_shop::json(deployed, &["ledger", "balance", BULK.shortcode]);
+    let utility = balances["accounts"].as_array().unwrap().iter().find(|one| one["account"] == "utility").unwrap();
+    BULK.utility - lango::core::Amount::parse(utility["available"].as_str().unwrap()).unwrap().minor()
 }
