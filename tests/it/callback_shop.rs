@@ -108,6 +108,12 @@ pub fn register(deployed: &Deployed) {
     said(deployed, &["url", "set", "600000", "--confirmation", &url, "--default", "completed"]);
 }
 
+/// What the books say of one account.
+pub fn account(deployed: &Deployed, holder: &str, account: &str) -> Value {
+    let balances = json(deployed, &["ledger", "balance", holder]);
+    balances["accounts"].as_array().unwrap().iter().find(|one| one["account"] == account).unwrap().clone()
+}
+
 /// A subscriber pays one shilling; the receipt.
 pub fn pay(deployed: &Deployed) -> String {
     let arguments = ["pay", "--from", "254722000001", "--to-paybill", "600000", "--account", "X", "--amount", "1"];

@@ -2,12 +2,10 @@
 
 use std::fs;
 
-use lango::access::{Secret, Vault, third_party};
-use lango::cli::deployment::THIRD_PARTY;
+use lango::access::{Secret, Vault};
 use lango::cli::soap_client::SoapClient;
 use lango::entropy::{Entropy, SystemEntropy};
 use lango::mminterface::read_response;
-use lango::store::Store;
 
 use crate::house::{Deployed, House, free_address};
 
@@ -90,13 +88,12 @@ async fn the_plain_door_is_closed_until_settings_and_the_partners_record_open_it
 
     let settings = lango::config::load(&deployed.config()).unwrap();
     let vault = Vault::load(&settings.node.secret_key).unwrap();
-    let store = lango::node::open_store(&settings).unwrap();
-    let (mut party, _) = third_party::read(&*store, THIRD_PARTY).unwrap().unwrap();
-    party.plain_requests = true;
-    party
-        .seal_password(&Secret::new(deployed.demonstration.file.third_party.password.clone()), &vault, &SystemEntropy)
-        .unwrap();
-    store.commit(third_party::save(&*store, &party).unwrap()).await.unwrap();
-    tokio::task::spawn_blocking(move || store.close()).await.unwrap();
+    let password = Secret::new(deployed.demonstration.file.third_party.password.clone());
+    deployed
+        .change_third_party(|party| {
+            party.plain_requests = true;
+            party.seal_password(&password, &vault, &SystemEntropy).unwrap();
+        })
+        .await;
     assert_eq!(ask().await, "0");
 }

@@ -8,14 +8,17 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use lango::access::{ThirdParty, third_party};
 use lango::cli::demo::stage::Stage;
 use lango::cli::demo::teller::Teller;
-use lango::cli::deployment::{self, Ports, ReadDemonstration};
+use lango::cli::deployment::{self, Ports, ReadDemonstration, THIRD_PARTY};
+use lango::cli::soap_client::{Identity, SoapClient};
 use lango::clock::SystemClock;
 use lango::config;
 use lango::core::accounts::ledger_sum;
 use lango::entropy::{Entropy, SystemEntropy};
 use lango::node::{Seams, open_store};
+use lango::store::Store;
 use lango::store::embedded::OpenError;
 use tempfile::TempDir;
 
@@ -120,6 +123,34 @@ impl Deployed {
         let settings = std::fs::read_to_string(self.config()).unwrap();
         assert!(settings.contains(from), "{from}");
         std::fs::write(self.config(), settings.replacen(from, to, 1)).unwrap();
+    }
+
+    /// Changes the record of the third party, while nothing is served.
+    pub async fn change_third_party(&self, change: impl FnOnce(&mut ThirdParty)) {
+        let store = open_store(&config::load(&self.config()).unwrap()).unwrap();
+        let (mut party, _) = third_party::read(&*store, THIRD_PARTY).unwrap().unwrap();
+        change(&mut party);
+        store.commit(third_party::save(&*store, &party).unwrap()).await.unwrap();
+        tokio::task::spawn_blocking(move || store.close()).await.unwrap();
+    }
+
+    /// The third party's program, with its certificate.
+    pub fn program(&self) -> SoapClient {
+        let party = &self.demonstration.file.third_party;
+        self.client(&self.demonstration.file.endpoints.third_party, [&party.ca, &party.cert, &party.key])
+    }
+
+    /// The handset side's gateway, with its own.
+    pub fn gateway(&self) -> SoapClient {
+        let gateway = &self.demonstration.file.handset;
+        self.client(&self.demonstration.file.endpoints.handset, [&gateway.ca, &gateway.cert, &gateway.key])
+    }
+
+    /// A caller of the door at a URL, with the CA, the certificate and the key in these files.
+    fn client(&self, url: &str, files: [&Path; 3]) -> SoapClient {
+        let [ca, certificate, key] = files.map(|path| self.demonstration.read(path).unwrap());
+        let door = url.replace("https://localhost", "127.0.0.1").parse().unwrap();
+        SoapClient::tls(door, &ca, Some(&Identity { certificate, key })).unwrap()
     }
 
     pub fn status(&self) -> std::process::Output {

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lango::access::third_party;
 use lango::cli::demo::stage::{REQUEST_PATH, answer};
-use lango::cli::deployment::{BULK, CASHIER, PAYBILL, PayOut, SUBSCRIBERS, THIRD_PARTY, shillings};
+use lango::cli::deployment::{BULK, CASHIER, PAYBILL, PayOut, SUBSCRIBERS, shillings};
 use lango::cli::receiver::Receiver;
-use lango::cli::soap_client::{Identity, SoapClient};
+use lango::cli::soap_client::Identity;
 use lango::core::accounts::{balances, ledger_sum};
-use lango::core::{AccountKind, Holder, Msisdn, Shortcode};
+use lango::core::{AccountKind, Amount, Holder, Msisdn, Shortcode};
 use lango::mminterface::{read_response, read_result, write_acknowledgement};
 
 use lango::store::Store;
 
+use crate::callback_shop::{account, wait_until};
 use crate::house::{self, Deployed, House, PATIENCE};
 
 const REPEATS: usize = 16;
@@ -84,24 +84,17 @@ async fn s1_an_operator_does_not_pay_out_of_another_organization() {
 #[tokio::test(flavor = "multi_thread")]
 async fn s1_a_third_party_does_not_speak_for_the_operators_of_others() {
     let deployed = Deployed::with_demonstration().await;
-    let store = lango::node::open_store(&lango::config::load(&deployed.config()).unwrap()).unwrap();
-    let (mut party, _) = third_party::read(&*store, THIRD_PARTY).unwrap().unwrap();
-    party.shortcodes = vec![PAYBILL.shortcode.into()];
-    store.commit(third_party::save(&*store, &party).unwrap()).await.unwrap();
-    tokio::task::spawn_blocking(move || store.close()).await.unwrap();
+    deployed.change_third_party(|party| party.shortcodes = vec![PAYBILL.shortcode.into()]).await;
 
     let served = deployed.served();
     let program = &deployed.demonstration;
-    let (receiver, party) = (&program.file.receiver, &program.file.third_party);
+    let receiver = &program.file.receiver;
     let read = |path| program.read(path).unwrap();
     let listener = house::listener(receiver.port).await;
     let server = Identity { certificate: read(&receiver.cert), key: read(&receiver.key) };
     let script = Arc::new(|_: &lango::cli::receiver::Call| (hyper::StatusCode::OK, String::new()));
     let mut receiver = Receiver::start(listener, &server, &read(&receiver.client_ca), script).unwrap();
-    let door = program.file.endpoints.third_party.replace("https://localhost", "127.0.0.1").parse().unwrap();
-    let client = Identity { certificate: read(&party.cert), key: read(&party.key) };
-    let shop = SoapClient::tls(door, &read(&party.ca), Some(&client)).unwrap();
-
+    let shop = deployed.program();
     let salary = program.pay_out("stranger", &program.salary()).unwrap();
     let reply = shop.post(REQUEST_PATH, program.envelope(program.claim(), &salary)).await.unwrap();
     assert_eq!(read_response(&reply.body).unwrap().response_code, "0");
@@ -158,8 +151,7 @@ async fn d1_what_was_accepted_before_a_kill_is_decided_and_told_after_it() {
         |cert, key| Identity { certificate: demonstration.read(cert).unwrap(), key: demonstration.read(key).unwrap() };
     let ca = demonstration.read(&file.third_party.ca).unwrap();
     let served = deployed.served();
-    let door = file.endpoints.third_party.replace("https://localhost", "127.0.0.1").parse().unwrap();
-    let shop = SoapClient::tls(door, &ca, Some(&identity(&file.third_party.cert, &file.third_party.key))).unwrap();
+    let shop = deployed.program();
     let salary = demonstration.pay_out("before-the-kill", &demonstration.salary()).unwrap();
     let message = demonstration.envelope(demonstration.claim(), &salary);
     let reply = shop.post(REQUEST_PATH, message).await.unwrap();
@@ -221,43 +213,22 @@ async fn a_caller_that_hangs_up_does_not_leave_its_request_half_done() {
 #[tokio::test(flavor = "multi_thread")]
 async fn d6_a_host_name_longer_than_any_key_leaves_the_node_as_it_is() {
     let deployed = Deployed::with_demonstration().await;
-    let settings = lango::config::load(&deployed.config()).unwrap();
-    let store = lango::node::open_store(&settings).unwrap();
-    let (mut party, _) = third_party::read(&*store, THIRD_PARTY).unwrap().unwrap();
     // So nothing is called in its place.
-    party.result_url = None;
-    store.commit(third_party::save(&*store, &party).unwrap()).await.unwrap();
-    tokio::task::spawn_blocking(move || store.close()).await.unwrap();
+    deployed.change_third_party(|party| party.result_url = None).await;
 
     let served = deployed.served();
-    let program = &deployed.demonstration;
-    let party = &program.file.third_party;
-    let read = |path| program.read(path).unwrap();
-    let door = program.file.endpoints.third_party.replace("https://localhost", "127.0.0.1").parse().unwrap();
-    let client = Identity { certificate: read(&party.cert), key: read(&party.key) };
-    let shop = SoapClient::tls(door, &read(&party.ca), Some(&client)).unwrap();
+    let (program, shop) = (&deployed.demonstration, deployed.program());
     let mut long = program.pay_out("long", &program.salary()).unwrap();
     long.caller.result_url = Some(format!("https://{}.example/result", "a".repeat(70_000)));
     let reply = shop.post(REQUEST_PATH, program.envelope(program.claim(), &long)).await.unwrap();
     assert_eq!(read_response(&reply.body).unwrap().response_code, "0");
-    let paid = || paid_by_employer(&deployed) == shillings(1000);
-    let begun = std::time::Instant::now();
-    while !paid() {
-        assert!(begun.elapsed() < PATIENCE, "it is not paid");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let left = Amount::from_minor(BULK.utility - shillings(1000)).to_string();
+    wait_until("it is paid", || account(&deployed, BULK.shortcode, "utility")["available"] == *left);
     let (code, log) = served.terminated();
     assert_eq!(code, Some(0), "{log}");
-    let store = lango::node::open_store(&settings).unwrap();
+    let store = lango::node::open_store(&lango::config::load(&deployed.config()).unwrap()).unwrap();
     store.checkpoint();
     assert_eq!((store.health().refusing, store.health().checkpoint), (None, store.health().sequence));
     tokio::task::spawn_blocking(move || store.close()).await.unwrap();
     tokio::task::spawn_blocking(move || check_books(&deployed)).await.unwrap();
-}
-
-/// What the employer has paid.
-fn paid_by_employer(deployed: &Deployed) -> i64 {
-    let balances = crate::callback_shop::json(deployed, &["ledger", "balance", BULK.shortcode]);
-    let utility = balances["accounts"].as_array().unwrap().iter().find(|one| one["account"] == "utility").unwrap();
-    BULK.utility - lango::core::Amount::parse(utility["available"].as_str().unwrap()).unwrap().minor()
 }

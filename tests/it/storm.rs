@@ -6,9 +6,7 @@
 //! plays along. `LANGO_TEST_KILLS` asks for more kills.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,7 +16,7 @@ use hyper::StatusCode;
 use lango::cli::demo::stage::REQUEST_PATH;
 use lango::cli::deployment::{BULK, PAYBILL, ReadDemonstration, SUBSCRIBERS, shillings};
 use lango::cli::receiver::Call;
-use lango::cli::soap_client::{Identity, SoapClient};
+use lango::cli::soap_client::SoapClient;
 use lango::core::Amount;
 use lango::entropy::{Entropy, SeededEntropy, SystemEntropy};
 use lango::mminterface::{
@@ -26,7 +24,7 @@ use lango::mminterface::{
     write_acknowledgement, write_confirmation_result, write_handset_payment, write_validation_result,
 };
 
-use crate::callback_shop::{Shop, json, listed, said, url_of, wait_until};
+use crate::callback_shop::{self, Shop, json, listed, said, url_of, wait_until};
 use crate::house::{Deployed, PATIENCE, Served};
 
 const KILLS: u64 = 6;
@@ -244,12 +242,8 @@ impl Storm {
             client,
             told: Arc::clone(told),
         };
-        let file = &self.deployed.demonstration.file;
-        let party = &file.third_party;
-        let program = client(&self.deployed, &file.endpoints.third_party, [&party.ca, &party.cert, &party.key]);
-        let gateway = &file.handset;
-        let gateway = client(&self.deployed, &file.endpoints.handset, [&gateway.ca, &gateway.cert, &gateway.key]);
-        let (payroll, phones) = (caller(program, &self.requests), caller(gateway, &self.bills));
+        let payroll = caller(self.deployed.program(), &self.requests);
+        let phones = caller(self.deployed.gateway(), &self.bills);
         let salaries = (0..CALLERS).map(|_| tokio::spawn(payroll.clone().pays_salaries()));
         let bills = (0..CALLERS).map(|_| tokio::spawn(phones.clone().pays_bills()));
         let callers: Vec<_> = salaries.chain(bills).collect();
@@ -388,15 +382,7 @@ fn receipts(deployed: &Deployed, (holder, account): Which) -> BTreeSet<String> {
 
 /// What an account has, of which nothing may be reserved.
 fn funds(deployed: &Deployed, (holder, account): Which) -> i64 {
-    let balances = json(deployed, &["ledger", "balance", holder]);
-    let one = balances["accounts"].as_array().unwrap().iter().find(|one| one["account"] == account).unwrap();
+    let one = callback_shop::account(deployed, holder, account);
     assert_eq!(one["reserved"], "0.00", "{holder}: {one}");
     Amount::parse(one["available"].as_str().unwrap()).unwrap().minor()
-}
-
-/// A caller of the door at a URL, with the CA, the certificate and the key in these files.
-fn client(deployed: &Deployed, url: &str, files: [&Path; 3]) -> SoapClient {
-    let [ca, certificate, key] = files.map(|path| deployed.demonstration.read(path).unwrap());
-    let door: SocketAddr = url.replace("https://localhost", "127.0.0.1").parse().unwrap();
-    SoapClient::tls(door, &ca, Some(&Identity { certificate, key })).unwrap()
 }

@@ -5,14 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::{Method, StatusCode};
-use lango::access::{ToleranceSwitches, third_party};
+use lango::access::ToleranceSwitches;
 use lango::cli::demo::stage::{REGISTER_PATH, REQUEST_PATH};
 use lango::cli::deployment::{THIRD_PARTY, envelope_around};
 use lango::cli::receiver::Call;
-use lango::cli::soap_client::{Identity, Reply, SoapClient};
+use lango::cli::soap_client::Reply;
 use lango::mminterface::tolerances::TABLE;
 use lango::mminterface::{ValidationResult, write_request_document, write_validation_result};
-use lango::store::Store;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -39,18 +38,9 @@ fn old(deployed: &Deployed, id: &str) -> String {
 async fn answered(switches: ToleranceSwitches) -> (String, String) {
     let deployed = Deployed::with_demonstration().await;
     let settings = lango::config::load(&deployed.config()).unwrap();
-    let store = lango::node::open_store(&settings).unwrap();
-    let (mut party, _) = third_party::read(&*store, THIRD_PARTY).unwrap().unwrap();
-    party.tolerances = switches;
-    store.commit(third_party::save(&*store, &party).unwrap()).await.unwrap();
-    store.close();
-    drop(store);
+    deployed.change_third_party(|party| party.tolerances = switches).await;
     let served = deployed.served();
-    let shop = &deployed.demonstration;
-    let file = &shop.file.third_party;
-    let identity = Identity { certificate: shop.read(&file.cert).unwrap(), key: shop.read(&file.key).unwrap() };
-    let door = settings.doors.third_party.listen;
-    let client = SoapClient::tls(door, &shop.read(&file.ca).unwrap(), Some(&identity)).unwrap();
+    let client = deployed.program();
     let reply = client.post(PATH, old(&deployed, "tolerances-1")).await.unwrap();
     let metrics = metrics(settings.doors.metrics.listen).await;
     assert_eq!(served.terminated().0, Some(0));
