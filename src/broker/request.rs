@@ -251,7 +251,7 @@ impl Broker {
                 None => Err(Refusal::Internal("a conversation id was drawn twice".into())),
             },
             CommitError::Busy => Err(Refusal::Overloaded("the store's queue is full")),
-            CommitError::Full => Err(Refusal::Overloaded("the disk is full")),
+            CommitError::Full => Err(Refusal::Overloaded("the store has no room")),
             error => Err(Refusal::Internal(error.to_string())),
         }
     }

@@ -117,8 +117,8 @@ pub enum CommitError {
         /// The largest size.
         max: usize,
     },
-    /// No room on the disk; tried again with the next commit.
-    #[error("the disk is full")]
+    /// No room on the disk, or for one more open file; tried again with the next commit.
+    #[error("the disk is full, or no more files may be open")]
     Full,
     /// A write or sync failed before; only a restart leaves this state.
     #[error("the store refuses since: {0}")]

@@ -45,6 +45,7 @@ mod readme;
 mod refused_orders;
 mod soap_door;
 mod store_crash;
+mod store_files;
 mod store_formats;
 mod store_full;
 mod store_tools;

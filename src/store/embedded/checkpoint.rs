@@ -9,7 +9,7 @@ use super::Shared;
 use super::index::IndexError;
 use crate::store::locks::write;
 
-/// How soon a checkpoint that found the disk full is tried again, when nobody asks for one.
+/// How soon a checkpoint that found no room is tried again, when nobody asks for one.
 const FULL_RETRY: Duration = Duration::from_secs(1);
 /// The active one and the frozen one.
 const GENERATIONS: usize = 2;
@@ -48,7 +48,7 @@ impl Shared {
         }
     }
 
-    /// Makes a checkpoint. One that finds the disk full is made again with the next; any other
+    /// Makes a checkpoint. One that finds no room is made again with the next; any other
     /// failure means that the index cannot be relied on.
     fn checkpoint(&self) {
         let was_full = self.is_index_full();
@@ -60,7 +60,7 @@ impl Shared {
             Ok(()) => {}
             Err(IndexError::Full | IndexError::Closed) => {
                 if !was_full {
-                    tracing::warn!("the disk is full: the checkpoint is tried again until there is room");
+                    tracing::warn!(reason = %IndexError::Full, "the checkpoint is tried again until there is room");
                 }
                 // For the readers. Where even this takes room, they wait for it, too.
                 let _ = self.index.reopen();

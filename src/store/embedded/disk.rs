@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
 
 use crate::entropy::{Entropy, SystemEntropy};
 
@@ -206,7 +207,10 @@ struct RealLock(#[expect(dead_code, reason = "held, never read")] File);
 
 impl Lock for RealLock {}
 
-/// Whether an error says that there is no room.
+/// Whether an error says that there is no room: on the disk, or for one more open file. Either comes to an end
+/// without anybody opening the store again.
 pub(super) fn is_full(error: &io::Error) -> bool {
+    let files = [Errno::MFILE, Errno::NFILE];
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        || Errno::from_io_error(error).is_some_and(|error| files.contains(&error))
 }

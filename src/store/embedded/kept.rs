@@ -11,7 +11,7 @@ use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
-use super::disk::{Disk, ReadFile};
+use super::disk::{Disk, ReadFile, is_full};
 use super::entry;
 use super::frame::payload_of;
 use super::index::IndexError;
@@ -127,6 +127,7 @@ impl Values {
         };
         let frame = self.frame(place).map_err(|error| match error.kind() {
             ErrorKind::NotFound => IndexError::Moved(failed(&error)),
+            _ if is_full(&error) => IndexError::Full,
             _ => IndexError::Unavailable(failed(&error)),
         })?;
         let payload = payload_of(&frame, version, place.checksum);

@@ -13,7 +13,7 @@ use super::journal::journal_dir;
 use super::open::{OpenError, at};
 use super::verify::verify;
 use super::{EmbeddedStore, Options, Progress};
-use crate::store::Store;
+use crate::store::{CommitError, Store};
 
 /// Makes the index of a store that nobody has open anew and tells how far it is. Gives the sequence
 /// number up to which the new index holds everything.
@@ -46,7 +46,7 @@ pub fn rebuild(options: Options, progress: &mut dyn FnMut(Progress)) -> Result<u
     let health = store.health();
     store.close();
     if health.checkpoint < verified.last {
-        let error = health.refusing.unwrap_or_else(|| "the disk is full".into());
+        let error = health.refusing.unwrap_or_else(|| CommitError::Full.to_string());
         return Err(OpenError::Index { dir: index, error });
     }
     if aside.exists() {

@@ -68,8 +68,8 @@ pub(super) enum IndexError {
     /// elsewhere by now.
     #[error("{0}")]
     Moved(String),
-    /// There is no room on the disk.
-    #[error("the disk is full")]
+    /// There is no room on the disk, or for one more open file.
+    #[error("the disk is full, or no more files may be open")]
     Full,
     /// Its files are not open: the store was closed, or the disk is too full to open them again.
     #[error("its files are not open")]
