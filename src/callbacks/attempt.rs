@@ -27,6 +27,7 @@ use super::outbox::{self, Loaded, Queued};
 use super::outcome::Outcome;
 use super::records::{Carried, Records};
 use super::schedule::{Schedule, retry_after};
+use super::shares::Shares;
 use super::signers::Signers;
 use super::signing::SigningError;
 use super::transport::{Answer, Call, Pool, SendError, Transport, insert, soap_headers};
@@ -54,6 +55,8 @@ pub(super) struct Courier {
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) schedule: Schedule,
     pub(super) answer_deadline: Duration,
+    /// Deliveries at a time.
+    pub(super) shares: Shares,
     pub(super) signers: Signers,
     pub(super) counts: Counts,
     pub(super) metrics: Arc<Metrics>,
@@ -86,14 +89,20 @@ impl Courier {
     /// Makes the attempt that is due, and has what came of it written down. `pass` and `slot` are the
     /// endpoint's leave to be called; the slot is given back as soon as there is an answer.
     pub(super) async fn carry(&self, flight: Flight, pass: Pass, slot: Slot, stop: &watch::Sender<bool>) {
-        match self.carried(flight.queued(), pass, slot).await {
+        match self.carried(flight.queued(), pass, slot, stop).await {
             Ok(outcome) => self.write_down(outcome, flight, stop).await,
             Err(landing) => flight.lands(landing),
         }
     }
 
     /// What came of the attempt, or where the delivery is if there was none to be made.
-    async fn carried(&self, queued: &Queued, pass: Pass, slot: Slot) -> Result<Carried, Landing> {
+    async fn carried(
+        &self,
+        queued: &Queued,
+        pass: Pass,
+        slot: Slot,
+        stop: &watch::Sender<bool>,
+    ) -> Result<Carried, Landing> {
         let loaded = match outbox::load(&*self.store, &queued.id) {
             Ok(Some(loaded)) => loaded,
             Ok(None) => return Err(Landing::Ended),
@@ -117,6 +126,12 @@ impl Courier {
         if target.endpoint != queued.endpoint {
             return Ok(Carried { before, after: target, sent: None, attempted: false });
         }
+        let share = tokio::select! {
+            biased;
+            share = self.shares.take(&target.third_party) => share,
+            () = stopped(stop) => None,
+        };
+        let _share = share.ok_or_else(|| Landing::Waits(queued.clone()))?;
         let in_flight = target.begin().ok_or(Landing::Ended)?;
         let (after, sent) = self.attempt(in_flight, &entry, &captured, pass, &slot).await;
         Ok(Carried { before, after, sent, attempted: true })
@@ -273,6 +288,12 @@ impl Courier {
             (_, None) => warn!(delivery = %id, owner, number, attempt, ?outcome, detail, "given up: dead letter"),
         }
     }
+}
+
+/// Waits until the node stops.
+async fn stopped(stop: &watch::Sender<bool>) {
+    // Its sender is here.
+    let _ = stop.subscribe().wait_for(|stopping| *stopping).await;
 }
 
 /// The first so many characters of a text.

@@ -18,6 +18,7 @@ use super::endpoint::{Endpoint, Endpoints, Limits};
 use super::holds::Holds;
 use super::lane::Lane;
 use super::outbox::{self, Queued};
+use super::shares::Shares;
 
 /// How often the store is searched for what nobody told of: its teller was cut off right after the
 /// commit. That is rare, so this is a net under [`Callbacks::wake`](super::Callbacks::wake), not the
@@ -34,10 +35,18 @@ pub(super) struct Dispatcher {
     pub(super) courier: Courier,
     pub(super) endpoints: Endpoints,
     pub(super) holds: Holds,
+    pub(super) questions: Questions,
     limits: Limits,
     lanes: Mutex<HashMap<Endpoint, Running>>,
     stop: watch::Sender<bool>,
     runtime: Handle,
+}
+
+/// Questions at a time, of each kind.
+#[derive(Debug)]
+pub(super) struct Questions {
+    pub(super) validations: Shares,
+    pub(super) queries: Shares,
 }
 
 /// A queue and its task.
@@ -49,11 +58,12 @@ struct Running {
 
 impl Dispatcher {
     /// A dispatcher without queues, in the runtime that calls it.
-    pub(super) fn new(courier: Courier, endpoints: Endpoints, limits: Limits) -> Arc<Self> {
+    pub(super) fn new(courier: Courier, endpoints: Endpoints, limits: Limits, questions: Questions) -> Arc<Self> {
         Arc::new(Self {
             courier,
             endpoints,
             holds: Holds::default(),
+            questions,
             limits,
             lanes: Mutex::default(),
             stop: watch::Sender::new(false),

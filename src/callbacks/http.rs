@@ -28,14 +28,11 @@ use crate::config;
 
 use super::endpoint::Limits;
 use super::guard::{Hosts, Refused, check_address, check_read, host_and_port};
-use super::kept::{Connections, Kept, Target};
+use super::kept::{Connections, IDLE_MAX, Kept, Target};
 use super::names::{Names, SharedNames};
 use super::outcome::Outcome;
 use super::tls::{ClientTls, PinError, Trust};
 use super::transport::{Answer, Call, Pool, SendError, Transport};
-
-/// How long an unused connection is kept.
-const IDLE_MAX: Duration = Duration::from_secs(50);
 
 /// Posts over real connections.
 pub struct HttpTransport {
@@ -71,7 +68,7 @@ impl HttpTransport {
             connect_max: Duration::from_secs(settings.connect_seconds_max),
             answer_bytes_max: settings.answer_bytes_max,
             idle_connections_max: Limits::of(settings).concurrency_max(),
-            kept: Kept::default(),
+            kept: Kept::new(settings.connections_max),
         }
     }
 

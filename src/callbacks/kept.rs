@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hyper::header::HeaderValue;
 use reqwest::{Client, Url};
@@ -15,6 +16,9 @@ use super::transport::{Pool, SendError};
 
 /// Kept sets of connections; above it the one unused longest is closed.
 const CLIENTS_MAX: usize = 1024;
+
+/// How long an unused connection is kept.
+pub(super) const IDLE_MAX: Duration = Duration::from_secs(50);
 
 /// URLs that are kept read; above it all are read anew.
 const URLS_MAX: usize = 1024;
@@ -53,12 +57,15 @@ struct Of {
     third_party: String,
     pool: Pool,
     used: Instant,
+    /// The most calls at a time since it was last idle for long: so many connections may be open.
+    most: usize,
     connections: Arc<Connections>,
 }
 
 /// What is kept.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Kept {
+    connections_max: usize,
     clients: Mutex<Clients>,
     urls: Mutex<HashMap<String, Arc<Target>, foldhash::fast::RandomState>>,
 }
@@ -68,9 +75,16 @@ pub(super) struct Kept {
 struct Clients {
     to: HashMap<Endpoint, Vec<Of>, foldhash::fast::RandomState>,
     count: usize,
+    /// The connections that may be open in all.
+    open: usize,
 }
 
 impl Kept {
+    /// Keeps no more connections than these, but for such as are in use.
+    pub(super) fn new(connections_max: usize) -> Self {
+        Self { connections_max, clients: Mutex::default(), urls: Mutex::default() }
+    }
+
     /// A URL, read.
     pub(super) fn target(&self, url: &str) -> Result<Arc<Target>, Refused> {
         let mut urls = self.urls.lock().unwrap_or_else(PoisonError::into_inner);
@@ -98,20 +112,26 @@ impl Kept {
         let now = Instant::now();
         let mut clients = self.clients();
         let known = clients.to.get_mut(endpoint).and_then(|all| all.iter_mut().find(|of| of.are(third_party, pool)));
-        if let Some(known) = known {
-            known.used = now;
+        let connections = if let Some(known) = known {
             if !Arc::ptr_eq(&known.connections.trust, trust) {
                 known.connections = Arc::new(make()?);
             }
-            return Ok(Arc::clone(&known.connections));
-        }
-        let connections = Arc::new(make()?);
-        if clients.count >= CLIENTS_MAX {
-            clients.forget_oldest();
-        }
-        let of = Of { third_party: third_party.to_owned(), pool, used: now, connections: Arc::clone(&connections) };
-        clients.to.entry(endpoint.clone()).or_default().push(of);
-        clients.count += 1;
+            let more = known.take(now);
+            let connections = Arc::clone(&known.connections);
+            clients.open = clients.open.saturating_add_signed(more);
+            connections
+        } else {
+            let connections = Arc::new(make()?);
+            if clients.count >= CLIENTS_MAX {
+                clients.forget_oldest(|_| true);
+            }
+            let third_party = third_party.to_owned();
+            let of = Of { third_party, pool, used: now, most: 1, connections: Arc::clone(&connections) };
+            clients.to.entry(endpoint.clone()).or_default().push(of);
+            (clients.count, clients.open) = (clients.count + 1, clients.open + 1);
+            connections
+        };
+        while clients.open > self.connections_max && clients.forget_oldest(|of| of.calls() == 0) {}
         Ok(connections)
     }
 
@@ -129,31 +149,47 @@ impl Of {
     fn are(&self, third_party: &str, pool: Pool) -> bool {
         self.pool == pool && self.third_party == third_party
     }
+
+    /// Calls under way: each holds the set.
+    fn calls(&self) -> usize {
+        Arc::strong_count(&self.connections) - 1
+    }
+
+    /// One more call is made. Gives how many more connections there may be for it, or fewer after a long rest.
+    fn take(&mut self, now: Instant) -> isize {
+        let (before, calls) = (self.most, self.calls() + 1);
+        let rested = now.duration_since(self.used) > IDLE_MAX;
+        self.most = if rested { calls } else { before.max(calls) };
+        self.used = now;
+        self.most as isize - before as isize
+    }
 }
 
 impl Clients {
-    fn forget_oldest(&mut self) {
-        let all = self.to.iter().flat_map(|(endpoint, all)| all.iter().map(move |of| (of.used, endpoint)));
-        let Some((oldest, endpoint)) = all.min_by_key(|(used, _)| *used) else { return };
+    /// Forgets the set unused longest of those that may be, and says whether there was one.
+    fn forget_oldest(&mut self, may_be: impl Fn(&Of) -> bool) -> bool {
+        let all = self.to.iter().flat_map(|(endpoint, all)| all.iter().enumerate().map(move |of| (endpoint, of)));
+        let oldest = all.filter(|(_, (_, of))| may_be(of)).min_by_key(|(_, (_, of))| of.used);
+        let Some((endpoint, (place, _))) = oldest else { return false };
         let endpoint = endpoint.clone();
-        if let Some(all) = self.to.get_mut(&endpoint)
-            && let Some(place) = all.iter().position(|of| of.used == oldest)
-        {
-            all.swap_remove(place);
-            self.count -= 1;
+        if let Some(all) = self.to.get_mut(&endpoint) {
+            let forgotten = all.swap_remove(place);
+            (self.count, self.open) = (self.count - 1, self.open - forgotten.most);
             if all.is_empty() {
                 self.to.remove(&endpoint);
             }
         }
+        true
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::callbacks::tests::tls::Pki;
+
+    /// More than a test has.
+    const CONNECTIONS: usize = 10_000;
 
     fn connections(trust: &Arc<ClientTls>) -> Connections {
         let (tls, agreed) = trust.witnessed();
@@ -176,7 +212,7 @@ mod tests {
 
     #[test]
     fn d6_only_so_many_urls_are_kept() {
-        let kept = Kept::default();
+        let kept = Kept::new(CONNECTIONS);
         for number in 0..=URLS_MAX {
             let target = kept.target(&format!("https://a.example.com/?{number}")).unwrap();
             assert_eq!(target.endpoint.as_str(), "https://a.example.com:443");
@@ -188,7 +224,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn d6_only_so_many_sets_of_connections_are_kept_and_the_oldest_goes_first() {
-        let (kept, trust) = (Kept::default(), Arc::new(Pki::new().client()));
+        let (kept, trust) = (Kept::new(CONNECTIONS), Arc::new(Pki::new().client()));
         let one = Arc::new(connections(&trust));
         let endpoint = |number: usize| Endpoint::of(&format!("https://a.example.com:{}/", 1000 + number));
         let get = |number: usize, pool| {
@@ -216,9 +252,39 @@ mod tests {
         assert_eq!(kept.clients().count, 1);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn d6_only_so_many_connections_are_kept_but_for_those_in_use() {
+        let (kept, trust) = (Kept::new(4), Arc::new(Pki::new().client()));
+        let call = |host: &str| {
+            let endpoint = Endpoint::of(&format!("https://{host}.example.com/"));
+            kept.connections("acme", &endpoint, Pool::Deliveries, &trust, || Ok(connections(&trust))).unwrap()
+        };
+        let state = || {
+            let clients = kept.clients();
+            (clients.count, clients.open)
+        };
+        let of_a = [call("a"), call("a"), call("a")];
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let of_b = call("b");
+        assert_eq!(state(), (2, 4));
+        let more_of_b = call("b");
+        assert_eq!(state(), (2, 5), "both are in use");
+        drop((of_a, more_of_b));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        drop(call("b"));
+        assert_eq!(state(), (1, 2), "the other one was unused");
+        tokio::time::advance(IDLE_MAX + Duration::from_secs(1)).await;
+        drop((of_b, call("b")));
+        assert_eq!(state(), (1, 2), "a call was under way all the time");
+        tokio::time::advance(IDLE_MAX + Duration::from_secs(1)).await;
+        drop(call("b"));
+        assert_eq!(state(), (1, 1), "after so long all others were closed");
+    }
+
     #[test]
     fn s1_one_third_party_s_connections_are_not_another_s_and_another_authority_s_are_not_used() {
-        let (kept, trust, other) = (Kept::default(), Arc::new(Pki::new().client()), Arc::new(Pki::new().client()));
+        let (kept, trust, other) =
+            (Kept::new(CONNECTIONS), Arc::new(Pki::new().client()), Arc::new(Pki::new().client()));
         let endpoint = Endpoint::of("https://a.example.com/");
         let get = |third_party: &str, pool, trust: &Arc<ClientTls>| {
             kept.connections(third_party, &endpoint, pool, trust, || Ok(connections(trust))).unwrap()

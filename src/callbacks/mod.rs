@@ -30,6 +30,7 @@ mod ping;
 mod progress;
 mod records;
 mod schedule;
+mod shares;
 mod signers;
 pub mod signing;
 mod tls;
@@ -79,14 +80,19 @@ use crate::store::{ReadError, Store};
 use crate::telemetry::metrics::Metrics;
 
 use attempt::{Counts, Courier};
-use dispatcher::Dispatcher;
+use dispatcher::{Dispatcher, Questions};
 use endpoint::{Endpoints, Limits};
 use records::Records;
 use schedule::Schedule;
+use shares::Shares;
 use signers::Signers;
 
 /// Endpoints that are looked at for what waits without a queue, whenever somebody asks for the status.
 const RESTING_SHOWN_MAX: usize = 1000;
+
+/// This part of all connections is for validations, and as many are for queries: neither waits behind deliveries, nor
+/// behind the other.
+const PART_OF_QUESTIONS: usize = 8;
 
 /// What callbacks are made of.
 #[derive(Debug)]
@@ -146,6 +152,7 @@ impl Callbacks {
     /// that is to do the work.
     pub fn start(parts: Parts<'_>) -> Result<Arc<Self>, ReadError> {
         let settings = parts.settings;
+        let of_questions = settings.connections_max / PART_OF_QUESTIONS;
         let courier = Courier {
             store: parts.store,
             transport: parts.transport,
@@ -160,11 +167,13 @@ impl Callbacks {
             signers: Signers::new(parts.vault),
             records: Records::default(),
             answer_deadline: Duration::from_secs(settings.connect_seconds_max + settings.answer_seconds_max),
+            shares: Shares::new(settings.connections_max - 2 * of_questions),
             counts: Counts::default(),
             metrics: parts.metrics,
         };
         let endpoints = Endpoints::new(settings.breaker_failures, Duration::from_secs(settings.breaker_seconds));
-        let dispatcher = Dispatcher::new(courier, endpoints, Limits::of(settings));
+        let questions = Questions { validations: Shares::new(of_questions), queries: Shares::new(of_questions) };
+        let dispatcher = Dispatcher::new(courier, endpoints, Limits::of(settings), questions);
         dispatcher.take_up_pending()?;
         Ok(Arc::new(Self(dispatcher)))
     }

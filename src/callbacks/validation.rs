@@ -68,7 +68,7 @@ pub enum Reply<T> {
 pub enum Unreachable {
     /// It failed too often lately, so it was not tried.
     BreakerOpen,
-    /// Too many questions to it wait already.
+    /// Too many questions to it, or to all servers of its third party, wait already.
     Busy,
     /// It was tried.
     Failed(SendError),
@@ -140,8 +140,13 @@ async fn ask(
     pool: Pool,
 ) -> Result<Result<Answer, SendError>, Unreachable> {
     let health = dispatcher.endpoints.health(&Endpoint::of(&question.url));
-    let places = if pool == Pool::Queries { &health.queries } else { &health.validations };
+    let questions = &dispatcher.questions;
+    let (places, shares) = match pool {
+        Pool::Queries => (&health.queries, &questions.queries),
+        _ => (&health.validations, &questions.validations),
+    };
     let Ok(_slot) = places.try_acquire() else { return Err(Unreachable::Busy) };
+    let Some(_share) = shares.take_now(&question.third_party) else { return Err(Unreachable::Busy) };
     let Permit::Go(pass) = health.breaker.permit(Instant::now()) else { return Err(Unreachable::BreakerOpen) };
     let call = Call {
         third_party: question.third_party.clone(),

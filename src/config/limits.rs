@@ -5,7 +5,7 @@ use super::Limits;
 /// The longest time that is a limit: a day.
 const SECONDS_MAX: u64 = 86_400;
 /// The most connections that one process can have.
-const CONNECTIONS_MAX: usize = 1_000_000;
+pub(super) const CONNECTIONS_MAX: usize = 1_000_000;
 /// What the HTTP reader needs.
 const HEADER_BYTES_MIN: usize = 8192;
 /// Whole messages are held in memory.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Settings, doors, limits};
+use super::{CALLBACK_CONNECTIONS_MIN, Settings, doors, limits};
 
 /// What is wrong with the settings, with the place and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +112,10 @@ fn check(settings: &Settings) -> Result<(), String> {
             "callbacks.validation_milliseconds_max: must be 100 to 60000",
         ),
         (settings.callbacks.jitter_percent <= 50, "callbacks.jitter_percent: must be 0 to 50"),
+        (
+            (CALLBACK_CONNECTIONS_MIN..=limits::CONNECTIONS_MAX).contains(&settings.callbacks.connections_max),
+            "callbacks.connections_max: must be 16 to 1000000",
+        ),
         (settings.callbacks.endpoint_concurrency_max >= 1, "callbacks.endpoint_concurrency_max: must be at least 1"),
         (
             settings

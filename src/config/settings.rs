@@ -161,6 +161,9 @@ pub struct AdminDoor {
     pub socket: PathBuf,
 }
 
+/// With fewer connections to third parties' servers, no third party had one for each kind of call.
+pub const CALLBACK_CONNECTIONS_MIN: usize = 16;
+
 /// `[limits]`: what one caller may cost.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -319,6 +322,9 @@ pub struct Callbacks {
     /// `jitter_percent`
     #[serde(default = "default_jitter_percent")]
     pub jitter_percent: u8,
+    /// `connections_max`: to all servers together, kept ones as well.
+    #[serde(default = "default_callback_connections_max")]
+    pub connections_max: usize,
     /// `endpoint_concurrency_max`
     #[serde(default = "default_endpoint_concurrency_max")]
     pub endpoint_concurrency_max: usize,
@@ -509,6 +515,10 @@ fn default_schedule_seconds() -> Vec<u64> {
 
 fn default_jitter_percent() -> u8 {
     10
+}
+
+fn default_callback_connections_max() -> usize {
+    4096
 }
 
 fn default_endpoint_concurrency_max() -> usize {

@@ -107,6 +107,33 @@ async fn d6_a_backlog_stays_in_the_store_and_drains_in_order_without_a_herd() {
     assert!(first_time.is_sorted(), "where nothing is retried, numbers leave in order");
 }
 
+/// However many servers of one third party hang, and whatever limits each of them alone.
+#[tokio::test(start_paused = true)]
+async fn d7_a_third_party_with_many_servers_that_hang_leaves_connections_to_the_others() {
+    let script = Script::new(|call| match call.body.starts_with("hangs") {
+        true => (20 * SECOND, Err(SendError::new(Outcome::TimedOut, "no answer"))),
+        false => (NOTHING, answer(200, "code 0")),
+    });
+    let mut settings = settings();
+    settings.connections_max = 64;
+    let node = Node::start_with(script.clone(), Arc::default(), &settings);
+    for host in 0..30 {
+        for number in 0..8 {
+            node.send(&format!("https://h{host}.example.com/"), &format!("hangs {number}")).await;
+        }
+    }
+    sleep(SECOND).await;
+    assert_eq!(script.at_once_max.load(Ordering::SeqCst), 12, "a quarter of what deliveries have");
+    let other = Callback { third_party: "duka".into(), ..callback(A, "well") };
+    let id = node.send_this(other).await;
+    node.ended(&id).await;
+    let calls = script.calls();
+    let well = calls.iter().find(|call| call.body.starts_with("well")).unwrap();
+    assert!(well.at < 2 * SECOND, "{:?}", well.at);
+    // Those that wait for a share are no hindrance to the node's stop.
+    tokio::time::timeout(60 * SECOND, node.callbacks.stop()).await.unwrap();
+}
+
 /// Anybody may name an endpoint in a request. Who may not call it is turned away at no cost of its owner's.
 #[tokio::test(start_paused = true)]
 async fn d7_what_may_not_be_called_takes_nothing_from_the_pace_of_those_who_may() {

@@ -1,6 +1,9 @@
 //! The payer's window.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use futures_util::future::{join, join_all};
 
 use crate::callbacks::Outcome;
 use crate::callbacks::testing::*;
@@ -60,6 +63,31 @@ async fn d5_a_refusal_that_comes_too_late_is_late_and_counts_once() {
     let metrics = node.metrics.text();
     assert!(metrics.contains(r#"lango_callbacks_total{kind="validation",outcome="late"} 1"#), "{metrics}");
     assert!(!metrics.contains("answered"), "{metrics}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn d7_a_third_party_whose_servers_hang_has_its_share_of_questions_and_no_more() {
+    let script =
+        Script::new(|call| (if call.url.contains("hangs") { WINDOW } else { WINDOW / 8 }, answer(200, "result 0")));
+    let mut settings = settings();
+    settings.connections_max = 64;
+    let node = Node::start_with(script.clone(), Arc::default(), &settings);
+    let asks =
+        |third_party: &str, url: &str| Validation { third_party: third_party.into(), url: url.into(), ..question() };
+    let hang: Vec<_> = (0..5).map(|host| asks("acme", &format!("https://hangs{host}.example.com/"))).collect();
+    let hanging = join_all(hang.iter().map(|question| node.callbacks.validate(question)));
+    let others = async {
+        tokio::time::sleep(WINDOW / 8).await;
+        let busy = node.callbacks.validate(&asks("acme", "https://well.example.com/")).await.outcome;
+        assert_eq!(busy, ValidationOutcome::Unreachable(Unreachable::Busy));
+        let other = asks("duka", "https://well.example.com/");
+        assert!(matches!(node.callbacks.validate(&other).await.outcome, ValidationOutcome::Answered(_)));
+        // A query of the same third party has connections of its own.
+        node.callbacks.query(&asks("acme", "https://well.example.com/")).await;
+    };
+    let (hung, ()) = join(hanging, others).await;
+    let busy = hung.iter().filter(|asked| asked.outcome == Reply::Unreachable(Unreachable::Busy)).count();
+    assert_eq!((busy, script.calls().len()), (3, 2 + 2), "an eighth of all, and a quarter of that");
 }
 
 #[tokio::test(start_paused = true)]
