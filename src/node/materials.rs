@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 
+use super::files;
 use crate::access::{CredentialKeys, KeyFingerprint, Vault, Whitelist, fingerprint, gateway};
 use crate::callbacks::{ClientTls, client_tls};
 use crate::clock::{Day, Zone};
@@ -68,9 +69,11 @@ impl fmt::Display for Problem {
 }
 
 impl Materials {
-    /// Reads everything that the settings name. All problems are found, not only the first.
-    pub fn read(settings: Settings) -> Result<Self, Vec<Problem>> {
+    /// Reads everything that the settings name. All problems are found, not only the first. There may be fewer
+    /// connections than they say, if the process may not have as many files open.
+    pub fn read(mut settings: Settings) -> Result<Self, Vec<Problem>> {
         let mut problems = Problems::default();
+        problems.note("limits", files::fit(&mut settings, files::allowed()));
         let zone = problems.note("node.zone", Zone::named(&settings.node.zone));
         let interfaces = problems.all("node.wsdl", interfaces(&settings));
         let catalogue = problems.all("node.catalogue", catalogue(&settings.node.catalogue));

@@ -10,6 +10,7 @@ mod certificates;
 mod desks;
 mod doors;
 mod expiry;
+mod files;
 mod materials;
 mod parts;
 mod reload;

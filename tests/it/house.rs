@@ -118,6 +118,11 @@ impl Deployed {
         served(&self.config())
     }
 
+    /// The same, with no more files open than these.
+    pub fn served_with_files(&self, files: u32) -> Served {
+        answering(limited_to_files(&self.config(), files), &self.config())
+    }
+
     /// Changes the settings; what is to be replaced must be there.
     pub fn set(&self, from: &str, to: &str) {
         let settings = std::fs::read_to_string(self.config()).unwrap();
@@ -164,8 +169,22 @@ fn status(config: &Path) -> std::process::Output {
 
 /// Runs `lango serve` with these settings and waits until it answers.
 pub fn served(config: &Path) -> Served {
-    let child =
-        lango().args(["serve", "--config"]).arg(config).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut serve = lango();
+    serve.args(["serve", "--config"]).arg(config);
+    answering(serve, config)
+}
+
+/// `lango serve`, which may have no more files open than these.
+pub fn limited_to_files(config: &Path, files: u32) -> Command {
+    let mut serve = Command::new("sh");
+    let script = format!("ulimit -n {files} && exec \"$0\" serve --config \"$1\"");
+    serve.args(["-c", &script, env!("CARGO_BIN_EXE_lango")]).arg(config);
+    serve
+}
+
+/// Runs what serves these settings and waits until it answers.
+fn answering(mut serve: Command, config: &Path) -> Served {
+    let child = serve.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut served = Served { child: Some(child) };
     let begun = Instant::now();
     while !status(config).status.success() {

@@ -21,6 +21,7 @@ mod descriptions;
 mod directory_commands;
 mod door_certificates;
 mod door_expiry;
+mod door_files;
 mod door_registration;
 mod door_rights;
 mod door_scan;
