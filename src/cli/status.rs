@@ -76,12 +76,37 @@ fn table(desk: &Desk, status: &Value) -> String {
             days => format!("expiring   {} {name}: in {days} days", of("kind")),
         });
     }
-    for endpoint in status.pointer("/callbacks/endpoints").and_then(Value::as_array).into_iter().flatten() {
-        let of = |key: &str| endpoint.get(key).map(|value| value.to_string()).unwrap_or_default();
-        let name = endpoint.get("endpoint").and_then(Value::as_str).unwrap_or_default();
-        let broken = endpoint.get("breaker_open").and_then(Value::as_bool).unwrap_or_default();
-        let breaker = if broken { ", left alone for a while" } else { "" };
-        lines.push(format!("           {name}: {} waiting, {} in flight{breaker}", of("waiting"), of("in_flight")));
-    }
+    let endpoints = status.pointer("/callbacks/endpoints").and_then(Value::as_array);
+    lines.extend(endpoints.into_iter().flatten().map(of_endpoint));
     lines.join("\n") + "\n"
+}
+
+/// What waits for an endpoint.
+fn of_endpoint(endpoint: &Value) -> String {
+    let of = |key: &str| endpoint.get(key).map(|value| value.to_string()).unwrap_or_default();
+    let is = |key: &str| endpoint.get(key).and_then(Value::as_bool).unwrap_or_default();
+    let name = endpoint.get("endpoint").and_then(Value::as_str).unwrap_or_default();
+    let breaker = if is("breaker_open") { ", left alone for a while" } else { "" };
+    // No more are looked at than a queue has in memory.
+    let more = if is("more") { " or more" } else { "" };
+    format!("           {name}: {}{more} waiting, {} in flight{breaker}", of("waiting"), of("in_flight"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_endpoint_s_line_says_whether_more_wait_than_were_counted() {
+        let endpoint = |more: bool| {
+            let name = "https://duka.example:443";
+            json!({ "endpoint": name, "waiting": 512, "more": more, "in_flight": 8, "breaker_open": !more })
+        };
+        let line = of_endpoint(&endpoint(true));
+        assert_eq!(line, "           https://duka.example:443: 512 or more waiting, 8 in flight");
+        let line = of_endpoint(&endpoint(false));
+        assert_eq!(line, "           https://duka.example:443: 512 waiting, 8 in flight, left alone for a while");
+    }
 }
