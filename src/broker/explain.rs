@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::call::{claim, switched};
 use super::describe::Description;
+use super::destination::Destinations;
 use super::register_url::wanted;
 use super::request::{speaks_for, unreadable_store, why_refused};
 use super::{Broker, Refusal, fingerprint};
@@ -228,6 +229,7 @@ impl Broker {
                 steps.push(step);
                 // A request that was answered before is not decided again.
                 if is_new {
+                    steps.push(self.destinations_step(third_party, document, &order));
                     steps.push(self.core_step(&order, credential));
                 }
             }
@@ -269,6 +271,18 @@ impl Broker {
         let told = Told::by_result(ResultCode::Initiator, ResultCode::Initiator.text());
         let step = Step { gate: "credential", stands: Stands::Closed, detail: reason.clone(), told: Some(told) };
         Ok((step, Credential::Refused(reason)))
+    }
+
+    /// Where the news of it would go. No URL keeps a request back.
+    fn destinations_step(&self, third_party: &ThirdParty, document: &RequestDocument, order: &Order) -> Step {
+        let result_url = document.caller.result_url.as_deref();
+        let Destinations { result, diverted, .. } = self.destinations(third_party, result_url, &order.reference);
+        let detail = match result {
+            _ if !diverted.is_empty() => diverted.join("; "),
+            Some(_) => "the result goes to a URL that may be called".to_owned(),
+            None => "nobody named a URL for the result".to_owned(),
+        };
+        Step::open("callbacks", detail)
     }
 
     fn core_step(&self, order: &Order, credential: Credential) -> Step {

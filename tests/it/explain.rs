@@ -41,6 +41,11 @@ async fn a_request_is_explained_and_nothing_comes_of_it() {
         "{said}"
     );
     assert!(said.contains("Nothing is in its way"), "{said}");
+    assert!(said.contains("the result goes to a URL that may be called"), "{said}");
+    let mut elsewhere = document.clone();
+    elsewhere.caller.result_url = Some("https://elsewhere.example/result".into());
+    let (open, elsewhere) = office.explains_document(&elsewhere, SP_PASSWORD);
+    assert!(open && elsewhere.contains("the ResultURL may not be called"), "{elsewhere}");
     assert_eq!(office.available(BULK, "utility"), "100000.00");
     assert!(!office.surprised(), "a result of an explained request was sent");
     // Its id was not used up, so it can be sent; and then it is one that was sent.
@@ -52,7 +57,7 @@ async fn a_request_is_explained_and_nothing_comes_of_it() {
     let (open, said) = office.explains_document(&other, SP_PASSWORD);
     assert!(!open && said.contains("The sender is told: 15 "), "{said}");
     assert_eq!(office.available(AMINA, "working"), "1000.00");
-    assert_eq!(office.audited("request-explained").len(), 3);
+    assert_eq!(office.audited("request-explained").len(), 4);
     office.closes();
 }
 
