@@ -312,14 +312,23 @@ fn balances(core: &Core, evidence: &Evidence<'_>, transaction: &Transaction, day
         let available = Amount::from_minor(available);
         return refuse(shortage(left), format!("{available} are available for {due} in the {}", debit.kind.alias()));
     }
-    let payee = credit.balance(evidence.facts())?;
-    let after = payee.current().checked_add(transaction.amount.minor());
-    if after.is_none_or(|after| after > core.catalogue().bounds(credit, day).ceiling) {
-        let current = Amount::from_minor(payee.current());
-        return refuse(
-            ResultCode::AboveMaximumBalance,
-            format!("{current} are in the {} already", credit.kind.alias()),
-        );
+    must_fit(core, evidence, credit, transaction.amount.minor(), day)
+}
+
+/// The account will not hold too much with this beside what it holds, promised or not.
+pub(super) fn must_fit(
+    core: &Core,
+    evidence: &Evidence<'_>,
+    account: &Account,
+    amount: i64,
+    day: Day,
+) -> Result<(), Halt> {
+    let current = account.balance(evidence.facts())?.current();
+    let after = current.checked_add(amount);
+    if after.is_none_or(|after| after > core.catalogue().bounds(account, day).ceiling) {
+        let current = Amount::from_minor(current);
+        let reason = format!("{current} are in the {} already", account.kind.alias());
+        return refuse(ResultCode::AboveMaximumBalance, reason);
     }
     Ok(())
 }

@@ -122,3 +122,24 @@ fn an_organization_holds_at_most_its_greatest_balance_to_the_cent() {
     }
     world.assert_books();
 }
+
+/// What is above the least balance is settled, and what would not fit is not.
+#[test]
+fn a_settlement_keeps_to_the_least_and_the_greatest_balance_to_the_cent() {
+    let settled = |limits: &str, income: &str| {
+        let mut world = of_organizations(limits);
+        world.fund(account(PAYBILL, AccountKind::Utility), income);
+        let order = world.order("OrgRevenueSettlement", PAYBILL);
+        // Committed at once, or nothing would ever come of it.
+        let seen = world.run(&order);
+        world.assert_books();
+        let left = [AccountKind::Utility, AccountKind::Working].map(|kind| world.available(PAYBILL, kind));
+        (seen.code(), left)
+    };
+    let least = "balance_minimum = \"100.00\"";
+    assert_eq!(settled(least, "250"), ("0", ["100.00", "50150.00"].map(str::to_owned)));
+    assert_eq!(settled(least, "99.99"), ("0", ["99.99", "50000.00"].map(str::to_owned)));
+    let greatest = "balance_maximum = \"100000.00\"";
+    assert_eq!(settled(greatest, "50000"), ("0", ["0.00", "100000.00"].map(str::to_owned)));
+    assert_eq!(settled(greatest, "50000.01"), ("8", ["50000.01", "50000.00"].map(str::to_owned)));
+}
