@@ -1,4 +1,6 @@
 mod faults;
+mod offers;
+mod services;
 mod shipped;
 
 use std::collections::BTreeSet;
