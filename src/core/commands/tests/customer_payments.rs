@@ -5,7 +5,7 @@ use crate::core::directory::{self, NewOrganization, Status};
 use crate::core::limits::Period;
 use crate::core::testing::{AMINA, BULK, PAYBILL, STRANGER, TILL, World, handset_party, shortcode};
 use crate::core::{
-    AccountKind, CancelReason, Credential, HandsetParty, Held, Receipt, SettleError, State, Transaction,
+    AccountKind, CancelReason, Credential, HandsetParty, Held, Outcome, Receipt, SettleError, State, Transaction,
 };
 use crate::store::{CommitError, Read as _, decode};
 
@@ -207,10 +207,8 @@ fn each_wrong_thing_has_its_code() {
 fn one_session_is_one_payment() {
     let mut world = World::new();
     let payment = world.handset("CustomerPayBillOnline", PAYBILL, "100");
-    assert_eq!(world.core.payment_of_session(&world.facts, "ussd", &payment.session), Ok(None));
     let receipt = world.authorize(&payment).decision.report.receipt;
-    let (outcome, transaction) =
-        world.core.payment_of_session(&world.facts, "ussd", &payment.session).unwrap().unwrap();
+    let (outcome, transaction) = Outcome::read(&world.facts, &payment.conversation).unwrap().unwrap();
     assert_eq!((outcome.receipt, transaction.unwrap().state), (receipt, State::Authorized));
     let mut again = world.handset("CustomerPayBillOnline", PAYBILL, "100");
     again.session = payment.session.clone();
