@@ -140,6 +140,14 @@ impl AccountKind {
         }
     }
 
+    /// Under which other names third parties ask for it (protocol.md 5).
+    pub const fn also_called(self) -> &'static [&'static str] {
+        match self {
+            Self::Working => &["MMF Account", "MMF Organization Account"],
+            _ => &[],
+        }
+    }
+
     /// Its name in records, in keys, and where operators name it. Stored, so never to be changed.
     pub const fn name(self) -> &'static str {
         match self {
