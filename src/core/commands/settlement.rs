@@ -64,7 +64,7 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting, rules: &SettlementRul
                 let reference = case.attempt.reference.clone();
                 return Ok(payment::declined(transaction, &case.attempt.names, reference, refusal));
             }
-            other => other?,
+            fits => fits.map(drop)?,
         }
     }
     let entry = match Entry::new(Stage::Transfer, case.now, legs(&movements)) {
