@@ -266,6 +266,22 @@ fn the_results_of_transfers_are_of_three_kinds_and_one_brings_back_its_bill() {
     }
 }
 
+/// Organizations are named by their shortcodes and customers by their phone numbers (protocol.md 5: 11 / 4 / 1 and
+/// 11 / 4 / 4); who withdraws to the bank names nobody.
+#[test]
+fn each_party_of_a_transfer_is_named_in_one_way() {
+    for service in Catalogue::shipped().unwrap().services() {
+        let Flow::Transfer(rules) = &service.flow else { continue };
+        let credited: &[u32] = match rules.result {
+            ResultStyle::B2c => &[1],
+            ResultStyle::B2b => &[4],
+            ResultStyle::BankWithdrawal => &[],
+        };
+        let named = (rules.debit.identifiers.as_slice(), rules.credit.identifiers.as_slice());
+        assert_eq!(named, (&[4][..], credited), "{}", service.command);
+    }
+}
+
 /// 254, and nine digits that begin with 7 or 1.
 #[test]
 fn phone_numbers_are_those_of_the_country() {
