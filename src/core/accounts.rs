@@ -205,6 +205,14 @@ pub struct Bounds {
     pub ceiling: i64,
 }
 
+impl Bounds {
+    /// What is left of them for available funds beside which this much is promised: a commit sees the one
+    /// counter and not the other.
+    pub(super) const fn beside(self, reserved: i64) -> Self {
+        Self { floor: self.floor, ceiling: self.ceiling.saturating_sub(reserved) }
+    }
+}
+
 /// One account: whose, and which. In records it is one short text (see `accounts::spelling`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Account {

@@ -323,7 +323,7 @@ fn balances(core: &Core, evidence: &Evidence<'_>, transaction: &Transaction, day
 }
 
 /// The account will not hold too much with this beside what it holds, promised or not. Tells between what its
-/// available funds must stay for that: the commit does not see what is promised.
+/// available funds must stay for that.
 pub(super) fn must_fit(
     core: &Core,
     evidence: &Evidence<'_>,
@@ -339,7 +339,7 @@ pub(super) fn must_fit(
         let reason = format!("{current} are in the {} already", account.kind.alias());
         return refuse(ResultCode::AboveMaximumBalance, reason);
     }
-    Ok(Bounds { ceiling: bounds.ceiling.saturating_sub(balance.reserved), ..bounds })
+    Ok(bounds.beside(balance.reserved))
 }
 
 /// The code for an account that would be left with this: nothing, or less than must stay in it.
