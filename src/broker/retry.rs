@@ -7,7 +7,7 @@ use super::Broker;
 use crate::core::SettleError;
 use crate::store::{CommitError, Committed, ReadError, WriteSet};
 
-/// Conflicts in a row before giving up. Each means that somebody else got something done.
+/// Conflicts and bounds in a row before giving up. Nearly each means that somebody else got something done.
 pub(super) const CONFLICTS_MAX: u32 = 64;
 /// Pauses while the store's queue or disk is full; about ten seconds in all.
 const FULL_MAX: u32 = 100;
@@ -60,8 +60,12 @@ impl Tries {
                 self.conflicts += 1;
                 Ok(Next::Again)
             }
-            CommitError::Expectation(_) => Err(Undecided::Conflicts),
-            CommitError::Bound { .. } => Ok(Next::Bound(error)),
+            // Where the core has no code for the bound it decides again, and must not do so for ever.
+            CommitError::Bound { .. } if self.conflicts < CONFLICTS_MAX => {
+                self.conflicts += 1;
+                Ok(Next::Bound(error))
+            }
+            CommitError::Expectation(_) | CommitError::Bound { .. } => Err(Undecided::Conflicts),
             CommitError::Busy | CommitError::Full if self.full < FULL_MAX => {
                 self.full += 1;
                 tokio::time::sleep(FULL_PAUSE).await;
@@ -90,5 +94,27 @@ impl Broker {
         };
         self.parts.metrics.commit(outcome, begun.elapsed());
         committed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Key;
+
+    fn bound() -> CommitError {
+        CommitError::Bound { counter: Key::of("available"), value: 0, delta: -1 }
+    }
+
+    /// A decision that meets a bound for which the core has no code is made anew, and may meet it again.
+    #[tokio::test]
+    async fn d6_neither_conflicts_nor_bounds_are_met_for_ever() {
+        for error in [bound(), CommitError::Expectation(Key::of("transaction"))] {
+            let mut tries = Tries::default();
+            for _ in 0..CONFLICTS_MAX {
+                assert!(tries.after(error.clone()).await.is_ok(), "{error}");
+            }
+            assert!(matches!(tries.after(error.clone()).await, Err(Undecided::Conflicts)), "{error}");
+        }
     }
 }

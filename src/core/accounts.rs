@@ -140,6 +140,14 @@ impl AccountKind {
         }
     }
 
+    /// Under which other names third parties ask for it (protocol.md 5).
+    pub const fn also_called(self) -> &'static [&'static str] {
+        match self {
+            Self::Working => &["MMF Account", "MMF Organization Account"],
+            _ => &[],
+        }
+    }
+
     /// Its name in records, in keys, and where operators name it. Stored, so never to be changed.
     pub const fn name(self) -> &'static str {
         match self {
@@ -195,6 +203,14 @@ pub struct Bounds {
     pub floor: i64,
     /// The most.
     pub ceiling: i64,
+}
+
+impl Bounds {
+    /// What is left of them for available funds beside which this much is promised: a commit sees the one
+    /// counter and not the other.
+    pub(super) const fn beside(self, reserved: i64) -> Self {
+        Self { floor: self.floor, ceiling: self.ceiling.saturating_sub(reserved) }
+    }
 }
 
 /// One account: whose, and which. In records it is one short text (see `accounts::spelling`).

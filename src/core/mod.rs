@@ -140,16 +140,6 @@ impl Core {
         commands::authorize(self, facts, payment, now, draw)
     }
 
-    /// How the payment that this gateway calls `session` ended or stands, if it was decided before.
-    pub fn payment_of_session(
-        &self,
-        facts: &dyn Read,
-        gateway: &str,
-        session: &str,
-    ) -> Result<Option<(Outcome, Option<Transaction>)>, ReadError> {
-        commands::payment_of_session(facts, gateway, session)
-    }
-
     /// Moves what was reserved to the payee.
     pub fn complete(
         &self,

@@ -200,6 +200,15 @@ mod tests {
 
     proptest! {
         #[test]
+        fn l5_no_two_nodes_issue_the_same_receipt(draws: [u64; 2], one in 0..10_u8, apart in 1..10_u8, day in 1..=31_i8) {
+            let on = Day { year: 2026, month: 5, day };
+            let other = (one + apart) % 10;
+            prop_assert_ne!(Receipt::issue(on, one, Draw(draws[0])), Receipt::issue(on, other, Draw(draws[1])));
+            // Not even where both draw the same.
+            prop_assert_ne!(Receipt::issue(on, one, Draw(draws[0])), Receipt::issue(on, other, Draw(draws[0])));
+        }
+
+        #[test]
         fn l5_every_issued_receipt_is_well_formed(draw: u64, digit in 0..10_u8, year in 2006..2042_i16, month in 1..=12_i8, day in 1..=31_i8) {
             let on = Day { year, month, day };
             let receipt = Receipt::issue(on, digit, Draw(draw));

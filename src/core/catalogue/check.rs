@@ -74,6 +74,7 @@ impl Checker<'_> {
         self.require(granted || !service.flow.has_organization(), PRODUCTS, || {
             format!("no product has the command {command}; add it to the `starts` or `receives` of one")
         });
+        self.lasts(command, "request_seconds_max", service.request_seconds_max);
         self.flow(service);
         if let Some(limits) = service.limits() {
             self.limits_of(command, limits);
@@ -153,13 +154,12 @@ impl Checker<'_> {
                 self.require(agrees, SERVICES, || {
                     format!("{command}: only organizations are asked; remove `reservation_seconds`")
                 });
+                self.lasts(command, "reservation_seconds", rules.reservation_seconds.map(u64::from));
             }
             Flow::Reversal(rules) => {
                 if let Some(approval) = &rules.approval {
                     self.permission(command, &approval.permission, Channel::Web);
-                    self.require(approval.seconds > 0, SERVICES, || {
-                        format!("{command}: nobody can approve within 0 `seconds`; allow more, or remove `approval`")
-                    });
+                    self.lasts(command, "seconds", Some(approval.seconds.into()));
                 }
                 for original in &rules.of {
                     let flow = self.catalogue.services.get(original).map(|service| &service.flow);
@@ -180,8 +180,18 @@ impl Checker<'_> {
                     format!("{command} has an account in `from` twice; remove one")
                 });
             }
-            Flow::AccountBalance | Flow::TransactionStatus { .. } | Flow::CheckIdentity | Flow::Broker => {}
+            Flow::TransactionStatus { conversation_days } => {
+                self.lasts(command, "conversation_days", Some((*conversation_days).into()));
+            }
+            Flow::AccountBalance | Flow::CheckIdentity | Flow::Broker => {}
         }
+    }
+
+    /// In no time at all nothing could be done.
+    fn lasts(&mut self, command: &str, what: &str, time: Option<u64>) {
+        self.require(time != Some(0), SERVICES, || {
+            format!("{command}: nothing can be done within 0 `{what}`; allow more, or remove it")
+        });
     }
 
     fn permission(&mut self, command: &str, permission: &str, channel: Channel) {

@@ -112,6 +112,12 @@ impl Catalogue {
         self.tariffs.get(name)
     }
 
+    /// Whether an organization can choose this tariff: a service charges by it, or by another one in its place.
+    pub fn can_be_chosen(&self, tariff: &str) -> bool {
+        let rules = self.services.values().flat_map(Service::charge_rules);
+        rules.filter(|rule| !rule.alternatives.is_empty()).any(|rule| rule.tariffs().any(|other| other == tariff))
+    }
+
     /// How phone numbers are written.
     pub fn numbering(&self) -> &Numbering {
         &self.numbering

@@ -1,4 +1,6 @@
 mod faults;
+mod offers;
+mod services;
 mod shipped;
 
 use std::collections::BTreeSet;
@@ -172,4 +174,18 @@ fn a_limit_changes_on_its_day() {
         catalogue.transaction_limit("business-to-customer", day).unwrap().maximum.to_string()
     };
     assert_eq!([maximum(7), maximum(8)], ["150000.00", "250000.00"]);
+}
+
+#[test]
+fn what_has_a_time_has_more_than_none_of_it() {
+    let starts = "direction = \"third-party\"\n";
+    for (from, to, key) in [
+        ("reservation_seconds = 60", "reservation_seconds = 0", "reservation_seconds"),
+        ("conversation_days = 15", "conversation_days = 0", "conversation_days"),
+        (starts, "direction = \"third-party\"\nrequest_seconds_max = 0\n", "request_seconds_max"),
+    ] {
+        let said = complaints("services.toml", from, to);
+        assert!(said.contains(&format!("nothing can be done within 0 `{key}`")), "{said}");
+        assert!(with("services.toml", from, &to.replace(" = 0", " = 1")).is_ok(), "{key}");
+    }
 }

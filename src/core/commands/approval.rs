@@ -78,7 +78,7 @@ pub enum ApprovalError {
     #[error("{0} can still be approved")]
     InTime(ConversationId),
     /// The catalogue no longer has such an approval.
-    #[error("the catalogue has no approvals of {0}; refuse it")]
+    #[error("the catalogue has no approvals of {0} any more; it ends when its time is over")]
     NoApprovals(String),
     /// The operator is none of the provider's, or not active.
     #[error("operator {0} is no active operator of the provider")]

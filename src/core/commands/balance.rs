@@ -101,9 +101,10 @@ fn listed(
 fn kinds(case: &Case<'_>) -> Result<Vec<AccountKind>, Halt> {
     let Some(wanted) = case.order.parameter("AccountType") else { return Ok(AccountKind::ORGANIZATION.to_vec()) };
     let is_wanted = |kind: &&AccountKind| {
-        let alias = kind.alias();
-        let short = alias.strip_suffix(" Account").unwrap_or(alias);
-        alias.eq_ignore_ascii_case(wanted) || short.eq_ignore_ascii_case(wanted)
+        std::iter::once(kind.alias()).chain(kind.also_called().iter().copied()).any(|name| {
+            let short = name.strip_suffix(" Account").unwrap_or(name);
+            name.eq_ignore_ascii_case(wanted) || short.eq_ignore_ascii_case(wanted)
+        })
     };
     match AccountKind::ORGANIZATION.iter().find(is_wanted) {
         Some(kind) => Ok(vec![*kind]),

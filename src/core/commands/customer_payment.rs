@@ -14,10 +14,9 @@ use crate::core::directory::{Status, load_organization_status};
 use crate::core::evidence::Evidence;
 use crate::core::ledger::{Entry, Leg, Stage, Unbalanced};
 use crate::core::order::CancelReason;
-use crate::core::outcome::Outcome;
 use crate::core::receipt::Receipt;
 use crate::core::report::{RECEIVER_CODE, RECEIVER_CODE_CHARACTERS_MAX, Report, ReportValue};
-use crate::core::transaction::{Alias, OriginRef, State, Transaction};
+use crate::core::transaction::{State, Transaction};
 use crate::store::{Fields, Key, Part, Read, ReadError, Stored, WriteSet, decode, encode};
 
 /// Why a reservation cannot be ended.
@@ -194,19 +193,6 @@ pub(in crate::core) fn overdue(facts: &dyn Read, now: Timestamp, limit: usize) -
         overdue.push(decode::<Reservation>(&record)?.receipt);
     }
     Ok(overdue)
-}
-
-/// What was decided about the payment that this gateway calls `session`.
-pub(in crate::core) fn payment_of_session(
-    facts: &dyn Read,
-    gateway: &str,
-    session: &str,
-) -> Result<Option<(Outcome, Option<Transaction>)>, ReadError> {
-    let mut evidence = Evidence::new(facts);
-    let origin = OriginRef::Handset { gateway, session };
-    let alias: Option<Alias> = origin.alias_key().map_or(Ok(None), |key| evidence.load(key))?;
-    let Some(alias) = alias else { return Ok(None) };
-    Outcome::load(&mut evidence, &alias.conversation)
 }
 
 fn reserved(evidence: &mut Evidence<'_>, held: Held) -> Result<Box<Transaction>, SettleError> {

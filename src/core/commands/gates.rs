@@ -19,7 +19,6 @@ use crate::store::{Read, ReadError};
 /// Identifier types (protocol.md 1.4).
 pub(super) mod identifier {
     pub const MSISDN: u32 = 1;
-    pub const TILL: u32 = 2;
     pub const SHORTCODE: u32 = 4;
     pub const PROVIDER_OPERATOR_CODE: u32 = 9;
     pub const USER_NAME: u32 = 11;
@@ -229,7 +228,8 @@ pub(super) fn must_relate(
     refuse(ResultCode::ReceiverParty, reason)
 }
 
-/// The organization that a party names, by one of the identifier types that the service takes.
+/// The organization that a party names, by one of the identifier types that the service takes. Organizations
+/// have no others (`catalogue::check`).
 pub(super) fn organization(
     evidence: &mut Evidence<'_>,
     party: Option<&Party>,
@@ -237,9 +237,7 @@ pub(super) fn organization(
     code: ResultCode,
 ) -> Result<Rc<Organization>, Halt> {
     let Some(party) = party else { return refuse(code, "the party is missing") };
-    let type_fits = identifiers.contains(&party.identifier_type)
-        && matches!(party.identifier_type, identifier::SHORTCODE | identifier::TILL);
-    if !type_fits {
+    if !identifiers.contains(&party.identifier_type) {
         return refuse(code, format!("identifier type {} is not one of {identifiers:?}", party.identifier_type));
     }
     organization_known_as(evidence, &party.identifier, code)

@@ -25,7 +25,7 @@ pub use approval::{ApprovalError, PendingApproval};
 pub(super) use approval::{approvals, approve, expire, refuse_approval};
 pub(super) use authorization::authorize;
 pub use customer_payment::{Held, SettleError};
-pub(super) use customer_payment::{cancel, complete, overdue, payment_of_session};
+pub(super) use customer_payment::{cancel, complete, overdue};
 pub(super) use gates::initiator;
 pub(super) use operators::may_care;
 pub use operators::{Care, CareError};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::attempt::{Attempt, Halt, Names, Refusal, record_transaction, refuse};
 use crate::clock::{Day, Timestamp};
 use crate::core::Core;
-use crate::core::accounts::{Account, AccountKind, FrozenAccount, Holder, HolderKeys, OpenAccount};
+use crate::core::accounts::{Account, AccountKind, Bounds, FrozenAccount, Holder, HolderKeys, OpenAccount};
 use crate::core::catalogue::ChargeRule;
 use crate::core::codes::ResultCode;
 use crate::core::decision::Decision;
@@ -97,11 +97,13 @@ pub(super) fn judge(
     if let Some(sent) = &sent {
         period_limits(core, evidence, transaction, day, sent)?;
     }
-    balances(core, evidence, transaction, day)?;
+    let room = balances(core, evidence, transaction, day)?;
     let entry = first_entry(transaction, stage)?;
 
     let mut write_set = evidence.write_set();
-    entry.post(&mut write_set, &transaction.receipt, |account| core.catalogue().bounds(account, day));
+    entry.post(&mut write_set, &transaction.receipt, |account| {
+        if *account == transaction.credit.account { room } else { core.catalogue().bounds(account, day) }
+    });
     if let Some(sent) = sent {
         count_sent(core, &mut write_set, transaction, day, sent);
     }
@@ -157,6 +159,11 @@ pub(in crate::core) fn bounded(core: &Core, decision: &Decision, error: &CommitE
     } else if *counter == transaction.debit.account.available() {
         shortage(value.saturating_add(*delta))
     } else if *counter == transaction.credit.account.available() {
+        let most = core.catalogue().bounds(&transaction.credit.account, day).ceiling;
+        if value.saturating_add(*delta) <= most {
+            // What was promised when it was decided may be so no more, which leaves room again.
+            return None;
+        }
         ResultCode::AboveMaximumBalance
     } else {
         ResultCode::Internal
@@ -302,8 +309,8 @@ pub(super) fn uncount_sent(core: &Core, write_set: &mut WriteSet, transaction: &
 }
 
 /// The payer has enough, and the payee will not have too much. The commit checks the same bounds
-/// again; this is so that the usual refusal needs no commit.
-fn balances(core: &Core, evidence: &Evidence<'_>, transaction: &Transaction, day: Day) -> Result<(), Halt> {
+/// again, those of the payee as they are told here; this is so that the usual refusal needs no commit.
+fn balances(core: &Core, evidence: &Evidence<'_>, transaction: &Transaction, day: Day) -> Result<Bounds, Halt> {
     let (debit, credit) = (&transaction.debit.account, &transaction.credit.account);
     let Some(due) = due(transaction) else { return refuse(ResultCode::Internal, "the charges have no sum") };
     let available = evidence.facts().counter(&debit.available())?;
@@ -312,16 +319,27 @@ fn balances(core: &Core, evidence: &Evidence<'_>, transaction: &Transaction, day
         let available = Amount::from_minor(available);
         return refuse(shortage(left), format!("{available} are available for {due} in the {}", debit.kind.alias()));
     }
-    let payee = credit.balance(evidence.facts())?;
-    let after = payee.current().checked_add(transaction.amount.minor());
-    if after.is_none_or(|after| after > core.catalogue().bounds(credit, day).ceiling) {
-        let current = Amount::from_minor(payee.current());
-        return refuse(
-            ResultCode::AboveMaximumBalance,
-            format!("{current} are in the {} already", credit.kind.alias()),
-        );
+    must_fit(core, evidence, credit, transaction.amount.minor(), day)
+}
+
+/// The account will not hold too much with this beside what it holds, promised or not. Tells between what its
+/// available funds must stay for that.
+pub(super) fn must_fit(
+    core: &Core,
+    evidence: &Evidence<'_>,
+    account: &Account,
+    amount: i64,
+    day: Day,
+) -> Result<Bounds, Halt> {
+    let balance = account.balance(evidence.facts())?;
+    let bounds = core.catalogue().bounds(account, day);
+    let after = balance.current().checked_add(amount);
+    if after.is_none_or(|after| after > bounds.ceiling) {
+        let current = Amount::from_minor(balance.current());
+        let reason = format!("{current} are in the {} already", account.kind.alias());
+        return refuse(ResultCode::AboveMaximumBalance, reason);
     }
-    Ok(())
+    Ok(bounds.beside(balance.reserved))
 }
 
 /// The code for an account that would be left with this: nothing, or less than must stay in it.

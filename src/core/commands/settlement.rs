@@ -7,9 +7,10 @@ use std::rc::Rc;
 use super::attempt::{Halt, refuse};
 use super::gates::{self, Acting, identifier};
 use super::parties::{Resolved, organization_side};
-use super::payment::{Draft, must_be_open};
+use super::payment::{self, Draft, must_be_open, must_fit};
 use super::results::{Captures, keyed};
 use super::{Case, parameters, results};
+use crate::clock::Day;
 use crate::core::accounts::{Account, AccountKind, Holder, OpenAccount};
 use crate::core::catalogue::{Relation, SettlementRules};
 use crate::core::codes::ResultCode;
@@ -42,7 +43,8 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting, rules: &SettlementRul
     for kind in [AccountKind::OrganizationSettlement, AccountKind::ChargesPaid, rules.to] {
         must_be_open(&mut case.evidence, &of(&organization, kind))?;
     }
-    let movements = movements(case, &organization, &income, rules.to)?;
+    let day = case.core.zone().day(case.now);
+    let movements = movements(case, &organization, &income, rules.to, day)?;
     let settled = movements.iter().filter(|movement| income.contains(&movement.from));
     let amount = settled.fold(0_i64, |sum, movement| sum.saturating_add(movement.amount));
 
@@ -56,12 +58,20 @@ pub(super) fn decide(case: &mut Case<'_>, acting: &Acting, rules: &SettlementRul
         now: case.now,
     };
     let transaction = draft.transaction(State::Completed);
+    if let Some(rest) = movements.iter().find(|movement| movement.to == transaction.credit.account) {
+        match must_fit(case.core, &case.evidence, &rest.to, rest.amount, day) {
+            Err(Halt::Refused(refusal)) => {
+                let reference = case.attempt.reference.clone();
+                return Ok(payment::declined(transaction, &case.attempt.names, reference, refusal));
+            }
+            fits => fits.map(drop)?,
+        }
+    }
     let entry = match Entry::new(Stage::Transfer, case.now, legs(&movements)) {
         Ok(entry) => entry,
         Err(unbalanced) => return refuse(ResultCode::Internal, unbalanced.to_string()),
     };
     let mut write_set = case.evidence.write_set();
-    let day = case.core.zone().day(case.now);
     entry.post(&mut write_set, &transaction.receipt, |account| case.core.catalogue().bounds(account, day));
     let mut captures = Captures::default();
     let mut parameters = shown(case, &organization, &movements, &income, rules.to, &mut captures);
@@ -100,13 +110,14 @@ fn income(case: &mut Case<'_>, organization: &Organization, rules: &SettlementRu
     Ok(income)
 }
 
-/// All income into the settlement account; out of it first the debt, as far as the income reaches,
-/// then the rest. What would move nothing is left out.
+/// All income above what must stay in its account goes into the settlement account; out of it first the
+/// debt, as far as the income reaches, then the rest. What would move nothing is left out.
 fn movements(
     case: &Case<'_>,
     organization: &Organization,
     income: &[Account],
     to: AccountKind,
+    day: Day,
 ) -> Result<Vec<Movement>, ReadError> {
     let facts = case.evidence.facts();
     let settlement = of(organization, AccountKind::OrganizationSettlement);
@@ -114,7 +125,8 @@ fn movements(
     let mut movements = Vec::new();
     let mut total = 0_i64;
     for account in income {
-        let amount = facts.counter(&account.available())?.max(0);
+        let stays = case.core.catalogue().bounds(account, day).floor;
+        let amount = facts.counter(&account.available())?.saturating_sub(stays).max(0);
         total = total.saturating_add(amount);
         movements.push(Movement { from: account.clone(), to: settlement.clone(), amount });
     }

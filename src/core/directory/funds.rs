@@ -42,14 +42,17 @@ pub fn fund(
         return Err(AdminError::NotPayable(account.holder.to_string(), status.name()));
     }
     let day = core.zone().day(now);
-    let ceiling = core.catalogue().bounds(&account, day).ceiling;
-    let after = account.balance(facts)?.current().checked_add(amount.minor());
-    if after.is_none_or(|after| after > ceiling) {
+    let (balance, bounds) = (account.balance(facts)?, core.catalogue().bounds(&account, day));
+    let after = balance.current().checked_add(amount.minor());
+    if after.is_none_or(|after| after > bounds.ceiling) {
         return Err(AdminError::Limit(described));
     }
     let (transaction, entry) = funding(core, account, amount, now, draw)?;
     let mut write_set = evidence.write_set();
-    entry.post(&mut write_set, &transaction.receipt, |account| core.catalogue().bounds(account, day));
+    entry.post(&mut write_set, &transaction.receipt, |account| {
+        let paid_in = *account == transaction.credit.account;
+        if paid_in { bounds.beside(balance.reserved) } else { core.catalogue().bounds(account, day) }
+    });
     let key = Transaction::key(&transaction.receipt);
     write_set.expect_absent(key.clone());
     write_set.put(key, encode(&transaction));

@@ -3,7 +3,8 @@
 use super::admin::AdminError;
 use super::organizations::Changed;
 use super::{
-    Operator, Status, USER_NAME_CHARACTERS_MAX, UserName, load_operator, load_organization, operator_key, user_name_key,
+    Operator, Status, USER_NAME_CHARACTERS_MAX, UserName, load_operator, load_organization_status, operator_key,
+    user_name_key,
 };
 use crate::clock::Timestamp;
 use crate::core::Core;
@@ -50,8 +51,11 @@ pub fn create_operator(
         return Err(AdminError::UserName);
     }
     if let Some(shortcode) = &new.shortcode {
-        let home = load_organization(&mut evidence, shortcode)?;
-        home.ok_or_else(|| AdminError::Unknown(format!("organization {shortcode}")))?;
+        let described = || format!("organization {shortcode}");
+        let home = load_organization_status(&mut evidence, shortcode)?;
+        if home.ok_or_else(|| AdminError::Unknown(described()))? == Status::Closed {
+            return Err(AdminError::Closed(described()));
+        }
     }
     let name_key = user_name_key(new.shortcode.as_ref(), &user_name);
     if evidence.load::<UserName>(name_key.clone())?.is_some() {

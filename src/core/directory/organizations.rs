@@ -160,10 +160,11 @@ fn without_repeats(names: Vec<String>) -> Vec<String> {
     })
 }
 
+/// The tariff has an effect on what the organization is charged for.
 fn check_tariff(catalogue: &Catalogue, tariff: Option<&str>) -> Result<(), AdminError> {
     match tariff {
-        Some(tariff) if catalogue.tariff(tariff).is_none() => {
-            Err(AdminError::NotInCatalogue(format!("tariff \"{tariff}\"")))
+        Some(tariff) if !catalogue.can_be_chosen(tariff) => {
+            Err(AdminError::NotInCatalogue(format!("tariff \"{tariff}\" that could be chosen")))
         }
         _ => Ok(()),
     }

@@ -136,7 +136,7 @@ fn a_reversal_gives_back_payments_and_waits_for_who_may_approve_it() {
             "services.toml",
             REVERSAL,
             "[service.flow.reversal]\napproval = { permission = \"approve reversals\", seconds = 0 }\n",
-            "nobody can approve within 0 `seconds`",
+            "nothing can be done within 0 `seconds`",
         ),
         (
             "services.toml",

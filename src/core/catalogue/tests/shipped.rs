@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 
 use super::*;
 
+const FIRST: Day = Day { year: 2006, month: 1, day: 1 };
+
 /// Name, channel, permissions.
 const ROLES: [(&str, Channel, &[&str]); 15] = [
     // Manages users, cannot see transactions.
@@ -111,4 +113,55 @@ fn a_customer_sends_and_holds_what_its_day_allows() {
         let [sent, held] = [limit.daily_maximum, limit.balance_maximum].map(|most| most.unwrap().minor());
         assert_eq!([sent, held], [most; 2], "{day}");
     }
+}
+
+/// A transaction was 150,000.00 at most until 2023-09-07 and is 250,000.00 since (domain.md 6); B2C begins at
+/// 10.00. Of payments between businesses and of cash no source says anything.
+#[test]
+fn each_limit_of_transactions_changes_on_its_day_or_never_did() {
+    let catalogue = Catalogue::shipped().unwrap();
+    const BUSINESS: i64 = 5_000_000_000;
+    let expected = [
+        ("business-to-customer", 1_000, [15_000_000, 25_000_000]),
+        ("customer-to-business", 100, [15_000_000, 25_000_000]),
+        ("customer-to-customer", 100, [15_000_000, 25_000_000]),
+        ("cash", 5_000, [15_000_000, 25_000_000]),
+        ("business-to-business", 100, [BUSINESS, BUSINESS]),
+    ];
+    assert_eq!(catalogue.transaction_limits.len(), expected.len());
+    let day = |month, day| Day { year: 2023, month, day };
+    for (name, least, [before, since]) in expected {
+        let on = |day| {
+            let limit = catalogue.transaction_limit(name, day).unwrap();
+            (limit.minimum.minor(), limit.maximum.minor())
+        };
+        assert_eq!([on(FIRST), on(day(9, 7))], [(least, before); 2], "{name}");
+        assert_eq!([on(day(9, 8)), on(TODAY)], [(least, since); 2], "{name}");
+    }
+}
+
+/// An organization sends 100,000,000.00 a day at most (protocol.md 5), and nothing else limits anybody.
+#[test]
+fn nothing_limits_holders_but_what_the_sources_have() {
+    let catalogue = Catalogue::shipped().unwrap();
+    let of = |holder: &Holder, day| catalogue.holder_limit(holder, day);
+    let daily = |minor| HolderLimit { daily_maximum: Some(Amount::from_minor(minor)), ..HolderLimit::default() };
+    let organization = Holder::Organization(crate::core::testing::shortcode("600000"));
+    assert_eq!([FIRST, TODAY].map(|day| of(&organization, day)), [daily(10_000_000_000); 2]);
+    let subscriber = Holder::Subscriber(crate::core::Msisdn::try_from("254722000000".to_owned()).unwrap());
+    for (day, most) in [(FIRST, 30_000_000), (TODAY, 50_000_000)] {
+        let held = HolderLimit { balance_maximum: Some(Amount::from_minor(most)), ..daily(most) };
+        assert_eq!(of(&subscriber, day), held);
+    }
+    assert_eq!(of(&Holder::Provider, TODAY), HolderLimit::default());
+}
+
+/// Receipts begin with 2006 (domain.md 4), and so does everything that has a date: not a day later.
+#[test]
+fn everything_dated_begins_with_the_first_receipts() {
+    let catalogue = Catalogue::shipped().unwrap();
+    let tariffs = catalogue.tariffs.values().map(|tariff| tariff.versions.versions()[0].from);
+    let transactions = catalogue.transaction_limits.values().map(|limits| limits.versions.versions()[0].from);
+    let holders = catalogue.holder_limits.iter().map(|limits| limits.versions.versions()[0].from);
+    assert!(tariffs.chain(transactions).chain(holders).all(|from| from == FIRST));
 }

@@ -141,6 +141,25 @@ fn an_approval_rests_on_what_is_there_when_it_is_given() {
     world.assert_books();
 }
 
+/// The next edition of the catalogue asks the provider no more: what waits then is not decided by anybody.
+#[test]
+fn what_waits_for_an_approval_that_is_there_no_more_ends_with_its_time() {
+    let mut world = world();
+    let checker = world.operator_of_provider("asha", &["SP Reversal Approver"]);
+    let original = paid(&mut world);
+    let order = waiting(&mut world, &original);
+    world.core = World::new().core;
+    let none = ApprovalError::NoApprovals("TransactionReversal".into());
+    assert_eq!(approve(&mut world, &order, checker), Err(none.clone()));
+    let refused = world.core.refuse_approval(&world.facts, &order.conversation, checker, "no", world.now);
+    assert_eq!(refused.unwrap_err(), none);
+    world.pass(3600);
+    let expired = world.core.expire_approval(&world.facts, &order.conversation, world.now).unwrap();
+    assert_eq!(world.settle(expired).code(), "L000006");
+    assert_eq!(world.available(PAYBILL, AccountKind::Utility), "1500.00");
+    world.assert_books();
+}
+
 /// What a status query by this name says of the status, or its code.
 fn status(world: &mut World, home: &str, key: &str, value: &str) -> String {
     let mut query = world.order("TransactionStatusQuery", home);

@@ -1,11 +1,13 @@
 //! Subscribers' payments: reserved, then moved or given back.
 
 use super::street::put;
+use crate::core::catalogue::SHIPPED;
 use crate::core::directory::{self, NewOrganization, Status};
 use crate::core::limits::Period;
 use crate::core::testing::{AMINA, BULK, PAYBILL, STRANGER, TILL, World, handset_party, shortcode};
 use crate::core::{
-    AccountKind, CancelReason, Credential, HandsetParty, Held, Receipt, SettleError, State, Transaction,
+    AccountKind, CancelReason, Catalogue, Credential, HandsetParty, Held, Outcome, Receipt, SettleError, State,
+    Transaction,
 };
 use crate::store::{CommitError, Read as _, decode};
 
@@ -207,10 +209,8 @@ fn each_wrong_thing_has_its_code() {
 fn one_session_is_one_payment() {
     let mut world = World::new();
     let payment = world.handset("CustomerPayBillOnline", PAYBILL, "100");
-    assert_eq!(world.core.payment_of_session(&world.facts, "ussd", &payment.session), Ok(None));
     let receipt = world.authorize(&payment).decision.report.receipt;
-    let (outcome, transaction) =
-        world.core.payment_of_session(&world.facts, "ussd", &payment.session).unwrap().unwrap();
+    let (outcome, transaction) = Outcome::read(&world.facts, &payment.conversation).unwrap().unwrap();
     assert_eq!((outcome.receipt, transaction.unwrap().state), (receipt, State::Authorized));
     let mut again = world.handset("CustomerPayBillOnline", PAYBILL, "100");
     again.session = payment.session.clone();
@@ -240,5 +240,25 @@ fn a_days_limit_holds_to_the_cent_and_ends_with_the_day() {
     authorized(&mut world, STRANGER, "50000");
     world.pass(3_600);
     authorized(&mut world, STRANGER, "50000.01");
+    world.assert_books();
+}
+
+#[test]
+fn l8_what_begins_before_a_change_of_prices_ends_by_the_prices_of_its_beginning() {
+    let texts = SHIPPED.iter().map(|(name, text)| {
+        let dearer = "\n[[tariff.versions]]\nfrom = 2023-11-22\nrule = [\n  { above = \"0\", up_to = \"250000\", \
+                      customer = \"50\", business = \"60\" },\n]\n\n# Paybill, Business Bouquet";
+        ((*name).to_owned(), text.replace("\n# Paybill, Business Bouquet", dearer))
+    });
+    let mut world = World::under(Catalogue::parse(&texts.collect::<Vec<_>>()).unwrap());
+    world.pass(3_599);
+    let before = authorized(&mut world, PAYBILL, "1500");
+    world.pass(1);
+    let completed = world.core.complete(&world.facts, &before, None, world.now).unwrap();
+    world.settle(completed);
+    assert_eq!(world.available(AMINA, AccountKind::Working), "8490.00");
+    assert_eq!(world.available(PAYBILL, AccountKind::ChargesPaid), "-5.00");
+    authorized(&mut world, PAYBILL, "1500");
+    assert_eq!(world.balance(AMINA, AccountKind::Working), ("6940.00".into(), "1550.00".into()));
     world.assert_books();
 }

@@ -1,9 +1,10 @@
 //! The limits of days, weeks, months and years, and those of balances.
 
 use crate::core::catalogue::SHIPPED;
-use crate::core::testing::{AMINA, PAYBILL, STRANGER, World, account};
+use crate::core::limits::Period;
+use crate::core::testing::{AMINA, PAYBILL, STRANGER, World, account, party};
 use crate::core::{AccountKind, CancelReason, Catalogue};
-use crate::store::CommitError;
+use crate::store::{CommitError, Read as _};
 
 const DAY: u64 = 86_400;
 
@@ -121,4 +122,76 @@ fn an_organization_holds_at_most_its_greatest_balance_to_the_cent() {
         assert_eq!(world.run(&order).code(), code, "{amount}");
     }
     world.assert_books();
+}
+
+/// Two organizations pay Amina while something of hers is promised. Each amount alone fits.
+#[test]
+fn l2_what_is_promised_counts_in_the_greatest_balance_when_payments_race() {
+    let mut world = World::new();
+    world.fund(account(AMINA, AccountKind::Working), "480000");
+    world.fund(account(STRANGER, AccountKind::Utility), "20000");
+    let bill = world.handset("CustomerPayBillOnline", PAYBILL, "9000");
+    world.authorize(&bill);
+    let [one, mut other] = [world.b2c("6000"), world.b2c("4000.01")];
+    (other.primary, other.initiator.as_mut().unwrap().short_code) = (party(4, STRANGER), Some(STRANGER.into()));
+    let decided = [&one, &other].map(|order| world.decide(order));
+    let codes: Vec<_> =
+        [&one, &other].into_iter().zip(decided).map(|(order, it)| world.carry_out(order, it).code()).collect();
+    assert_eq!(codes, ["0", "8"]);
+    world.assert_books();
+}
+
+#[test]
+fn what_was_promised_and_is_no_more_takes_no_room() {
+    let mut world = World::new();
+    world.fund(account(AMINA, AccountKind::Working), "480000");
+    let bill = world.handset("CustomerPayBillOnline", PAYBILL, "9000");
+    let receipt = world.authorize(&bill).decision.report.receipt;
+    let order = world.b2c("10000");
+    let decided = world.decide(&order);
+    let cancelled = world.core.cancel(&world.facts, &receipt, CancelReason::Unreachable, world.now).unwrap();
+    world.settle(cancelled);
+    assert_eq!(world.carry_out(&order, decided).code(), "0");
+    assert_eq!(world.available(AMINA, AccountKind::Working), "500000.00");
+    world.assert_books();
+}
+
+/// It was promised before midnight, and is given back after it.
+#[test]
+fn what_is_given_back_counts_back_on_its_own_day() {
+    let mut world = limited("weekly_maximum = \"6000\"");
+    let bill = world.handset("CustomerPayBillOnline", PAYBILL, "4000");
+    let receipt = world.authorize(&bill).decision.report.receipt;
+    world.pass(3_600);
+    assert_eq!(pays(&mut world, "2000"), "0");
+    let cancelled = world.core.cancel(&world.facts, &receipt, CancelReason::Expired, world.now).unwrap();
+    world.settle(cancelled);
+    assert_eq!(pays(&mut world, "2000.01"), "4", "the new day's has not changed");
+    assert_eq!(pays(&mut world, "2000"), "0");
+    let purse = account(AMINA, AccountKind::Working);
+    let sent = |at| Period::Day.sent(&purse.holder, world.core.zone().day(at));
+    let counters = [bill.received, world.now].map(|at| world.facts.counter(&sent(at)).unwrap());
+    assert_eq!(counters, [0, 400_000]);
+    world.assert_books();
+}
+
+/// What is above the least balance is settled, and what would not fit is not.
+#[test]
+fn a_settlement_keeps_to_the_least_and_the_greatest_balance_to_the_cent() {
+    let settled = |limits: &str, income: &str| {
+        let mut world = of_organizations(limits);
+        world.fund(account(PAYBILL, AccountKind::Utility), income);
+        let order = world.order("OrgRevenueSettlement", PAYBILL);
+        // Committed at once, or nothing would ever come of it.
+        let seen = world.run(&order);
+        world.assert_books();
+        let left = [AccountKind::Utility, AccountKind::Working].map(|kind| world.available(PAYBILL, kind));
+        (seen.code(), left)
+    };
+    let least = "balance_minimum = \"100.00\"";
+    assert_eq!(settled(least, "250"), ("0", ["100.00", "50150.00"].map(str::to_owned)));
+    assert_eq!(settled(least, "99.99"), ("0", ["99.99", "50000.00"].map(str::to_owned)));
+    let greatest = "balance_maximum = \"100000.00\"";
+    assert_eq!(settled(greatest, "50000"), ("0", ["0.00", "100000.00"].map(str::to_owned)));
+    assert_eq!(settled(greatest, "50000.01"), ("8", ["50000.01", "50000.00"].map(str::to_owned)));
 }

@@ -3,6 +3,7 @@
 mod approvals;
 mod care;
 mod customer_payments;
+mod edges;
 mod everything;
 mod formats;
 mod guards;
@@ -16,6 +17,7 @@ mod queries;
 mod refusals;
 mod reversals;
 mod seeds;
+mod sequence;
 mod settlements;
 mod states;
 mod street;

@@ -39,7 +39,15 @@ fn one_type_of_account_can_be_asked_for() {
     };
     let seen = balance(&mut world, BULK, ask("utility"));
     assert_eq!(seen.value("AccountBalance"), "Utility Account|KES|100000.00|100000.00|0.00|0.00");
-    assert_eq!(balance(&mut world, BULK, ask("Piggy Bank")).code(), "25");
+    let working = "Working Account|KES|0.00|0.00|0.00|0.00";
+    for name in ["Working Account", "working", "MMF", "mmf account", "MMF Organization Account"] {
+        assert_eq!(balance(&mut world, BULK, ask(name)).value("AccountBalance"), working, "{name}");
+    }
+    // What it has not, and what nobody has.
+    assert_eq!(balance(&mut world, BULK, ask("Float Account")).value("AccountBalance"), "");
+    for name in ["Piggy Bank", "MMF Utility", "Trust Account", "Account"] {
+        assert_eq!(balance(&mut world, BULK, ask(name)).code(), "25", "{name}");
+    }
 }
 
 #[test]

@@ -248,6 +248,20 @@ fn the_same_amount_to_the_same_customer_waits_two_minutes() {
 }
 
 #[test]
+fn what_came_to_nothing_is_not_the_same_amount_and_another_command_is() {
+    let mut world = World::new();
+    let too_much = world.b2c("100000.01");
+    assert_eq!(world.run(&too_much).code(), "1");
+    world.fund(account(BULK, AccountKind::Utility), "0.01");
+    let again = world.b2c("100000.01");
+    assert_eq!(world.run(&again).code(), "0");
+    world.fund(account(BULK, AccountKind::Utility), "1000");
+    let [paid, mut salary] = [world.b2c("100"), world.b2c("100")];
+    salary.command = "SalaryPayment".into();
+    assert_eq!([&paid, &salary].map(|order| world.run(order).code()), ["0", "L000001"]);
+}
+
+#[test]
 fn a_customer_holds_at_most_the_limit() {
     let mut world = World::new();
     world.fund(account(BULK, AccountKind::Utility), "900000");

@@ -1,5 +1,6 @@
 //! What each state of an organization, an operator and a subscriber forbids, on each side of a payment.
 
+use super::street::{self, COMMANDS, Does, GONE, HOME, JUMA, PARTNER, Parties, Stand};
 use crate::core::directory::{self, OrganizationChange, Status, SubscriberChange};
 use crate::core::testing::{AMINA, BULK, PAYBILL, STRANGER, World, handset_party, party, shortcode};
 use crate::core::{Msisdn, Order};
@@ -99,4 +100,115 @@ fn an_initiator_without_a_shortcode_belongs_to_the_one_organization_that_is_name
     order.initiator.as_mut().unwrap().short_code = None;
     order.primary = party(1, BULK);
     assert_eq!(world.run(&order).code(), "2001");
+}
+
+/// The street with an organization below the head office, one beside it and a subscriber, all three in this state
+/// and with nothing.
+fn street_with(status: Status) -> World {
+    let mut world = street::street(street::catalogue());
+    let products = street::names("product", "name");
+    let products: Vec<&str> = products.iter().map(String::as_str).collect();
+    world.organization(BELOW, "Below", &products, Some(HOME));
+    world.organization(BESIDE, "Beside", &products, None);
+    world.subscriber(SOMEBODY, "Some", "Body", true);
+    for who in [BELOW, BESIDE, SOMEBODY] {
+        street::put(&mut world, who, status).unwrap();
+    }
+    world
+}
+
+const BELOW: &str = "660000";
+const BESIDE: &str = "670000";
+const SOMEBODY: &str = "254700000007";
+
+/// The head office acts for who stands below it.
+fn ordered(world: &mut World, command: &str, does: Does, from: &str, to: &str) -> &'static str {
+    let order = street::order(world, command, does, HOME, to, "100");
+    world.run(&Order { primary: party(4, from), ..order }).code()
+}
+
+#[test]
+fn each_command_by_each_state_of_who_pays_and_of_who_is_paid() {
+    for status in Status::ALL {
+        let mut world = street_with(status);
+        // Whoever may pay has nothing to pay with, or what it was paid before.
+        let pays: &[&str] = if status == Status::Active { &["0", "1"] } else { &["11"] };
+        let is_paid = if matches!(status, Status::Active | Status::Locked) { "0" } else { "14" };
+        for (command, does) in COMMANDS {
+            // The same amount goes to the same customer again.
+            world.pass(120);
+            let (payer, payee) = match does {
+                Does::PayCustomer { .. } => {
+                    let payer = ordered(&mut world, command, does, BELOW, JUMA);
+                    (Some(payer), Some(ordered(&mut world, command, does, HOME, SOMEBODY)))
+                }
+                Does::Move { stand, .. } => {
+                    let (of_payer, of_payee) = match stand {
+                        Stand::Two => (PARTNER, Some(BELOW)),
+                        Stand::Outside => (PARTNER, Some(BESIDE)),
+                        Stand::Inside => (HOME, Some(BELOW)),
+                        Stand::One => (BELOW, None),
+                    };
+                    let payer = ordered(&mut world, command, does, BELOW, of_payer);
+                    (Some(payer), of_payee.map(|payee| ordered(&mut world, command, does, HOME, payee)))
+                }
+                Does::Withdraw => (Some(ordered(&mut world, command, does, BELOW, "")), None),
+                Does::Settle => {
+                    let nothing = ordered(&mut world, command, does, BELOW, "");
+                    assert_eq!(nothing, if status == Status::Active { "0" } else { "11" }, "{command} {status:?}");
+                    (None, None)
+                }
+                // Whoever stands above sees what is there.
+                Does::AskBalance => {
+                    let mut order = world.order(command, HOME);
+                    order.receiver = party(4, BELOW);
+                    assert_eq!(world.run(&order).code(), "0", "{command} {status:?}");
+                    (None, None)
+                }
+                Does::AskIdentity => (None, Some(ordered(&mut world, command, does, HOME, SOMEBODY))),
+                Does::Handset { parties, .. } => {
+                    let sides = match parties {
+                        Parties::ToOrganization => [(SOMEBODY, HOME), (JUMA, BELOW)],
+                        Parties::ToSubscriber => [(SOMEBODY, JUMA), (JUMA, SOMEBODY)],
+                        Parties::FromOrganization => [(BELOW, JUMA), (HOME, SOMEBODY)],
+                    };
+                    let [payer, payee] = sides.map(|(from, to)| {
+                        let payment = street::payment(&mut world, command, from, to, "500");
+                        world.authorize(&payment).code()
+                    });
+                    (Some(payer), Some(payee))
+                }
+                // Of reversals there are tests of their own; the rest has nobody who pays or is paid.
+                Does::Reverse | Does::AskStatus | Does::Register => (None, None),
+            };
+            assert!(payer.is_none_or(|code| pays.contains(&code)), "{command} paid by who is {status:?}: {payer:?}");
+            assert!(payee.is_none_or(|code| code == is_paid), "{command} paid to who is {status:?}: {payee:?}");
+        }
+        world.assert_books();
+    }
+}
+
+#[test]
+fn s6_each_command_needs_an_active_operator_of_an_active_organization() {
+    for status in Status::ALL.into_iter().filter(|status| *status != Status::Active) {
+        for of_operator in [true, false] {
+            let mut world = street::street(street::catalogue());
+            street::close(&mut world);
+            let home = if status == Status::Closed && !of_operator { GONE } else { HOME };
+            let api = directory::operator_named(&world.facts, Some(&shortcode(home)), "api").unwrap().unwrap();
+            if of_operator {
+                let changed = directory::set_status(&world.facts, api.id, status).unwrap();
+                world.facts.commit(changed.write_set).unwrap();
+            } else {
+                street::put(&mut world, home, status).unwrap();
+            }
+            for (command, does) in COMMANDS {
+                if matches!(does, Does::Handset { .. } | Does::Register) {
+                    continue;
+                }
+                let order = street::order(&mut world, command, does, home, JUMA, "1500");
+                assert_eq!(world.run(&order).code(), "2001", "{command}, {status:?}, operator: {of_operator}");
+            }
+        }
+    }
 }

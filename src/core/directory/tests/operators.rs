@@ -58,6 +58,24 @@ fn an_operator_belongs_to_who_is_there_and_has_an_id_of_its_own() {
 }
 
 #[test]
+fn what_is_closed_gets_no_operators() {
+    let world = World::new();
+    let home = |status| {
+        let change = OrganizationChange { status: Some(status), ..OrganizationChange::default() };
+        change_organization(&world.core, &world.facts, &shortcode(STRANGER), change, world.now).unwrap().write_set
+    };
+    let at = || NewOperator { shortcode: Some(shortcode(STRANGER)), ..named("boss") };
+    for status in [Status::PendingActive, Status::Suspended, Status::Locked, Status::Active] {
+        world.facts.commit(home(status)).unwrap();
+        assert!(create(&world, at(), 1).is_ok(), "{status:?}");
+    }
+    let (_, racing) = create(&world, at(), 1).unwrap();
+    world.facts.commit(home(Status::Closed)).unwrap();
+    assert!(world.facts.commit(racing.write_set).is_err());
+    assert_eq!(create(&world, at(), 1), Err(AdminError::Closed(format!("organization {STRANGER}"))));
+}
+
+#[test]
 fn a_grant_is_of_a_role_that_is_there_and_ends_after_it_begins() {
     let mut world = World::new();
     let id = world.operator(BULK, "boss", &[]);

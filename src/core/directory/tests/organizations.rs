@@ -143,7 +143,14 @@ fn a_change_says_something_about_who_is_there_by_a_tariff_that_is_there() {
         tariff: Some(name.map(str::to_owned)),
         ..OrganizationChange::default()
     };
-    assert!(matches!(change(&world, BULK, tariff(Some("unheard"))), Err(AdminError::NotInCatalogue(_))));
+    // One that is not there, and some that no service has a choice of.
+    for wrong in ["unheard", "send-money", "withdrawal-paid", "business-to-customer"] {
+        let refused = change(&world, BULK, tariff(Some(wrong)));
+        assert!(matches!(refused, Err(AdminError::NotInCatalogue(_))), "{wrong}");
+    }
+    for chosen in ["mgao", "customer-bouquet"] {
+        assert!(change(&world, BULK, tariff(Some(chosen))).is_ok(), "{chosen}");
+    }
     let changed = change(&world, BULK, tariff(Some("business-bouquet"))).unwrap();
     assert_eq!(changed.after.tariff.as_deref(), Some("business-bouquet"));
     assert_eq!(change(&world, BULK, tariff(None)).unwrap().after.tariff, None);

@@ -35,6 +35,22 @@ fn l2_the_greatest_balance_holds_when_two_pay_in() {
 }
 
 #[test]
+fn l2_what_is_promised_counts_in_the_greatest_balance_when_two_pay_in() {
+    let mut world = World::new();
+    let payment = world.handset("CustomerPayBillOnline", PAYBILL, "1000");
+    world.authorize(&payment);
+    let purse = account(AMINA, AccountKind::Working);
+    // Each fits alone, both together are a cent too much.
+    let half = (50_000_000 - 1_000_000) / 2;
+    let [one, other] = [(half, 1), (half + 1, 2)].map(|(minor, draw)| pay_in(&world, &purse, minor, draw).unwrap());
+    world.facts.commit(one).unwrap();
+    let error = world.facts.commit(other).unwrap_err();
+    assert!(matches!(error, CommitError::Bound { .. }), "{error}");
+    assert!(pay_in(&world, &purse, half, 3).is_ok());
+    world.assert_books();
+}
+
+#[test]
 fn an_account_is_frozen_or_released_once() {
     let world = World::new();
     let purse = account(AMINA, AccountKind::Working);
