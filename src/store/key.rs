@@ -6,7 +6,6 @@
 mod bytes;
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
@@ -237,11 +236,6 @@ impl<'de> Deserialize<'de> for Key {
         serde_bytes::ByteBuf::deserialize(deserializer).map(Self::from_bytes)
     }
 }
-
-/// Values found by their keys. Each commit looks dozens of times into such maps, and the default
-/// hasher would take a tenth of its time; this one is seeded at random, too, so nobody who chooses
-/// parts of keys can choose where they collide.
-pub(super) type KeyMap<V> = HashMap<Key, V, foldhash::fast::RandomState>;
 
 /// One part of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]

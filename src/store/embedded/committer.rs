@@ -13,10 +13,9 @@ use super::frame::{FRAME_BYTES_MAX, push_frame};
 use super::index::IndexError;
 use super::journal::{AppendError, Journal};
 use super::memtable::Commit;
-use super::pending::PendingWrites;
+use super::pending::Pending;
 use super::place::Place;
 use super::queue::Waiting;
-use super::recent::Recent;
 use super::segment::{Position, marker};
 use crate::clock::Timestamp;
 use crate::store::state::{Facts, Rejection, Resolved, resolve};
@@ -26,8 +25,7 @@ use crate::store::{CommitError, Committed, Key, WriteSet};
 pub(super) fn run(shared: &Arc<Shared>, journal: Journal) {
     // However the thread ends, nobody may wait for it afterwards.
     let _end = End(shared);
-    let (counters, pending, frames) = (Recent::default(), PendingWrites::default(), Vec::new());
-    let mut committer = Committer { shared, journal, counters, pending, frames };
+    let mut committer = Committer { shared, journal, pending: Pending::default(), frames: Vec::new() };
     while let Some(waiting) = shared.queue.take() {
         committer.commit(waiting);
     }
@@ -51,10 +49,8 @@ impl Drop for End<'_> {
 struct Committer<'a> {
     shared: &'a Arc<Shared>,
     journal: Journal,
-    /// The counters that moved last, as the batch under way leaves them. Nobody else moves any.
-    counters: Recent,
-    /// What the batch under way writes.
-    pending: PendingWrites,
+    /// What the batch under way writes and moves.
+    pending: Pending,
     frames: Vec<u8>,
 }
 
@@ -84,7 +80,7 @@ impl Committer<'_> {
         let count = write_sets.len();
         let time = self.shared.clock.now();
         self.frames.clear();
-        let state = State { shared: self.shared, counters: &mut self.counters, pending: &mut self.pending };
+        let state = State { shared: self.shared, pending: &mut self.pending };
         let (position, answers) = (self.journal.position(), Vec::with_capacity(count));
         let mut batch = Batch { state, position, time, answers };
         let mut unreadable = None;
@@ -95,7 +91,6 @@ impl Committer<'_> {
             }
         }
         let Batch { position, answers, .. } = batch;
-        let mut commits = self.pending.take();
         let written = match unreadable {
             Some(error) => Err(Failure::of(&error)),
             None if self.frames.is_empty() => Ok((0, 0)),
@@ -104,16 +99,11 @@ impl Committer<'_> {
         self.frames.shrink_to(BUFFER_BYTES_KEPT);
         match written {
             Ok(begin) => {
-                for commit in &mut commits {
-                    commit.place = commit.place.map(|place| place.from(begin));
-                }
-                self.shared.publish(commits);
-                self.counters.end_batch();
+                self.shared.publish(self.pending.take(begin));
                 answers
             }
             Err(failure) => {
-                // They hold what this batch would have made of them.
-                self.counters = Recent::default();
+                self.pending.clear();
                 let error = match failure {
                     Failure::Full => CommitError::Full,
                     Failure::Lasting(reason) => {
@@ -193,7 +183,7 @@ impl Batch<'_> {
         }
         let place = Place::of(frames.get(begin..).unwrap_or_default(), 0, begin);
         let Resolved { writes, counters, committed } = resolved;
-        self.state.take_in(Commit { writes, counters, position: self.position, place });
+        self.state.pending.push(Commit { writes, counters, position: self.position, place });
         self.answers.push(Ok(committed));
         Ok(())
     }
@@ -202,15 +192,7 @@ impl Batch<'_> {
 /// The state plus the batch so far.
 struct State<'a> {
     shared: &'a Shared,
-    counters: &'a mut Recent,
-    pending: &'a mut PendingWrites,
-}
-
-impl State<'_> {
-    fn take_in(&mut self, commit: Commit) {
-        self.counters.extend(&commit.counters);
-        self.pending.push(commit);
-    }
+    pending: &'a mut Pending,
 }
 
 impl Facts for State<'_> {
@@ -224,6 +206,6 @@ impl Facts for State<'_> {
     }
 
     fn counter(&self, key: &Key) -> Result<i64, IndexError> {
-        self.counters.value(key).map_or_else(|| self.shared.counter(key), Ok)
+        self.pending.counter(key).map_or_else(|| self.shared.counter(key), Ok)
     }
 }

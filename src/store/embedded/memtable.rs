@@ -6,23 +6,26 @@
 //! is nothing: what is written and deleted between two checkpoints costs the index nothing.
 
 use std::collections::btree_map::Entry as Slot;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, RwLock};
 
+use super::counters::{Counters, Forgotten};
 use super::kept::Kept;
 use super::ordered::{Ordered, order_of};
 use super::place::Place;
 use super::segment::Position;
 use super::stalls::Longest;
-use crate::store::key::KeyMap;
-use crate::store::locks::{lock, read, write};
+use crate::store::locks::{read, write};
 use crate::store::state::Write;
 use crate::store::{Key, KeyRange};
 
 /// The records and counters of a span of commits.
 #[derive(Debug)]
 pub(super) struct Generation {
+    /// The sequence number after which it begins: no other one has it.
+    begin: u64,
     records: Ordered<Entry>,
-    counters: KeyMap<i64>,
+    /// The counters that moved, in the order in which they first did.
+    counters: Vec<(Key, i64)>,
     bytes: u64,
     position: Position,
 }
@@ -51,7 +54,7 @@ pub(super) struct Commit {
 impl Generation {
     /// An empty generation that begins after `position`.
     pub(super) fn new(position: Position) -> Self {
-        Self { records: Ordered::new(), counters: KeyMap::default(), bytes: 0, position }
+        Self { begin: position.sequence, records: Ordered::new(), counters: Vec::new(), bytes: 0, position }
     }
 
     /// The newest commit in it.
@@ -68,15 +71,19 @@ impl Generation {
         self.records.is_empty() && self.counters.is_empty()
     }
 
-    /// Takes in one commit.
-    pub(super) fn apply(&mut self, Commit { writes, counters, position, place }: Commit) {
+    /// Takes in one commit; `newest` has the counters of all generations.
+    fn apply(&mut self, Commit { writes, counters, position, place }: Commit, newest: &mut Counters) {
         for write in writes {
             self.write(write, place);
         }
         for (counter, value) in counters {
-            let bytes = entry_bytes(&counter, None);
-            if self.counters.insert(counter, value).is_none() {
-                self.bytes = self.bytes.saturating_add(bytes);
+            let place = newest.set(&counter, value, self.begin, self.counters.len());
+            match self.counters.get_mut(place) {
+                Some((_, last)) => *last = value,
+                None => {
+                    self.bytes = self.bytes.saturating_add(entry_bytes(&counter, None));
+                    self.counters.push((counter, value));
+                }
             }
         }
         self.position = position;
@@ -109,11 +116,6 @@ impl Generation {
         self.records.value(key).map(|entry| entry.record.as_ref())
     }
 
-    /// The counter, if it moved.
-    pub(super) fn counter(&self, key: &Key) -> Option<i64> {
-        self.counters.get(key).copied()
-    }
-
     /// All records and tombstones in the order of their keys.
     pub(super) fn records(&self) -> impl Iterator<Item = (&Key, Option<&Kept>)> {
         self.records.iter().map(|(key, entry)| (key, entry.record.as_ref()))
@@ -126,7 +128,7 @@ impl Generation {
 
     /// All counters in the order of their keys.
     pub(super) fn counters(&self) -> Vec<(&Key, i64)> {
-        let mut counters: Vec<_> = self.counters.iter().map(|(key, &value)| (order_of(key), key, value)).collect();
+        let mut counters: Vec<_> = self.counters.iter().map(|(key, value)| (order_of(key), key, *value)).collect();
         counters.sort_unstable();
         counters.into_iter().map(|(_, key, value)| (key, value)).collect()
     }
@@ -140,52 +142,51 @@ fn entry_bytes(key: &Key, record: Option<&Kept>) -> u64 {
     ENTRY_BYTES.saturating_add(key.as_bytes().len() as u64).saturating_add(value as u64)
 }
 
-/// Both generations.
+/// Both generations, and the counters that moved last.
 #[derive(Debug)]
-pub(super) struct Memtable {
-    layers: RwLock<Layers>,
-    /// An empty table that was grown by a generation of before: growing it anew would take as long as filling it.
-    spare_counters: Mutex<KeyMap<i64>>,
-}
+pub(super) struct Memtable(RwLock<Layers>);
 
-/// The generations at one moment.
+/// What there is at one moment.
 #[derive(Debug)]
 pub(super) struct Layers {
     /// The one that takes in what is committed.
     pub active: Generation,
     /// The one that a checkpoint moves into the index.
     pub frozen: Option<Arc<Generation>>,
+    /// Those of both generations, and others.
+    counters: Counters,
 }
 
 impl Memtable {
-    /// A memtable that begins with these generations.
-    pub(super) fn new(frozen: Option<Generation>, active: Generation) -> Self {
-        let layers = RwLock::new(Layers { active, frozen: frozen.map(Arc::new) });
-        Self { layers, spare_counters: Mutex::default() }
+    /// A memtable that begins with this.
+    pub(super) fn new(layers: Layers) -> Self {
+        Self(RwLock::new(layers))
     }
 
     /// Makes commits visible, all at once.
-    pub(super) fn publish(&self, commits: Vec<Commit>) {
-        let mut layers = write(&self.layers);
-        for commit in commits {
-            layers.active.apply(commit);
+    pub(super) fn publish(&self, commits: impl Iterator<Item = Commit>) {
+        let mut layers = write(&self.0);
+        commits.for_each(|commit| layers.apply(commit));
+        let forgotten = layers.forget_counters();
+        drop(layers);
+        // Emptying a table takes a while, and nobody else moves counters meanwhile.
+        if let Some(forgotten) = forgotten.map(Forgotten::emptied) {
+            write(&self.0).counters.reuse(forgotten);
         }
     }
 
     /// Looks at both generations at one moment. Commits wait meanwhile, so nothing slow may be done.
     pub(super) fn look<T>(&self, look: impl FnOnce(&Layers) -> T) -> T {
-        look(&read(&self.layers))
+        look(&read(&self.0))
     }
 
     /// The frozen generation: the one there is, or else the active one, frozen now; nothing when
     /// there is nothing to move.
     pub(super) fn freeze(&self, longest: &Longest) -> Option<Arc<Generation>> {
-        let mut layers = write(&self.layers);
+        let mut layers = write(&self.0);
         longest.swap(|| {
             if layers.frozen.is_none() && !layers.active.is_empty() {
-                let mut next = Generation::new(layers.active.position());
-                next.counters = std::mem::take(&mut *lock(&self.spare_counters));
-                layers.frozen = Some(Arc::new(std::mem::replace(&mut layers.active, next)));
+                layers.freeze();
             }
             layers.frozen.clone()
         })
@@ -194,18 +195,36 @@ impl Memtable {
     /// Forgets the frozen generation: the index holds it now.
     pub(super) fn forget_frozen(&self, longest: &Longest) {
         // Taken out under the lock and dropped behind it: freeing a generation takes a while.
-        let mut layers = write(&self.layers);
+        let mut layers = write(&self.0);
         let frozen = longest.swap(|| layers.frozen.take());
         drop(layers);
-        // Unless a range read holds it still.
-        if let Some(Generation { mut counters, .. }) = frozen.and_then(Arc::into_inner) {
-            counters.clear();
-            *lock(&self.spare_counters) = counters;
-        }
+        drop(frozen);
     }
 }
 
 impl Layers {
+    /// Nothing, after `position`.
+    pub(super) fn after(position: Position) -> Self {
+        Self { active: Generation::new(position), frozen: None, counters: Counters::default() }
+    }
+
+    /// Takes in one commit.
+    pub(super) fn apply(&mut self, commit: Commit) {
+        self.active.apply(commit, &mut self.counters);
+    }
+
+    /// Begins a new generation. The active one is the frozen one from now on.
+    pub(super) fn freeze(&mut self) {
+        let next = Generation::new(self.active.position());
+        self.frozen = Some(Arc::new(std::mem::replace(&mut self.active, next)));
+    }
+
+    /// Forgets counters that moved long ago, if there are too many, and gives what is left to be emptied.
+    pub(super) fn forget_counters(&mut self) -> Option<Forgotten> {
+        let live = self.frozen.as_ref().map_or(self.active.begin, |frozen| frozen.begin);
+        self.counters.age(live, self.active.begin)
+    }
+
     /// The record or tombstone under a key; nothing when only the index can tell.
     pub(super) fn record(&self, key: &Key) -> Option<Option<&Kept>> {
         self.active.record(key).or_else(|| self.frozen.as_ref()?.record(key))
@@ -213,7 +232,7 @@ impl Layers {
 
     /// The counter; nothing when only the index can tell.
     pub(super) fn counter(&self, key: &Key) -> Option<i64> {
-        self.active.counter(key).or_else(|| self.frozen.as_ref()?.counter(key))
+        self.counters.value(key)
     }
 
     /// About how much memory both take.
@@ -239,9 +258,9 @@ mod tests {
     }
 
     fn after(writes: Vec<Write>) -> Generation {
-        let mut generation = Generation::new(Position::start(&[0; 16]));
-        generation.apply(Commit { writes, counters: Vec::new(), position: generation.position(), place: None });
-        generation
+        let mut layers = Layers::after(Position::start(&[0; 16]));
+        layers.apply(Commit { writes, counters: Vec::new(), position: layers.active.position(), place: None });
+        layers.active
     }
 
     #[test]
@@ -260,7 +279,8 @@ mod tests {
 
     #[test]
     fn freezing_moves_everything_aside_and_is_seen_until_it_is_forgotten() {
-        let (memtable, longest) = (Memtable::new(None, after(vec![put(true)])), Longest::default());
+        let layers = Layers { active: after(vec![put(true)]), frozen: None, counters: Counters::default() };
+        let (memtable, longest) = (Memtable::new(layers), Longest::default());
         let frozen = memtable.freeze(&longest).unwrap();
         assert!(Arc::ptr_eq(&frozen, &memtable.freeze(&longest).unwrap()), "one generation is frozen at a time");
         assert!(memtable.look(|layers| layers.record(&Key::of("k")).is_some()));

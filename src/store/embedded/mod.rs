@@ -8,14 +8,14 @@
 //! What is acknowledged is in the journal and synced. What is visible is acknowledged or about to
 //! be. The memtable holds what came after the index's stamp; opening replays it from the journal.
 //!
-//! Locks: a range read holds `scans` and under it, for moments, the memtable's lock, and that is held while its
-//! spare table is taken. Nobody holds another pair. Nobody writes a file while holding any that commits or
+//! Locks: a range read holds `scans` and under it, for moments, the memtable's lock. Nobody holds another pair. Nobody writes a file while holding any that commits or
 //! reads need: whoever changes the index has a lock of its own for that.
 
 mod archive;
 mod backup;
 mod checkpoint;
 mod committer;
+mod counters;
 pub mod disk;
 mod entry;
 mod frame;
@@ -29,7 +29,6 @@ mod pending;
 mod place;
 mod queue;
 mod rebuild;
-mod recent;
 mod segment;
 mod stalls;
 mod stamp;
@@ -130,7 +129,7 @@ impl EmbeddedStore {
         let queue_bytes_max = usize::try_from(options.memory_bytes_max).unwrap_or(usize::MAX);
         let shared = Arc::new(Shared {
             identity: opened.journal.identity(),
-            memtable: Memtable::new(opened.replayed.frozen, opened.replayed.active),
+            memtable: Memtable::new(opened.replayed),
             index: opened.index,
             queue: Queue::new(options.waiting_max, queue_bytes_max),
             checkpoints: Turns::default(),
@@ -319,7 +318,7 @@ impl Shared {
 
     /// Makes durable commits visible. A generation that is full is frozen at once, if none is, and a
     /// checkpoint asked for.
-    fn publish(&self, commits: Vec<Commit>) {
+    fn publish(&self, commits: impl Iterator<Item = Commit>) {
         self.memtable.publish(commits);
         if self.memtable.look(|layers| layers.active.bytes()) >= self.generation_bytes_max {
             self.memtable.freeze(&self.longest);

@@ -9,7 +9,7 @@ use super::disk::{Disk, Lock};
 use super::entry;
 use super::index::{Index, IndexError, index_dir};
 use super::journal::{End, Journal, is_compressed, journal_dir, read_segment, segments};
-use super::memtable::{Commit, Generation};
+use super::memtable::{Commit, Generation, Layers};
 use super::place::Place;
 use super::segment::{Flaw, Frames, HEADER_BYTES, Header, Position};
 use super::stamp::Stamp;
@@ -93,26 +93,11 @@ pub(super) struct Opened {
     pub journal: Journal,
     /// What checkpoints moved out of memory.
     pub index: Index,
-    /// What came after.
-    pub replayed: Replayed,
+    /// What came after. A generation that was full before the journal ended is frozen: it is not moved into the
+    /// index by the opening, which somebody waits for, but by the first checkpoint.
+    pub replayed: Layers,
     /// Kept as long as the store is open.
     pub lock: Box<dyn Lock>,
-}
-
-/// What the journal holds beyond the index, as the memtable takes it over.
-#[derive(Debug)]
-pub(super) struct Replayed {
-    /// A generation that was full before the journal ended. It is not moved into the index by the opening,
-    /// which somebody waits for, but by the first checkpoint.
-    pub frozen: Option<Generation>,
-    /// What came after that.
-    pub active: Generation,
-}
-
-impl Replayed {
-    fn after(position: Position) -> Self {
-        Self { frozen: None, active: Generation::new(position) }
-    }
 }
 
 /// Opens or makes the store, and tells how far the replay is.
@@ -147,7 +132,7 @@ pub(super) fn open(
         None => (Journal::begin(disk, &journal_dir, max), None),
     };
     let journal = journal.map_err(at(&journal_dir))?;
-    let replayed = replayed.unwrap_or_else(|| Replayed::after(journal.position()));
+    let replayed = replayed.unwrap_or_else(|| Layers::after(journal.position()));
     Ok(Opened { journal, index, replayed, lock })
 }
 
@@ -225,7 +210,7 @@ impl Replay<'_> {
         &self,
         found: &[(u64, PathBuf)],
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Option<(End, Replayed)>, OpenError> {
+    ) -> Result<Option<(End, Layers)>, OpenError> {
         let stamped = self.stamp.map_or(0, |stamp| stamp.position.sequence);
         let behind = |journal: u64| OpenError::Behind {
             dir: self.journal_dir.to_owned(),
@@ -241,7 +226,7 @@ impl Replay<'_> {
             None if found.is_empty() => return Ok(None),
             None => return Err(OpenError::Missing { dir: self.journal_dir.to_owned(), first: needed }),
         };
-        let mut state: Option<(End, Replayed)> = None;
+        let mut state: Option<(End, Layers)> = None;
         for (nth, (first, path)) in needed_segments.iter().enumerate() {
             let done = nth.saturating_add(1);
             state = Some(self.segment(*first, path, done == needed_segments.len(), state)?);
@@ -258,8 +243,8 @@ impl Replay<'_> {
         first: u64,
         path: &Path,
         last: bool,
-        before: Option<(End, Replayed)>,
-    ) -> Result<(End, Replayed), OpenError> {
+        before: Option<(End, Layers)>,
+    ) -> Result<(End, Layers), OpenError> {
         let bytes = read_segment(self.disk, path).map_err(at(path))?;
         let damaged =
             |offset: usize, flaw: Flaw| OpenError::Damaged { file: path.to_owned(), offset: offset as u64, flaw };
@@ -268,7 +253,7 @@ impl Replay<'_> {
         let stamped = self.stamp.map(|stamp| stamp.position);
         self.check_stamp(path, header.after)?;
         let replayed = before.map(|(_, replayed)| replayed);
-        let mut replayed = replayed.unwrap_or_else(|| Replayed::after(stamped.unwrap_or(header.after)));
+        let mut replayed = replayed.unwrap_or_else(|| Layers::after(stamped.unwrap_or(header.after)));
         let mut frames = Frames::new(&header, &bytes);
         while let Some(next) = frames.next() {
             let frame = match next {
@@ -289,13 +274,13 @@ impl Replay<'_> {
             let frame_bytes = bytes.get(frame.offset..frames.offset()).unwrap_or_default();
             // A compressed file is no place to look single records up in.
             let place = if is_compressed(path) { None } else { Place::of(frame_bytes, first, frame.offset) };
-            replayed.active.apply(Commit { writes, counters, position: frame.position, place });
+            replayed.apply(Commit { writes, counters, position: frame.position, place });
             if replayed.active.bytes() >= self.options.memory_bytes_max / 2 {
                 if let Some(frozen) = replayed.frozen.take() {
                     self.absorb(&header, &frozen)?;
                 }
-                let full = std::mem::replace(&mut replayed.active, Generation::new(frame.position));
-                replayed.frozen = Some(full);
+                replayed.freeze();
+                drop(replayed.forget_counters());
             }
         }
         let (offset, position) = (frames.offset() as u64, frames.position());

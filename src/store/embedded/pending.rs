@@ -9,20 +9,22 @@ use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 
 use super::memtable::Commit;
 use crate::store::Key;
-use crate::store::state::Write;
 
 /// The commits of a batch, in order.
 #[derive(Debug, Default)]
-pub(super) struct PendingWrites {
+pub(super) struct Pending {
     commits: Vec<Commit>,
-    /// By the hash of a key, where the last write is whose key has this hash: which commit, and which
-    /// of its writes.
-    places: HashMap<u64, (usize, usize), BuildHasherDefault<Hashed>>,
+    writes: Places,
+    counters: Places,
     /// Seeded at random, so nobody who chooses parts of keys can choose where they collide.
     hasher: foldhash::fast::RandomState,
 }
 
-impl PendingWrites {
+/// By the hash of a key, where the last one is that has this hash: in which commit, and which of its writes or
+/// counters.
+type Places = HashMap<u64, (usize, usize), BuildHasherDefault<Hashed>>;
+
+impl Pending {
     /// How many commits there are.
     pub(super) fn len(&self) -> usize {
         self.commits.len()
@@ -32,7 +34,10 @@ impl PendingWrites {
     pub(super) fn push(&mut self, commit: Commit) {
         let nth = self.commits.len();
         for (place, write) in commit.writes.iter().enumerate() {
-            self.places.insert(self.hasher.hash_one(&write.key), (nth, place));
+            self.writes.insert(self.hasher.hash_one(&write.key), (nth, place));
+        }
+        for (place, (counter, _)) in commit.counters.iter().enumerate() {
+            self.counters.insert(self.hasher.hash_one(counter), (nth, place));
         }
         self.commits.push(commit);
     }
@@ -40,22 +45,43 @@ impl PendingWrites {
     /// The version that the batch leaves of a record, or that it leaves none; nothing when it does not
     /// write the record.
     pub(super) fn version(&self, key: &Key) -> Option<Option<u64>> {
-        let (nth, place) = *self.places.get(&self.hasher.hash_one(key))?;
+        let (nth, place) = *self.writes.get(&self.hasher.hash_one(key))?;
         let write = self.commits.get(nth).and_then(|commit| commit.writes.get(place));
-        let write = write.filter(|write| write.key == *key).or_else(|| self.search(key))?;
+        // For when two keys have one hash.
+        let search = || self.commits.iter().flat_map(|commit| &commit.writes).rfind(|write| write.key == *key);
+        let write = write.filter(|write| write.key == *key).or_else(search)?;
         Some(write.record.as_ref().map(|record| record.version))
     }
 
-    /// For when two keys have one hash.
-    fn search(&self, key: &Key) -> Option<&Write> {
-        self.commits.iter().flat_map(|commit| &commit.writes).rfind(|write| write.key == *key)
+    /// The counter as the batch leaves it; nothing when it does not move it.
+    pub(super) fn counter(&self, key: &Key) -> Option<i64> {
+        let (nth, place) = *self.counters.get(&self.hasher.hash_one(key))?;
+        let counter = self.commits.get(nth).and_then(|commit| commit.counters.get(place));
+        // As above.
+        let search = || self.commits.iter().flat_map(|commit| &commit.counters).rfind(|(other, _)| other == key);
+        counter.filter(|(other, _)| other == key).or_else(search).map(|(_, value)| *value)
     }
 
-    /// Takes the commits out and begins the next batch.
-    pub(super) fn take(&mut self) -> Vec<Commit> {
-        self.places.clear();
-        self.places.shrink_to(PLACES_KEPT);
-        std::mem::take(&mut self.commits)
+    /// Takes the commits out, each with its place in a journal in which the batch begins here, and begins the
+    /// next batch.
+    pub(super) fn take(&mut self, begin: (u64, u64)) -> impl Iterator<Item = Commit> {
+        self.forget_places();
+        self.commits
+            .drain(..)
+            .map(move |commit| Commit { place: commit.place.map(|place| place.from(begin)), ..commit })
+    }
+
+    /// Forgets the batch: it was not committed.
+    pub(super) fn clear(&mut self) {
+        self.forget_places();
+        self.commits.clear();
+    }
+
+    fn forget_places(&mut self) {
+        for places in [&mut self.writes, &mut self.counters] {
+            places.clear();
+            places.shrink_to(PLACES_KEPT);
+        }
     }
 }
 
@@ -89,34 +115,40 @@ mod tests {
     use super::super::segment::Position;
     use super::*;
     use crate::store::Record;
+    use crate::store::state::Write;
 
     fn commit(version: u64, keys: &[(&Key, bool)]) -> Commit {
+        let counters = keys.iter().map(|(key, _)| ((*key).clone(), version as i64)).collect();
         let write = |(key, there): &(&Key, bool)| {
             let record = there.then(|| Record { version, value: Bytes::new(), captured: Vec::new() });
             Write { key: (*key).clone(), record, fresh: false }
         };
-        Commit {
-            writes: keys.iter().map(write).collect(),
-            counters: Vec::new(),
-            position: Position::start(&[0; 16]),
-            place: None,
-        }
+        Commit { writes: keys.iter().map(write).collect(), counters, position: Position::start(&[0; 16]), place: None }
     }
 
     #[test]
     fn the_last_write_of_a_key_counts_also_where_two_keys_have_one_hash() {
         let (a, b, c) = (Key::of("a"), Key::of("b"), Key::of("c"));
-        let mut pending = PendingWrites::default();
+        let mut pending = Pending::default();
         pending.push(commit(1, &[(&a, true), (&b, true), (&a, false)]));
         pending.push(commit(2, &[(&b, true)]));
-        assert_eq!((pending.version(&a), pending.version(&b), pending.version(&c)), (Some(None), Some(Some(2)), None));
+        let versions = |pending: &Pending| [&a, &b, &c].map(|key| pending.version(key));
+        let counters = |pending: &Pending| [&a, &b, &c].map(|key| pending.counter(key));
+        assert_eq!(versions(&pending), [Some(None), Some(Some(2)), None]);
+        assert_eq!(counters(&pending), [Some(1), Some(2), None]);
         // As if all had the hash of `b`.
-        let place = pending.places[&pending.hasher.hash_one(&b)];
         for key in [&a, &c] {
-            pending.places.insert(pending.hasher.hash_one(key), place);
+            let (hash, of_b) = (pending.hasher.hash_one(key), pending.hasher.hash_one(&b));
+            for places in [&mut pending.writes, &mut pending.counters] {
+                places.insert(hash, places[&of_b]);
+            }
         }
-        assert_eq!((pending.version(&a), pending.version(&b), pending.version(&c)), (Some(None), Some(Some(2)), None));
-        assert_eq!(pending.take().len(), 2);
-        assert_eq!((pending.len(), pending.version(&b)), (0, None));
+        assert_eq!(versions(&pending), [Some(None), Some(Some(2)), None]);
+        assert_eq!(counters(&pending), [Some(1), Some(2), None]);
+        assert_eq!(pending.take((0, 0)).count(), 2);
+        assert_eq!((pending.len(), pending.version(&b), pending.counter(&b)), (0, None, None));
+        pending.push(commit(3, &[(&c, true)]));
+        pending.clear();
+        assert_eq!((pending.len(), pending.version(&c), pending.counter(&c)), (0, None, None));
     }
 }

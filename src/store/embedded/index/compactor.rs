@@ -31,7 +31,7 @@ struct Merging {
 
 /// How many tables of checkpoints make a merge worth it. Each merge of them also writes anew what
 /// they overlap with, so more tables at once make less to write; whoever looks a key up asks each of
-/// them, but no more than its filter in memory.
+/// them, but most answer together from memory.
 const TABLES_OF_A_MERGE: u8 = 16;
 /// About how large a merged table is: small ones make short merges, which end soon when the store
 /// is closed, and keep the level below the checkpoints' smaller than what is merged into it.

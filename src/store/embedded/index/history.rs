@@ -15,9 +15,8 @@ use lsm_tree::checksum::ChecksummedWriter;
 use lsm_tree::{AbstractTree, AnyIngestion, AnyTree, Cache, Config, Guard, SequenceNumberCounter};
 
 use super::compactor::Compactor;
-use super::filter::Filter;
 use super::guard::guarded;
-use super::tables::{NEWEST, Tables, hash_of, unmerged};
+use super::tables::{NEWEST, Tables, hash_of, unmerged_of};
 use super::{IndexError, STAMP, Write, decode_record, decode_stamp, unreadable};
 use crate::store::embedded::kept::{Kept, Values};
 use crate::store::embedded::stamp::Stamp;
@@ -34,8 +33,8 @@ pub(super) struct History {
 const CACHE_BYTES: u64 = 64 << 20;
 /// What a counter's key begins with: behind the stamp and before all records.
 const COUNTERS: u8 = 0x01;
-/// Tables of checkpoints that wait to be merged. A range read looks into each, and each takes
-/// memory for its filter, so checkpoints wait when merging falls behind.
+/// Tables of checkpoints that wait to be merged. A range read looks into each, and the keys of each take
+/// memory, so checkpoints wait when merging falls behind.
 const UNMERGED_MAX: usize = 40;
 
 impl History {
@@ -141,14 +140,14 @@ impl History {
     /// Adds a table with what `fill` puts into it, in the order of the keys, or nothing when that fails.
     fn add_table(&self, fill: impl FnOnce(&mut NewTable<'_>) -> lsm_tree::Result<()>) -> Result<(), IndexError> {
         self.compactor.wait_for_fewer_than(UNMERGED_MAX);
-        let known = unmerged(&self.tree);
+        let known = unmerged_of(&self.tree);
         let hashes = guarded(|| {
             let mut table = NewTable { ingestion: self.tree.ingestion()?, hashes: Vec::new() };
             fill(&mut table)?;
             table.ingestion.finish()?;
             Ok::<_, lsm_tree::Error>(table.hashes)
         })?;
-        self.tables.refresh_with(&self.tree, &known, Filter::of(&hashes));
+        self.tables.refresh_with(&self.tree, &known, &hashes);
         self.compactor.ask();
         Ok(())
     }
@@ -161,7 +160,7 @@ const TURN_BYTES: usize = if cfg!(test) { 4 << 10 } else { 16 << 20 };
 /// A table that is being written.
 struct NewTable<'a> {
     ingestion: AnyIngestion<'a>,
-    /// Of its keys, for its filter.
+    /// Of its keys.
     hashes: Vec<u64>,
 }
 

@@ -13,9 +13,9 @@
 
 mod compactor;
 mod directory;
-mod filter;
 mod guard;
 mod history;
+mod sieve;
 mod tables;
 
 use std::fmt;
