@@ -116,6 +116,10 @@ impl Checker<'_> {
     fn flow(&mut self, service: &Service) {
         let command = &service.command;
         let of_provider = |kind: &AccountKind| AccountKind::PROVIDER.contains(kind);
+        let between = AccountKind::OrganizationSettlement;
+        self.require(!service.flow.accounts().contains(&between), SERVICES, || {
+            format!("{command}: nothing stays in the {}, which settlements go through; name another", between.alias())
+        });
         match &service.flow {
             Flow::Transfer(rules) => {
                 let to_provider = of_provider(&rules.credit.account);

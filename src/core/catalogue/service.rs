@@ -116,6 +116,16 @@ impl Flow {
         }
     }
 
+    /// The accounts between which it says that money goes.
+    pub(super) fn accounts(&self) -> Vec<AccountKind> {
+        match self {
+            Self::Transfer(rules) => vec![rules.debit.account, rules.credit.account],
+            Self::CustomerPayment(rules) => vec![rules.debit_account, rules.credit_account],
+            Self::Settlement(rules) => rules.from.iter().copied().chain([rules.to]).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether an organization takes part in it.
     pub fn has_organization(&self) -> bool {
         match self {

@@ -189,3 +189,19 @@ fn what_has_a_time_has_more_than_none_of_it() {
         assert!(with("services.toml", from, &to.replace(" = 0", " = 1")).is_ok(), "{key}");
     }
 }
+
+#[test]
+fn nothing_goes_where_nothing_gets_out() {
+    let between = "\"organization-settlement\"";
+    for from in [
+        "debit = { identifiers = [4], account = \"utility\"",
+        "credit = { identifiers = [4], account = \"merchant\"",
+        "credit_account = \"merchant\"",
+        "from = [\"utility\", \"merchant\"",
+        "to = \"working\"",
+    ] {
+        let (kept, _) = from.rsplit_once(' ').unwrap();
+        let said = complaints("services.toml", from, &format!("{kept} {between}"));
+        assert!(said.contains("nothing stays in the Organization Settlement Account"), "{from}: {said}");
+    }
+}

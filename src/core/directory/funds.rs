@@ -38,6 +38,10 @@ pub fn fund(
     if open.frozen {
         return Err(AdminError::Frozen(described));
     }
+    // What is in there outside of a settlement, no settlement takes out again.
+    if account.kind == AccountKind::OrganizationSettlement {
+        return Err(AdminError::NotPayable(described, "in between at settlements"));
+    }
     if let Some(status) = status(&mut evidence, &account.holder)?.filter(|status| !status.may_receive()) {
         return Err(AdminError::NotPayable(account.holder.to_string(), status.name()));
     }

@@ -282,6 +282,24 @@ fn each_party_of_a_transfer_is_named_in_one_way() {
     }
 }
 
+/// From domain.md 3 and protocol.md 5; that floats are advanced inside an agency is what was done so far.
+#[test]
+fn who_takes_part_in_a_transfer_stands_to_the_other_as_the_sources_say() {
+    for service in Catalogue::shipped().unwrap().services() {
+        let Flow::Transfer(rules) = &service.flow else { continue };
+        let expected = match service.command.as_str() {
+            "BusinessToBusinessTransfer" | "MerchantToMerchantTransfer" => Relation::Outside,
+            "MerchantServicesMMFAccountTransfer" | "AgencyFloatAdvance" => Relation::Inside,
+            "BusinessTransferFromMMFToUtility"
+            | "BusinessTransferFromUtilityToMMF"
+            | "MerchantTransferFromMerchantToWorking"
+            | "MerchantTransferFromWorkingToMerchant" => Relation::Same,
+            _ => Relation::Other,
+        };
+        assert_eq!(rules.relation, expected, "{}", service.command);
+    }
+}
+
 /// 254, and nine digits that begin with 7 or 1.
 #[test]
 fn phone_numbers_are_those_of_the_country() {

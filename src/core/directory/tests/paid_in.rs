@@ -50,6 +50,22 @@ fn l2_what_is_promised_counts_in_the_greatest_balance_when_two_pay_in() {
     world.assert_books();
 }
 
+/// It would stay there for ever: settlements go through that account and leave nothing, and take nothing else out.
+#[test]
+fn nothing_is_paid_in_where_nothing_gets_out() {
+    let mut world = World::new();
+    world.organization("611111", "All", &["Merchant Store", "Paybill Store", "Agent Store"], None);
+    for kind in AccountKind::ORGANIZATION {
+        let paid = pay_in(&world, &account("611111", kind), 1_000, 1).map(drop);
+        match kind {
+            AccountKind::OrganizationSettlement => assert!(matches!(paid, Err(AdminError::NotPayable(..))), "{paid:?}"),
+            // It pays a debt, and there is none.
+            AccountKind::ChargesPaid => assert!(matches!(paid, Err(AdminError::Limit(_))), "{paid:?}"),
+            _ => assert_eq!(paid, Ok(()), "{kind:?}"),
+        }
+    }
+}
+
 #[test]
 fn an_account_is_frozen_or_released_once() {
     let world = World::new();
