@@ -77,9 +77,16 @@ pub(super) fn resolve<F: Facts>(
     }
     let absent = |key: &Key| write_set.expects.iter().any(|(other, expect)| *expect == Expect::Absent && other == key);
 
-    let count = write_set.changes.len();
-    let (mut writes, mut captures) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    // Captures see the counters as they are after the whole write set, so the logs move theirs first.
     let mut appended = Vec::new();
+    for change in &write_set.changes {
+        if let Change::Append { log, .. } = change {
+            appended.push(counters.next_of(log)?);
+        }
+    }
+    let count = write_set.changes.len();
+    let (mut writes, mut captured) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    let mut entries = appended.iter();
     for change in write_set.changes {
         let (key, value, fresh, capture) = match change {
             Change::Put { key, value, capture } => {
@@ -87,26 +94,18 @@ pub(super) fn resolve<F: Facts>(
                 (key, Some(value), fresh, capture)
             }
             Change::Delete { key } => (key, None, false, Vec::new()),
+            // Each has its key. Not known to be fresh, since nothing stops a put under a log's key, and a look-up
+            // for each entry of a log that is hardly ever deleted would cost more than it saves.
             Change::Append { log, value, capture } => {
-                let key = counters.next_of(&log)?;
-                appended.push(key.clone());
-                // Not known to be fresh, since nothing stops a put under a log's key, and a look-up
-                // for each entry of a log that is hardly ever deleted would cost more than it saves.
-                (key, Some(value), false, capture)
+                (entries.next().cloned().unwrap_or(log), Some(value), false, capture)
             }
         };
-        let record = value.map(|value| Record { version: sequence, value: Bytes::from(value), captured: Vec::new() });
-        writes.push(Write { key, record, fresh });
-        captures.push(capture);
-    }
-    // Captures see the counters as they are after the whole write set, so they come last.
-    let mut captured = Vec::with_capacity(count);
-    for (write, capture) in writes.iter_mut().zip(captures) {
-        let values = capture.iter().map(|counter| counters.value(counter).map_err(Rejection::Unreadable));
-        let values = values.collect::<Result<Vec<i64>, _>>()?;
-        if let Some(record) = &mut write.record {
-            record.captured.clone_from(&values);
+        let mut values = Vec::with_capacity(capture.len());
+        for counter in &capture {
+            values.push(counters.value(counter).map_err(Rejection::Unreadable)?);
         }
+        let record = |value| Record { version: sequence, value: Bytes::from(value), captured: values.clone() };
+        writes.push(Write { key, record: value.map(record), fresh });
         captured.push(values);
     }
     let counters = counters.moved.pairs;

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Progress;
-use super::disk::{Disk, Lock, RealDisk};
+use super::disk::{Disk, Lock, RealDisk, make_dir};
 use super::journal::{journal_dir, segment_name};
 use super::open::{OpenError, at};
 use super::verify::Verified;
@@ -78,7 +78,7 @@ pub(super) fn back_up_on(
     to: &Path,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<BackedUp, CopyError> {
-    disk.create_dir(to).map_err(at(to))?;
+    make_dir(disk, to).map_err(at(to))?;
     let _lock = lock(disk, to)?;
     let names = disk.list(to).map_err(at(to))?;
     let unfinished = to.join(UNFINISHED);
@@ -149,7 +149,7 @@ fn put(disk: &dyn Disk, bytes: &[u8], path: &Path, journal: &Path) -> Result<(),
 /// Copies the journal of the store in `from` into the new folder `to`, as far as `until` says. Gives
 /// what the copy holds.
 pub fn copy(from: &Path, to: &Path, until: Until, progress: &mut dyn FnMut(Progress)) -> Result<Verified, CopyError> {
-    RealDisk.create_dir(to).map_err(at(to))?;
+    make_dir(&RealDisk, to).map_err(at(to))?;
     if !RealDisk.list(to).map_err(at(to))?.is_empty() {
         return Err(CopyError::Occupied(to.to_owned()));
     }

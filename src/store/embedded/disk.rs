@@ -6,7 +6,7 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::FallocateFlags;
@@ -94,6 +94,16 @@ pub trait DiskFile: Send + fmt::Debug {
 
 /// A lock on a file, held until it is dropped.
 pub trait Lock: Send + Sync + fmt::Debug {}
+
+/// Makes a directory and its parents, where they are missing, and their names durable: a file in a directory
+/// that is lost with its name is lost, however often it was synced.
+pub(super) fn make_dir(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    let missing = |dir: &Path| matches!(disk.list(dir), Err(error) if error.kind() == io::ErrorKind::NotFound);
+    let named = |dir: &Path| if dir.as_os_str().is_empty() { PathBuf::from(".") } else { dir.to_owned() };
+    let made: Vec<_> = dir.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && missing(dir)).collect();
+    disk.create_dir(dir)?;
+    made.iter().filter_map(|dir| dir.parent()).try_for_each(|parent| disk.sync_dir(&named(parent)))
+}
 
 /// The operating system's files.
 #[derive(Clone, Copy, Debug, Default)]

@@ -115,11 +115,21 @@ impl Values {
     pub(super) fn whole(&self, key: &Key, kept: Kept) -> Result<Record, IndexError> {
         match kept {
             Kept::Whole(record) => Ok(record),
-            Kept::Apart { version, place } => self.read(key, version, &place),
+            Kept::Apart { version, place } => {
+                self.read(version, &place, |payload| entry::record_of(payload, key, version))
+            }
         }
     }
 
-    fn read(&self, key: &Key, version: u64, place: &Place) -> Result<Record, IndexError> {
+    /// All large values in the commit of this version, in the order in which it wrote them.
+    pub(super) fn large(&self, version: u64, place: &Place) -> Result<Vec<(Key, Record)>, IndexError> {
+        let entry = self.read(version, place, |payload| entry::decode(payload, version))?;
+        let written = entry.records.into_iter().filter_map(|(key, record)| Some((key, record?)));
+        Ok(written.filter(|(_, record)| record.value.len() >= APART_BYTES_MIN).collect())
+    }
+
+    /// What there is in the payload of a commit.
+    fn read<T>(&self, version: u64, place: &Place, find: impl FnOnce(&[u8]) -> Option<T>) -> Result<T, IndexError> {
         // The index itself is not damaged by what is wrong here.
         let failed = |reason: &dyn Display| {
             let Place { segment, offset, .. } = place;
@@ -130,9 +140,8 @@ impl Values {
             _ if is_full(&error) => IndexError::Full,
             _ => IndexError::Unavailable(failed(&error)),
         })?;
-        let payload = payload_of(&frame, version, place.checksum);
-        let record = payload.and_then(|payload| entry::record_of(payload, key, version));
-        record.ok_or_else(|| IndexError::Unavailable(failed(&"it is not what was written there")))
+        let found = payload_of(&frame, version, place.checksum).and_then(find);
+        found.ok_or_else(|| IndexError::Unavailable(failed(&"it is not what was written there")))
     }
 
     fn frame(&self, place: &Place) -> io::Result<Vec<u8>> {

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::disk::{Disk, Lock};
+use super::disk::{Disk, Lock, make_dir};
 use super::entry;
 use super::index::{Index, IndexError, index_dir};
 use super::journal::{End, Journal, is_compressed, journal_dir, read_segment, segments};
@@ -107,12 +107,15 @@ pub(super) fn open(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Opened, OpenError> {
     let journal_dir = journal_dir(&options.dir);
-    disk.create_dir(&journal_dir).map_err(at(&journal_dir))?;
-    disk.sync_dir(&options.dir).map_err(at(&options.dir))?;
+    make_dir(&*disk, &journal_dir).map_err(at(&journal_dir))?;
     let lock_path = options.dir.join("lock");
     let lock = disk.lock(&lock_path).map_err(at(&lock_path))?;
     let lock = lock.ok_or(OpenError::Locked { path: lock_path })?;
     let (index, stamp) = open_index(&disk, options)?;
+    // What is in it may be nowhere else here once files of the journal were moved away, so its name must last.
+    for dir in [&index_dir(&options.dir), &options.dir] {
+        disk.sync_dir(dir).map_err(at(dir))?;
+    }
 
     let mut found = segments(&*disk, &journal_dir).map_err(at(&journal_dir))?;
     let torn = take_torn(&*disk, &mut found)?;

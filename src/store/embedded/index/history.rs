@@ -6,6 +6,7 @@
 //! left out, since the journal is the truth. Each block has a checksum, so what was changed on the
 //! disk is an error when it is read and never a wrong answer.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;
@@ -110,7 +111,7 @@ impl History {
     /// on: as many as one turn may take. Gives the key from which to go on, and nothing at the end. Meanwhile
     /// nothing else may be taken in.
     pub(super) fn take_over(&self, from: &[u8], version: u64, values: &Values) -> Result<Option<Vec<u8>>, IndexError> {
-        let (mut taken, mut bytes, mut next) = (Vec::new(), 0_usize, None);
+        let (mut taken, mut bytes, mut next) = (BTreeMap::new(), 0_usize, None);
         let mut pairs = guarded(|| Ok::<_, lsm_tree::Error>(self.tree.range(from.to_vec().., NEWEST, None)))?;
         for nth in 0_usize.. {
             let Some((key, kept)) = guarded(|| pairs.next().map(Guard::into_inner).transpose())? else { break };
@@ -119,20 +120,31 @@ impl History {
                 break;
             }
             let is_record = key.first().is_some_and(|&first| first > COUNTERS);
-            if !is_record {
+            if !is_record || taken.contains_key(&*key) {
                 continue;
             }
             let kept = decode_record(&kept)?;
-            if matches!(kept, Kept::Apart { .. }) && kept.version() <= version {
-                let key = Key::from_bytes(&*key);
-                let mut whole = Vec::new();
-                Kept::Whole(values.whole(&key, kept)?).encode(&mut whole);
-                bytes = bytes.saturating_add(whole.len());
-                taken.push((key, whole));
+            if let Kept::Apart { version: of, place } = kept
+                && of <= version
+            {
+                // Its commit is read once, for all that is kept there.
+                for (key, record) in values.large(of, &place)? {
+                    let same =
+                        self.look_up(&key)?.map(|bytes| decode_record(&bytes)).transpose()?.as_ref() == Some(&kept);
+                    if same {
+                        let mut whole = Vec::new();
+                        Kept::Whole(record).encode(&mut whole);
+                        bytes = bytes.saturating_add(whole.len());
+                        taken.insert(key.as_bytes().to_vec(), whole);
+                    }
+                }
+                if !taken.contains_key(&*key) {
+                    return Err(IndexError::Unavailable(format!("the commit {of} lacks a value that it wrote")));
+                }
             }
         }
         if !taken.is_empty() {
-            self.add_table(|table| taken.iter().try_for_each(|(key, whole)| table.put(key.as_bytes(), whole)))?;
+            self.add_table(|table| taken.iter().try_for_each(|(key, whole)| table.put(key, whole)))?;
         }
         Ok(next)
     }

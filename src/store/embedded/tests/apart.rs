@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -107,6 +108,37 @@ fn the_journal_is_moved_away_only_when_the_index_holds_what_was_in_it() {
     add(backup.path(), 3 * RECORDS + 1..=3 * RECORDS + 1);
     assert!(archive(dir.path(), backup.path(), 0, true, &mut |_| {}).unwrap().compressed > 5);
     assert_holds(&*open(backup.path()).unwrap(), 3 * RECORDS + 1);
+}
+
+#[test]
+fn a_commit_is_read_once_for_all_that_is_taken_over_of_it() {
+    let (dir, backup, disk) = (folder(), folder(), Arc::new(FaultyDisk::default()));
+    let kinds = ["document", "letter", "receipt"];
+    let store = open_on(dir.path(), disk.clone()).unwrap();
+    for number in 0..RECORDS {
+        let mut write_set = WriteSet::new();
+        for kind in kinds {
+            write_set.put(Key::of(kind).number(number), vec![0xFF; 900]);
+            write_set.put(Key::of(kind).number(number), vec![number as u8; 500]);
+        }
+        commit(&*store, write_set).unwrap();
+    }
+    // One that was replaced is not taken over from where it was.
+    commit(&*store, put(Key::of("letter").number(0), b"short")).unwrap();
+    store.checkpoint();
+    // Each commit is in a segment of its own.
+    let before = disk.count(Operation::Read);
+    let released = store.release_journal().unwrap();
+    assert_eq!(disk.count(Operation::Read) - before, RECORDS);
+    // All of it was taken over.
+    assert!(archived(dir.path(), backup.path(), released, false).removed >= RECORDS);
+    for number in 0..RECORDS {
+        for kind in kinds {
+            let value = store.record(&Key::of(kind).number(number)).unwrap().unwrap().value;
+            let replaced = number == 0 && kind == "letter";
+            assert_eq!(value, if replaced { b"short".to_vec() } else { vec![number as u8; 500] });
+        }
+    }
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! A disk that fails when told to. Its files are real ones, so that the index, which writes past it,
 //! lies beside them.
 
+use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -32,6 +33,7 @@ struct State {
     syncs: AtomicU64,
     reads: AtomicU64,
     changes: AtomicU64,
+    synced_dirs: Mutex<BTreeSet<PathBuf>>,
     fault: Mutex<Option<(Operation, u64, Fault)>>,
     barrier: Barrier,
 }
@@ -105,6 +107,11 @@ impl FaultyDisk {
         self.state.count(operation).load(Ordering::SeqCst)
     }
 
+    /// Whether the names in a folder were made durable.
+    pub(super) fn synced_dir(&self, dir: &Path) -> bool {
+        self.state.synced_dirs.lock().unwrap().contains(dir)
+    }
+
     fn file(&self, file: Box<dyn DiskFile>) -> Box<dyn DiskFile> {
         Box::new(FaultyFile { state: self.state.clone(), file })
     }
@@ -150,7 +157,9 @@ impl Disk for FaultyDisk {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         self.state.check(Operation::Change)?;
-        RealDisk.sync_dir(dir)
+        RealDisk.sync_dir(dir)?;
+        self.state.synced_dirs.lock().unwrap().insert(dir.to_owned());
+        Ok(())
     }
 
     fn sync_file(&self, path: &Path) -> io::Result<()> {

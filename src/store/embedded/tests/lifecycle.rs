@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{open, options};
+use super::disk::FaultyDisk;
+use super::{open, open_on, options};
+use crate::store::embedded::backup::back_up_on;
 use crate::store::embedded::disk::RealDisk;
 use crate::store::embedded::{EmbeddedStore, OpenError, Options, verify};
 use crate::store::tests::{commit, put};
@@ -220,4 +222,21 @@ fn opening_waits_for_what_is_left_of_the_store_before() {
     thread::sleep(Duration::from_millis(100));
     drop(lingering);
     assert_eq!(opening.join().unwrap().unwrap(), 1);
+}
+
+#[test]
+fn the_names_of_all_folders_are_durable_before_anything_is_acknowledged() {
+    let (root, disk) = (TempDir::new().unwrap(), Arc::new(FaultyDisk::default()));
+    let under = |parts: &[&str]| parts.iter().fold(root.path().to_owned(), |dir, part| dir.join(part));
+    let (dir, backup) = (under(&["a", "b", "store"]), under(&["c", "d", "backup"]));
+    let store = open_on(&dir, disk.clone()).unwrap();
+    for parent in [&[][..], &["a"], &["a", "b"], &["a", "b", "store"], &["a", "b", "store", "index"]] {
+        assert!(disk.synced_dir(&under(parent)), "{parent:?}");
+    }
+    commit(&*store, put(Key::of("k"), b"v")).unwrap();
+    store.close();
+    back_up_on(&*disk, &dir, &backup, &mut |_| {}).unwrap();
+    for parent in [&["c"][..], &["c", "d"], &["c", "d", "backup"]] {
+        assert!(disk.synced_dir(&under(parent)), "{parent:?}");
+    }
 }
