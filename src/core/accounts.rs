@@ -206,10 +206,12 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// What is left of them for available funds beside which this much is promised: a commit sees the one
-    /// counter and not the other.
-    pub(super) const fn beside(self, reserved: i64) -> Self {
-        Self { floor: self.floor, ceiling: self.ceiling.saturating_sub(reserved) }
+    /// What is left of them for the available funds of an account with this balance that gets so much more; nothing
+    /// if it would hold too much then, promised or not. A commit sees the one counter and not the other.
+    pub(super) fn with_room_for(self, amount: i64, balance: Balance) -> Option<Self> {
+        let after = balance.current().checked_add(amount)?;
+        let left = Self { ceiling: self.ceiling.saturating_sub(balance.reserved), ..self };
+        (after <= self.ceiling).then_some(left)
     }
 }
 

@@ -332,14 +332,14 @@ pub(super) fn must_fit(
     day: Day,
 ) -> Result<Bounds, Halt> {
     let balance = account.balance(evidence.facts())?;
-    let bounds = core.catalogue().bounds(account, day);
-    let after = balance.current().checked_add(amount);
-    if after.is_none_or(|after| after > bounds.ceiling) {
-        let current = Amount::from_minor(balance.current());
-        let reason = format!("{current} are in the {} already", account.kind.alias());
-        return refuse(ResultCode::AboveMaximumBalance, reason);
+    match core.catalogue().bounds(account, day).with_room_for(amount, balance) {
+        Some(room) => Ok(room),
+        None => {
+            let current = Amount::from_minor(balance.current());
+            let reason = format!("{current} are in the {} already", account.kind.alias());
+            refuse(ResultCode::AboveMaximumBalance, reason)
+        }
     }
-    Ok(bounds.beside(balance.reserved))
 }
 
 /// The code for an account that would be left with this: nothing, or less than must stay in it.

@@ -46,16 +46,13 @@ pub fn fund(
         return Err(AdminError::NotPayable(account.holder.to_string(), status.name()));
     }
     let day = core.zone().day(now);
-    let (balance, bounds) = (account.balance(facts)?, core.catalogue().bounds(&account, day));
-    let after = balance.current().checked_add(amount.minor());
-    if after.is_none_or(|after| after > bounds.ceiling) {
-        return Err(AdminError::Limit(described));
-    }
+    let bounds = core.catalogue().bounds(&account, day);
+    let room = bounds.with_room_for(amount.minor(), account.balance(facts)?);
+    let room = room.ok_or(AdminError::Limit(described))?;
     let (transaction, entry) = funding(core, account, amount, now, draw)?;
     let mut write_set = evidence.write_set();
     entry.post(&mut write_set, &transaction.receipt, |account| {
-        let paid_in = *account == transaction.credit.account;
-        if paid_in { bounds.beside(balance.reserved) } else { core.catalogue().bounds(account, day) }
+        if *account == transaction.credit.account { room } else { core.catalogue().bounds(account, day) }
     });
     let key = Transaction::key(&transaction.receipt);
     write_set.expect_absent(key.clone());

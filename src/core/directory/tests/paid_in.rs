@@ -10,17 +10,24 @@ fn pay_in(world: &World, to: &Account, minor: i64, draw: u64) -> Result<WriteSet
     super::fund(&world.core, &world.facts, to.clone(), amount, world.now, Draw(draw)).map(|(_, set)| set)
 }
 
-#[test]
-fn what_is_promised_counts_in_the_greatest_balance() {
+/// What an account of which something is promised may still get.
+const ROOM: i64 = 50_000_000 - 1_000_000;
+
+/// A world in which a subscriber has promised something, and her account.
+fn promised() -> (World, Account) {
     let mut world = World::new();
     let payment = world.handset("CustomerPayBillOnline", PAYBILL, "1000");
     world.authorize(&payment);
-    let purse = account(AMINA, AccountKind::Working);
+    (world, account(AMINA, AccountKind::Working))
+}
+
+#[test]
+fn what_is_promised_counts_in_the_greatest_balance() {
+    let (world, purse) = promised();
     let promised = purse.balance(&world.facts).unwrap();
     assert!(promised.reserved >= 100_000, "{promised:?}");
-    let room = 50_000_000 - 1_000_000;
-    assert!(matches!(pay_in(&world, &purse, room + 1, 1), Err(AdminError::Limit(_))));
-    assert!(pay_in(&world, &purse, room, 1).is_ok());
+    assert!(matches!(pay_in(&world, &purse, ROOM + 1, 1), Err(AdminError::Limit(_))));
+    assert!(pay_in(&world, &purse, ROOM, 1).is_ok());
 }
 
 #[test]
@@ -36,12 +43,9 @@ fn l2_the_greatest_balance_holds_when_two_pay_in() {
 
 #[test]
 fn l2_what_is_promised_counts_in_the_greatest_balance_when_two_pay_in() {
-    let mut world = World::new();
-    let payment = world.handset("CustomerPayBillOnline", PAYBILL, "1000");
-    world.authorize(&payment);
-    let purse = account(AMINA, AccountKind::Working);
+    let (world, purse) = promised();
     // Each fits alone, both together are a cent too much.
-    let half = (50_000_000 - 1_000_000) / 2;
+    let half = ROOM / 2;
     let [one, other] = [(half, 1), (half + 1, 2)].map(|(minor, draw)| pay_in(&world, &purse, minor, draw).unwrap());
     world.facts.commit(one).unwrap();
     let error = world.facts.commit(other).unwrap_err();
