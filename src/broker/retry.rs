@@ -56,16 +56,18 @@ impl Tries {
     /// What to do about the error; pauses where the store asks for it.
     pub(super) async fn after(&mut self, error: CommitError) -> Result<Next, Undecided> {
         match error {
-            CommitError::Expectation(_) if self.conflicts < CONFLICTS_MAX => {
+            // Where the core has no code for a bound it decides again, and must not do so for ever.
+            CommitError::Expectation(_) | CommitError::Bound { .. } if self.conflicts == CONFLICTS_MAX => {
+                Err(Undecided::Conflicts)
+            }
+            CommitError::Expectation(_) => {
                 self.conflicts += 1;
                 Ok(Next::Again)
             }
-            // Where the core has no code for the bound it decides again, and must not do so for ever.
-            CommitError::Bound { .. } if self.conflicts < CONFLICTS_MAX => {
+            CommitError::Bound { .. } => {
                 self.conflicts += 1;
                 Ok(Next::Bound(error))
             }
-            CommitError::Expectation(_) | CommitError::Bound { .. } => Err(Undecided::Conflicts),
             CommitError::Busy | CommitError::Full if self.full < FULL_MAX => {
                 self.full += 1;
                 tokio::time::sleep(FULL_PAUSE).await;
