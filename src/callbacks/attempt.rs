@@ -25,7 +25,7 @@ use super::flight::{Flight, Landing};
 use super::lane::Slot;
 use super::outbox::{self, Loaded, Queued};
 use super::outcome::Outcome;
-use super::records::{Carried, Records};
+use super::records::{Carried, Records, stopped};
 use super::schedule::{Schedule, retry_after};
 use super::shares::Shares;
 use super::signers::Signers;
@@ -288,12 +288,6 @@ impl Courier {
             (_, None) => warn!(delivery = %id, owner, number, attempt, ?outcome, detail, "given up: dead letter"),
         }
     }
-}
-
-/// Waits until the node stops.
-async fn stopped(stop: &watch::Sender<bool>) {
-    // Its sender is here.
-    let _ = stop.subscribe().wait_for(|stopping| *stopping).await;
 }
 
 /// The first so many characters of a text.

@@ -272,13 +272,18 @@ impl Courier {
                 Err(error) => error!(delivery = %after.id, %error, "an attempt could not be written down"),
             }
             waiting.get_or_insert_with(|| Unwritten::one_more(&self.records.unwritten));
-            let mut stopping = stop.subscribe();
             tokio::select! {
                 () = sleep(pause) => pause = (pause * 2).min(COMMIT_PAUSE_MAX),
-                _ = stopping.wait_for(|stop| *stop) => return Settled::Unwritten,
+                () = stopped(stop) => return Settled::Unwritten,
             }
         }
     }
+}
+
+/// Waits until the node stops.
+pub(super) async fn stopped(stop: &watch::Sender<bool>) {
+    // An error would say that the sender is gone, and it is here.
+    let _ = stop.subscribe().wait_for(|stopping| *stopping).await;
 }
 
 #[cfg(test)]
