@@ -19,7 +19,7 @@ use lango::core::accounts::ledger_sum;
 use lango::entropy::{Entropy, SystemEntropy};
 use lango::node::{Seams, open_store};
 use lango::store::Store;
-use lango::store::embedded::OpenError;
+use lango::store::embedded::{OpenError, Options};
 use tempfile::TempDir;
 
 /// How long anything may take that must happen.
@@ -73,6 +73,19 @@ impl House {
 
 pub fn seams() -> Seams {
     Seams { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
+}
+
+/// A store in this folder that is small, so that segments end and checkpoints are made after little.
+pub fn small_store(dir: &Path) -> Options {
+    Options {
+        dir: dir.to_owned(),
+        segment_bytes_max: 128 << 10,
+        memory_bytes_max: 512 << 10,
+        write_set_bytes_max: 1 << 20,
+        waiting_max: 64,
+        clock: Arc::new(SystemClock),
+        directory_kinds: &["url"],
+    }
 }
 
 /// The built binary.

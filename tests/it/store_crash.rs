@@ -12,13 +12,12 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use lango::clock::SystemClock;
 use lango::entropy::{Entropy, SeededEntropy, SystemEntropy};
 use lango::store::embedded::disk::RealDisk;
 use lango::store::embedded::{EmbeddedStore, Options, verify};
 use lango::store::{Key, Read, Store, WriteSet};
 
-use crate::house::PATIENCE;
+use crate::house::{PATIENCE, small_store};
 
 const ROUNDS: u64 = 30;
 /// After so many rounds the child begins in a new folder, so that checking stays cheap.
@@ -29,16 +28,8 @@ const PARTS: u64 = 4;
 const FOLDER: &str = "LANGO_TEST_CRASH_FOLDER";
 
 fn open(dir: &Path) -> Arc<EmbeddedStore> {
-    let options = Options {
-        dir: dir.to_owned(),
-        // Small, so that segments end and checkpoints are under way when the process dies.
-        segment_bytes_max: 128 << 10,
-        memory_bytes_max: 512 << 10,
-        write_set_bytes_max: 1 << 20,
-        waiting_max: 64,
-        clock: Arc::new(SystemClock),
-        directory_kinds: &["window"],
-    };
+    // Small, so that segments end and checkpoints are under way when the process dies.
+    let options = Options { directory_kinds: &["window"], ..small_store(dir) };
     EmbeddedStore::open(options, Arc::new(RealDisk)).unwrap()
 }
 

@@ -9,13 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use lango::clock::SystemClock;
+use lango::store::embedded::EmbeddedStore;
 use lango::store::embedded::disk::RealDisk;
-use lango::store::embedded::{EmbeddedStore, Options};
 use lango::store::{CommitError, Key, Read, Store, WriteSet};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::house::PATIENCE;
+use crate::house::{PATIENCE, small_store};
 
 const FOLDER: &str = "LANGO_TEST_FEW_FILES";
 const FILES: &str = "ulimit -n 96 && exec \"$0\" \"$@\"";
@@ -45,15 +44,7 @@ fn a_process_without_files_refuses_commits_until_it_has_some_again() {
 }
 
 fn with_few_files(dir: &Path) {
-    let options = Options {
-        dir: dir.to_owned(),
-        segment_bytes_max: 128 << 10,
-        memory_bytes_max: 512 << 10,
-        write_set_bytes_max: 1 << 20,
-        waiting_max: 64,
-        clock: Arc::new(SystemClock),
-        directory_kinds: &["url"],
-    };
+    let options = small_store(dir);
     let store = EmbeddedStore::open(options.clone(), Arc::new(RealDisk)).unwrap();
     let runtime = Builder::new_current_thread().build().unwrap();
     let mut acknowledged: Vec<u64> = (0..RECORDS).collect();

@@ -9,10 +9,11 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use lango::clock::SystemClock;
 use lango::store::embedded::disk::RealDisk;
 use lango::store::embedded::{EmbeddedStore, Options};
 use lango::store::{Key, Read, Store, WriteSet};
+
+use crate::house::small_store;
 
 const FOLDER: &str = "LANGO_TEST_SMALL_DISK";
 /// Mounts the small disk and goes on as the rest of the arguments say.
@@ -66,15 +67,8 @@ fn assert_holds(store: &EmbeddedStore) {
 }
 
 fn on_small_disk(disk: &Path) {
-    let options = Options {
-        dir: disk.join("store"),
-        segment_bytes_max: 512 << 10,
-        memory_bytes_max: 1 << 20,
-        write_set_bytes_max: 1 << 20,
-        waiting_max: 64,
-        clock: Arc::new(SystemClock),
-        directory_kinds: &["url"],
-    };
+    let options =
+        Options { segment_bytes_max: 512 << 10, memory_bytes_max: 1 << 20, ..small_store(&disk.join("store")) };
     let store = EmbeddedStore::open(options.clone(), Arc::new(RealDisk)).unwrap();
     (0..RECORDS).for_each(|number| put(&store, number));
     store.checkpoint();

@@ -8,8 +8,9 @@
 //! What is acknowledged is in the journal and synced. What is visible is acknowledged or about to
 //! be. The memtable holds what came after the index's stamp; opening replays it from the journal.
 //!
-//! Locks: a range read holds `scans` and under it, for moments, the memtable's lock. Nobody holds another pair. Nobody writes a file while holding any that commits or
-//! reads need: whoever changes the index has a lock of its own for that.
+//! Locks: a range read holds `scans` and under it, for moments, the memtable's lock. Nobody holds another pair.
+//! Nobody writes a file while holding any that commits or reads need: whoever changes the index has a lock of its own
+//! for that.
 
 mod archive;
 mod backup;
