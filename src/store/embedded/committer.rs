@@ -181,7 +181,7 @@ impl Batch<'_> {
                 return Ok(());
             }
         }
-        let place = Place::of(frames.get(begin..).unwrap_or_default(), 0, begin);
+        let place = Place::of(frames.get(begin..).unwrap_or_default(), 0, begin as u64);
         let Resolved { writes, counters, committed } = resolved;
         self.state.pending.push(Commit { writes, counters, position: self.position, place });
         self.answers.push(Ok(committed));

@@ -57,16 +57,24 @@ pub trait Disk: Send + Sync + fmt::Debug {
 
 /// A file that is read.
 pub trait ReadFile: Send + Sync + fmt::Debug {
-    /// So many bytes from an offset on; an error when there are not so many.
-    fn read_at(&self, offset: u64, bytes: usize) -> io::Result<Vec<u8>>;
+    /// How long it is.
+    fn length(&self) -> io::Result<u64>;
+
+    /// Fills a part with what is from an offset on; an error when there is not so much.
+    fn read_at(&self, offset: u64, part: &mut [u8]) -> io::Result<()>;
 }
 
 /// All of a file, as it was when it was read.
-impl ReadFile for Vec<u8> {
-    fn read_at(&self, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
-        let behind = usize::try_from(offset).ok().and_then(|offset| self.get(offset..));
-        let part = behind.and_then(|behind| behind.get(..bytes));
-        part.map(<[u8]>::to_vec).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+impl<T: AsRef<[u8]> + Send + Sync + fmt::Debug> ReadFile for T {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.as_ref().len() as u64)
+    }
+
+    fn read_at(&self, offset: u64, part: &mut [u8]) -> io::Result<()> {
+        let behind = usize::try_from(offset).ok().and_then(|offset| self.as_ref().get(offset..));
+        let found = behind.and_then(|behind| behind.get(..part.len())).ok_or(io::ErrorKind::UnexpectedEof)?;
+        part.copy_from_slice(found);
+        Ok(())
     }
 }
 
@@ -171,10 +179,12 @@ impl Disk for RealDisk {
 struct RealFile(File);
 
 impl ReadFile for RealFile {
-    fn read_at(&self, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
-        let mut part = vec![0; bytes];
-        self.0.read_exact_at(&mut part, offset)?;
-        Ok(part)
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn read_at(&self, offset: u64, part: &mut [u8]) -> io::Result<()> {
+        self.0.read_exact_at(part, offset)
     }
 }
 

@@ -9,7 +9,7 @@ const CHECKSUM_OFFSET: usize = 8;
 /// Sequence number, place in the batch, hash.
 const BODY_BYTES_MIN: usize = 44;
 /// What comes before the payload.
-const FRONT_BYTES: usize = PREFIX_BYTES + BODY_BYTES_MIN;
+pub(super) const FRONT_BYTES: usize = PREFIX_BYTES + BODY_BYTES_MIN;
 /// What a frame can hold, as its length has four bytes.
 pub(super) const FRAME_BYTES_MAX: usize = u32::MAX as usize - BODY_BYTES_MIN;
 

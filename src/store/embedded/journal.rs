@@ -44,7 +44,7 @@ pub(super) enum AppendError {
 }
 
 /// Where the journal ends, as opening found it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct End {
     /// The newest segment.
     pub path: PathBuf,
@@ -234,10 +234,15 @@ pub(super) fn read_segment(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> 
 }
 
 /// A segment to read from, compressed or not.
-pub(super) fn open_segment(disk: &dyn Disk, dir: &Path, segment: u64) -> io::Result<Arc<dyn ReadFile>> {
-    match disk.open_to_read(&dir.join(segment_name(segment))) {
+pub(super) fn open_segment(disk: &dyn Disk, path: &Path) -> io::Result<Arc<dyn ReadFile>> {
+    if is_compressed(path) { Ok(Arc::new(read_segment(disk, path)?)) } else { disk.open_to_read(path) }
+}
+
+/// The same by its number, whether it was compressed meanwhile or not.
+pub(super) fn find_segment(disk: &dyn Disk, dir: &Path, segment: u64) -> io::Result<Arc<dyn ReadFile>> {
+    match open_segment(disk, &dir.join(segment_name(segment))) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Ok(Arc::new(read_segment(disk, &dir.join(compressed_name(segment)))?))
+            open_segment(disk, &dir.join(compressed_name(segment)))
         }
         opened => opened,
     }

@@ -15,7 +15,7 @@ use super::disk::{Disk, ReadFile, is_full};
 use super::entry;
 use super::frame::payload_of;
 use super::index::IndexError;
-use super::journal::open_segment;
+use super::journal::find_segment;
 use super::place::{PLACE_BYTES, Place};
 use crate::store::locks::{read, write};
 use crate::store::{Key, Record};
@@ -146,13 +146,14 @@ impl Values {
 
     fn frame(&self, place: &Place) -> io::Result<Vec<u8>> {
         let Place { segment, offset, bytes, .. } = *place;
+        let mut frame = vec![0; bytes as usize];
         let opened = read(&self.opened).as_ref().filter(|(which, _)| *which == segment).map(|(_, file)| file.clone());
         // What cannot be read from it may be there by now.
-        if let Some(Ok(frame)) = opened.map(|file| file.read_at(offset, bytes as usize)) {
+        if opened.is_some_and(|file| file.read_at(offset, &mut frame).is_ok()) {
             return Ok(frame);
         }
-        let file = open_segment(&*self.disk, &self.journal, segment)?;
-        let frame = file.read_at(offset, bytes as usize)?;
+        let file = find_segment(&*self.disk, &self.journal, segment)?;
+        file.read_at(offset, &mut frame)?;
         *write(&self.opened) = Some((segment, file));
         Ok(frame)
     }

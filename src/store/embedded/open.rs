@@ -6,15 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::disk::{Disk, Lock, make_dir};
-use super::entry;
+use super::frames::{Unread, header_of};
 use super::index::{Index, IndexError, index_dir};
-use super::journal::{End, Journal, is_compressed, journal_dir, read_segment, segments};
-use super::memtable::{Commit, Generation, Layers};
-use super::place::Place;
-use super::segment::{Flaw, Frames, HEADER_BYTES, Header, Position};
+use super::journal::{Journal, is_compressed, journal_dir, segments};
+use super::memtable::Layers;
+use super::replay::Replay;
+use super::segment::{Flaw, HEADER_BYTES};
 use super::stamp::Stamp;
 use super::{Options, Progress};
-use crate::store::state::Write;
 
 /// Why the store does not open. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +142,14 @@ pub(super) fn at(path: &Path) -> impl Fn(io::Error) -> OpenError + '_ {
     |error| OpenError::Io { path: path.to_owned(), error: error.to_string() }
 }
 
+/// Why a segment is not read on.
+pub(super) fn unread(path: &Path) -> impl Fn(Unread) -> OpenError + '_ {
+    |unread| match unread {
+        Unread::Io(error) => at(path)(error),
+        Unread::Flaw(offset, flaw) => OpenError::Damaged { file: path.to_owned(), offset, flaw },
+    }
+}
+
 /// Opens the index; one that is damaged, or of a format of before, is moved aside and begun anew.
 fn open_index(disk: &Arc<dyn Disk>, options: &Options) -> Result<(Index, Option<Stamp>), OpenError> {
     let path = index_dir(&options.dir);
@@ -179,7 +186,7 @@ fn move_aside(disk: &dyn Disk, dir: &Path, name: &str, reason: &str) -> Result<(
     disk.sync_dir(dir).map_err(at(dir))
 }
 
-fn index_error(options: &Options, error: &IndexError) -> OpenError {
+pub(super) fn index_error(options: &Options, error: &IndexError) -> OpenError {
     OpenError::Index { dir: index_dir(&options.dir), error: error.to_string() }
 }
 
@@ -191,135 +198,8 @@ fn take_torn(disk: &dyn Disk, found: &mut Vec<(u64, PathBuf)>) -> Result<Option<
         let error = "it is the newest and compressed, so nothing can be added to it: decompress it".to_owned();
         return Err(OpenError::Io { path: path.clone(), error });
     }
-    let bytes = disk.read(path).map_err(at(path))?;
-    let torn = bytes.len() <= HEADER_BYTES && matches!(Header::decode(&bytes), Err(Flaw::Cut | Flaw::Header));
+    let file = disk.open_to_read(path).map_err(at(path))?;
+    let begun = file.length().map_err(at(path))? > HEADER_BYTES as u64;
+    let torn = !begun && matches!(header_of(&*file), Err(Unread::Flaw(_, Flaw::Cut | Flaw::Header)));
     Ok(if torn { found.pop() } else { None })
-}
-
-struct Replay<'a> {
-    disk: &'a dyn Disk,
-    options: &'a Options,
-    index: &'a Index,
-    stamp: Option<Stamp>,
-    /// The newest commit that any part of the index knows of.
-    known: u64,
-    journal_dir: &'a Path,
-}
-
-impl Replay<'_> {
-    /// Reads the segments from the index's stamp on. Gives the end of the journal and what is not in
-    /// the index, or nothing when there is no journal yet.
-    fn run(
-        &self,
-        found: &[(u64, PathBuf)],
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Option<(End, Layers)>, OpenError> {
-        let stamped = self.stamp.map_or(0, |stamp| stamp.position.sequence);
-        let behind = |journal: u64| OpenError::Behind {
-            dir: self.journal_dir.to_owned(),
-            journal,
-            index: self.known,
-            index_dir: index_dir(&self.options.dir),
-        };
-        let needed = stamped.saturating_add(1);
-        let start = found.partition_point(|(first, _)| *first <= needed).checked_sub(1);
-        let needed_segments = match start {
-            Some(start) => found.get(start..).unwrap_or_default(),
-            None if found.is_empty() && self.known > 0 => return Err(behind(0)),
-            None if found.is_empty() => return Ok(None),
-            None => return Err(OpenError::Missing { dir: self.journal_dir.to_owned(), first: needed }),
-        };
-        let mut state: Option<(End, Layers)> = None;
-        for (nth, (first, path)) in needed_segments.iter().enumerate() {
-            let done = nth.saturating_add(1);
-            state = Some(self.segment(*first, path, done == needed_segments.len(), state)?);
-            progress(Progress { done: done as u64, total: needed_segments.len() as u64 });
-        }
-        match state {
-            Some((end, _)) if end.position.sequence < self.known => Err(behind(end.position.sequence)),
-            state => Ok(state),
-        }
-    }
-
-    fn segment(
-        &self,
-        first: u64,
-        path: &Path,
-        last: bool,
-        before: Option<(End, Layers)>,
-    ) -> Result<(End, Layers), OpenError> {
-        let bytes = read_segment(self.disk, path).map_err(at(path))?;
-        let damaged =
-            |offset: usize, flaw: Flaw| OpenError::Damaged { file: path.to_owned(), offset: offset as u64, flaw };
-        let header = Header::decode(&bytes).map_err(|flaw| damaged(0, flaw))?;
-        self.check_header(first, path, &header, before.as_ref().map(|(end, _)| end))?;
-        let stamped = self.stamp.map(|stamp| stamp.position);
-        self.check_stamp(path, header.after)?;
-        let replayed = before.map(|(_, replayed)| replayed);
-        let mut replayed = replayed.unwrap_or_else(|| Layers::after(stamped.unwrap_or(header.after)));
-        let mut frames = Frames::new(&header, &bytes);
-        while let Some(next) = frames.next() {
-            let frame = match next {
-                Ok(frame) => frame,
-                Err(_) if last && frames.synced_behind().is_none() => break,
-                Err(flaw) => return Err(damaged(frames.offset(), flaw)),
-            };
-            self.check_stamp(path, frame.position)?;
-            if stamped.is_some_and(|stamped| frame.position.sequence <= stamped.sequence) {
-                continue;
-            }
-            let Some(entry) = entry::decode(frame.payload, frame.position.sequence) else {
-                return Err(damaged(frame.offset, Flaw::Content));
-            };
-            // Never fresh: a checkpoint that was cut short may have left parts of this in the index.
-            let writes = entry.records.into_iter().map(|(key, record)| Write { key, record, fresh: false });
-            let (writes, counters) = (writes.collect(), entry.counters);
-            let frame_bytes = bytes.get(frame.offset..frames.offset()).unwrap_or_default();
-            // A compressed file is no place to look single records up in.
-            let place = if is_compressed(path) { None } else { Place::of(frame_bytes, first, frame.offset) };
-            replayed.apply(Commit { writes, counters, position: frame.position, place });
-            if replayed.active.bytes() >= self.options.memory_bytes_max / 2 {
-                if let Some(frozen) = replayed.frozen.take() {
-                    self.absorb(&header, &frozen)?;
-                }
-                replayed.freeze();
-                drop(replayed.forget_counters());
-            }
-        }
-        let (offset, position) = (frames.offset() as u64, frames.position());
-        let end = End { path: path.to_owned(), segment: first, offset, position, identity: header.identity };
-        Ok((end, replayed))
-    }
-
-    fn check_header(&self, first: u64, path: &Path, header: &Header, before: Option<&End>) -> Result<(), OpenError> {
-        let foreign = || OpenError::Foreign { file: path.to_owned() };
-        if header.after.sequence.checked_add(1) != Some(first) {
-            return Err(foreign());
-        }
-        if self.stamp.is_some_and(|stamp| stamp.identity != header.identity) {
-            return Err(foreign());
-        }
-        match before {
-            Some(end) if end.position.sequence < header.after.sequence => Err(OpenError::Missing {
-                dir: self.journal_dir.to_owned(),
-                first: end.position.sequence.saturating_add(1),
-            }),
-            Some(end) if end.position != header.after || end.identity != header.identity => Err(foreign()),
-            _ => Ok(()),
-        }
-    }
-
-    /// The index holds what this journal holds: at the stamp the chains have the same hash.
-    fn check_stamp(&self, path: &Path, position: Position) -> Result<(), OpenError> {
-        match self.stamp {
-            Some(stamp) if stamp.position.sequence == position.sequence && stamp.position != position => {
-                Err(OpenError::Foreign { file: path.to_owned() })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn absorb(&self, header: &Header, generation: &Generation) -> Result<(), OpenError> {
-        self.index.absorb(header.identity, generation).map_err(|error| index_error(self.options, &error))
-    }
 }

@@ -22,8 +22,8 @@ pub(super) const PLACE_BYTES: usize = 24;
 impl Place {
     /// The place of a frame in the segment, or in a batch whose own place is not known yet. None for one so
     /// long that it cannot be said.
-    pub(super) fn of(frame: &[u8], segment: u64, offset: usize) -> Option<Self> {
-        let (offset, bytes) = (offset as u64, u32::try_from(frame.len()).ok()?);
+    pub(super) fn of(frame: &[u8], segment: u64, offset: u64) -> Option<Self> {
+        let bytes = u32::try_from(frame.len()).ok()?;
         Some(Self { segment, offset, bytes, checksum: checksum_of(frame)? })
     }
 

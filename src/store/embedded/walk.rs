@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use super::Progress;
 use super::disk::Disk;
 use super::entry;
+use super::frames::{Frames, Unread, header_of};
 use super::journal::{journal_dir, read_segment, segments};
-use super::open::{OpenError, at};
-use super::segment::{Flaw, Frames, HEADER_BYTES, Header, Position};
+use super::open::{OpenError, at, unread};
+use super::segment::{Flaw, HEADER_BYTES, Header, Position};
 use super::verify::{TornTail, Verified};
 use crate::clock::Timestamp;
 
@@ -103,7 +104,7 @@ pub(super) fn beginning(disk: &dyn Disk, dir: &Path) -> Result<Option<Position>,
         Ok(header) => Ok(Some(header.after)),
         // The first file of a new store, whose header is being written.
         Err(_) if found.len() == 1 && bytes.len() <= HEADER_BYTES => Ok(None),
-        Err(flaw) => Err(OpenError::Damaged { file: path.clone(), offset: 0, flaw }),
+        Err(flaw) => Err(unread(path)(Unread::Flaw(0, flaw))),
     }
 }
 
@@ -114,12 +115,9 @@ pub(super) fn ending(disk: &dyn Disk, dir: &Path) -> Result<Option<(u64, Positio
     let mut found = segments(disk, &journal).map_err(at(&journal))?;
     let Some((first, path)) = found.pop() else { return Ok(None) };
     let bytes = read_segment(disk, &path).map_err(at(&path))?;
-    let damaged = |offset: usize, flaw: Flaw| OpenError::Damaged { file: path.clone(), offset: offset as u64, flaw };
-    let header = Header::decode(&bytes).map_err(|flaw| damaged(0, flaw))?;
-    let mut frames = Frames::new(&header, &bytes);
-    while let Some(next) = frames.next() {
-        next.map_err(|flaw| damaged(frames.offset(), flaw))?;
-    }
+    let header = header_of(&bytes).map_err(unread(&path))?;
+    let mut frames = Frames::new(&header, &bytes, false).map_err(at(&path))?;
+    while frames.next().map_err(unread(&path))?.is_some() {}
     Ok(Some((first, frames.position())))
 }
 
@@ -143,49 +141,39 @@ struct Walk {
 impl Walk {
     /// Checks one segment and gives the end of what is whole and asked for.
     fn segment(&mut self, first: u64, path: &Path, last: bool, bytes: &[u8]) -> Result<usize, OpenError> {
-        let damaged =
-            |offset: usize, flaw: Flaw| OpenError::Damaged { file: path.to_owned(), offset: offset as u64, flaw };
-        let torn = |offset: usize, flaw: Flaw| TornTail { file: path.to_owned(), offset: offset as u64, flaw };
         self.verified.segments = self.verified.segments.saturating_add(1);
+        let torn = |offset: u64, flaw: Flaw| TornTail { file: path.to_owned(), offset, flaw };
         let header = match Header::decode(bytes) {
             Ok(header) => header,
             Err(flaw) if last && bytes.len() <= HEADER_BYTES => {
                 self.verified.torn = Some(torn(0, flaw));
                 return Ok(0);
             }
-            Err(flaw) => return Err(damaged(0, flaw)),
+            Err(flaw) => return Err(unread(path)(Unread::Flaw(0, flaw))),
         };
         self.check_header(first, path, &header)?;
         self.check_joint(path, header.after)?;
-        let mut frames = Frames::new(&header, bytes);
+        let mut frames = Frames::new(&header, &bytes, last).map_err(at(path))?;
         let mut whole = (frames.offset(), frames.position());
-        while frames.position().sequence < self.until.record()
-            && let Some(next) = frames.next()
+        while whole.1.sequence < self.until.record()
+            && let Some(frame) = frames.next().map_err(unread(path))?
         {
-            match next {
-                Ok(frame) => {
-                    let sequence = frame.position.sequence;
-                    let entry = entry::decode(frame.payload, sequence);
-                    let time = entry.ok_or_else(|| damaged(frame.offset, Flaw::Content))?.time;
-                    if matches!((self.until, time), (Until::Time(until), Some(time)) if time > until) {
-                        self.ended = true;
-                        break;
-                    }
-                    self.check_joint(path, frame.position)?;
-                    self.count(sequence, time);
-                    whole = (frames.offset(), frames.position());
-                }
-                Err(flaw) if last && frames.synced_behind().is_none() => {
-                    self.verified.torn = Some(torn(frames.offset(), flaw));
-                    break;
-                }
-                Err(flaw) => return Err(damaged(frames.offset(), flaw)),
+            let sequence = frame.position.sequence;
+            let content = || unread(path)(Unread::Flaw(frame.offset, Flaw::Content));
+            let time = entry::decode(frame.payload(), sequence).ok_or_else(content)?.time;
+            if matches!((self.until, time), (Until::Time(until), Some(time)) if time > until) {
+                self.ended = true;
+                break;
             }
+            self.check_joint(path, frame.position)?;
+            self.count(sequence, time);
+            whole = (frames.offset(), frames.position());
         }
+        self.verified.torn = frames.torn().map(|flaw| torn(frames.offset(), flaw));
         let (offset, position) = whole;
-        self.verified.bytes = self.verified.bytes.saturating_add(offset as u64);
+        self.verified.bytes = self.verified.bytes.saturating_add(offset);
         self.before = Some((position, header.identity));
-        Ok(offset)
+        Ok(usize::try_from(offset).unwrap_or(usize::MAX))
     }
 
     fn check_header(&self, first: u64, path: &Path, header: &Header) -> Result<(), OpenError> {
