@@ -19,9 +19,11 @@ mod sieve;
 mod tables;
 
 use std::fmt;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
+use std::thread;
 
 use self::directory::Directory;
 use self::history::History;
@@ -251,9 +253,15 @@ impl Index {
 }
 
 impl Parts {
+    /// Both at once, since somebody waits for it.
     fn open(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Self, IndexError> {
-        let directory = Directory::open(disk.clone(), &dir.join("directory"))?;
-        Ok(Self { directory, history: History::open(&dir.join("history"))? })
+        thread::scope(|scope| {
+            let opener = thread::Builder::new().name("index".into());
+            let directory = opener.spawn_scoped(scope, || Directory::open(disk.clone(), &dir.join("directory")))?;
+            let history = History::open(&dir.join("history"));
+            let directory = directory.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            Ok(Self { directory, history: history? })
+        })
     }
 }
 
