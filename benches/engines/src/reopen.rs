@@ -64,7 +64,7 @@ pub fn open(name: &str, dir: &Path) -> Result<()> {
     let opened = begin.elapsed().as_secs_f64();
     ensure!(engine.holds(&Key::of("request").number(0))?, "the first payment is lost");
     let read = begin.elapsed().as_secs_f64() - opened;
-    print!(" {opened:>10.2} {read:>12.4} {:>8}", peak_memory_mib()?);
+    print!(" {opened:>10.4} {read:>12.4} {:>8}", peak_memory_mib()?);
     std::io::stdout().flush()?;
     engine.close();
     Ok(())
