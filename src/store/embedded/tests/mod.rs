@@ -12,9 +12,10 @@ mod faults;
 mod gate;
 mod held;
 mod lifecycle;
-
 mod power;
 mod queue;
+mod upkeep;
+mod volume;
 
 use std::fs;
 use std::io::ErrorKind;
