@@ -216,7 +216,7 @@ struct Replay<'a> {
     index: &'a Index,
     stamp: Option<Stamp>,
     /// The newest commit that any part of the index knows of.
-    known: u64,
+    known: Option<Position>,
     journal_dir: &'a Path,
 }
 
@@ -232,14 +232,14 @@ impl Replay<'_> {
         let behind = |journal: u64| OpenError::Behind {
             dir: self.journal_dir.to_owned(),
             journal,
-            index: self.known,
+            index: self.known(),
             index_dir: index_dir(&self.options.dir),
         };
         let needed = stamped.saturating_add(1);
         let start = found.partition_point(|(first, _)| *first <= needed).checked_sub(1);
         let needed_segments = match start {
             Some(start) => found.get(start..).unwrap_or_default(),
-            None if found.is_empty() && self.known > 0 => return Err(behind(0)),
+            None if found.is_empty() && self.known() > 0 => return Err(behind(0)),
             None if found.is_empty() => return Ok(None),
             None => return Err(OpenError::Missing { dir: self.journal_dir.to_owned(), first: needed }),
         };
@@ -250,9 +250,14 @@ impl Replay<'_> {
             progress(Progress { done: done as u64, total: needed_segments.len() as u64 });
         }
         match state {
-            Some((end, _)) if end.position.sequence < self.known => Err(behind(end.position.sequence)),
+            Some((end, _)) if end.position.sequence < self.known() => Err(behind(end.position.sequence)),
             state => Ok(state),
         }
+    }
+
+    /// The sequence number of the newest commit that any part of the index knows of.
+    fn known(&self) -> u64 {
+        self.known.map_or(0, |known| known.sequence)
     }
 
     fn segment(
@@ -323,14 +328,14 @@ impl Replay<'_> {
         }
     }
 
-    /// The index holds what this journal holds: at the stamp the chains have the same hash.
+    /// The index holds what this journal holds: at its stamps the chains have the same hash.
     fn check_stamp(&self, path: &Path, position: Position) -> Result<(), OpenError> {
-        match self.stamp {
-            Some(stamp) if stamp.position.sequence == position.sequence && stamp.position != position => {
-                Err(OpenError::Foreign { file: path.to_owned() })
-            }
-            _ => Ok(()),
+        let stamps = [self.stamp.map(|stamp| stamp.position), self.known];
+        let parted = |stamp: &Position| stamp.sequence == position.sequence && *stamp != position;
+        if stamps.iter().flatten().any(parted) {
+            return Err(OpenError::Foreign { file: path.to_owned() });
         }
+        Ok(())
     }
 
     fn absorb(&self, header: &Header, generation: &Generation) -> Result<(), OpenError> {

@@ -71,7 +71,7 @@ fn known(disk: &Arc<dyn Disk>, options: &Options) -> Option<u64> {
         return None;
     }
     let index = Index::open(disk.clone(), &options.dir, options.directory_kinds).ok()?;
-    let known = index.newest().ok();
+    let known = index.newest().ok().flatten();
     index.close();
-    known
+    known.map(|position| position.sequence)
 }

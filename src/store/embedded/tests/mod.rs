@@ -8,6 +8,7 @@ mod damage;
 mod dark;
 mod directory;
 mod disk;
+mod earlier;
 mod faults;
 mod gate;
 mod held;
