@@ -213,6 +213,8 @@ fn a_backup_or_an_archive_that_is_stopped_anywhere_loses_nothing_and_is_done_aga
 /// Or cut anywhere. What is left is the same, as where a byte says nothing, or is refused by the file's name.
 #[test]
 fn s7_a_byte_that_was_flipped_in_a_compressed_file_is_never_taken_for_what_was_there() {
+    // Who restores or opens it reads it in the same way as who checks it.
+    const STEP: usize = 16;
     let (dir, backup) = (folder(), folder());
     add(dir.path(), 1..=30);
     backed_up(dir.path(), backup.path()).unwrap();
@@ -245,6 +247,9 @@ fn s7_a_byte_that_was_flipped_in_a_compressed_file_is_never_taken_for_what_was_t
                 }
                 Err(error) => {
                     assert!(is_named(&error), "{error}");
+                    if nth % STEP > 0 {
+                        continue;
+                    }
                     let to = folder();
                     let refused = copy(backup.path(), to.path(), Until::End, &mut |_| {}).unwrap_err();
                     assert!(matches!(&refused, CopyError::Journal(error) if is_named(error)), "{refused}");

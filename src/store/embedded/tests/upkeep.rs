@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use super::damage::files_below;
 use super::dark::{STORE, WRITERS, assert_whole, run_until_dark};
 use super::power::{Fault, PowerDisk};
 use super::{copy as copy_files, folder, open, open_on, options};
@@ -60,7 +61,7 @@ fn restored(backup: &Path, last: u64) {
 /// Does `run` in a copy of `from` on a disk whose power is cut at each of its changes in turn; then stops it at each
 /// of them, lets it be done again, and cuts the power at the end, or some time before. Gives what this may leave of
 /// the disk to `check`.
-fn with_each_cut(from: &Path, run: impl Fn(&Arc<PowerDisk>, &Path, Again) -> bool, check: impl Fn(&Path)) {
+fn with_each_cut(from: &Path, run: impl Fn(&Arc<PowerDisk>, &Path, Again) -> bool, check: impl Fn(&Path, Done)) {
     let entropy = seeded();
     for nth in 0.. {
         let later = nth + 1 + entropy.u64() % LATER_MAX;
@@ -76,8 +77,9 @@ fn with_each_cut(from: &Path, run: impl Fn(&Arc<PowerDisk>, &Path, Again) -> boo
                 done = run(&disk, root.path(), Again(true));
             }
             assert!(done, "nothing but what stopped it may be in its way");
-            is_over &= cut == u64::MAX || !disk.is_dark();
-            check(disk.dark().lit(&entropy).path());
+            let before_end = disk.is_dark();
+            is_over &= cut == u64::MAX || !before_end;
+            check(disk.dark().lit(&entropy).path(), Done(!before_end));
         }
         if is_over {
             assert!(nth > 5, "too few changes for this test: {nth}");
@@ -85,6 +87,9 @@ fn with_each_cut(from: &Path, run: impl Fn(&Arc<PowerDisk>, &Path, Again) -> boo
         }
     }
 }
+
+/// Whether the power was there to the end, so that what was done is there for good.
+struct Done(bool);
 
 /// Whether it is done once more, since it was stopped.
 struct Again(bool);
@@ -114,9 +119,10 @@ fn a_backup_that_loses_the_power_anywhere_goes_on() {
         let mut to = backups.iter().map(|backup| root.join(backup));
         to.all(|to| back_up_on(&**disk, &root.join("store"), &to, &mut |_| {}).is_ok())
     };
-    with_each_cut(kept().path(), run, |root| {
+    with_each_cut(kept().path(), run, |root, Done(done)| {
         for backup in backups {
             let (store, backup) = (root.join("store"), root.join(backup));
+            assert!(!done || verify(&backup).unwrap().last == RECORDS);
             if backup.join("journal").exists() {
                 let held = verify(&backup).unwrap();
                 assert!(held.torn.is_none());
@@ -148,10 +154,11 @@ fn an_archive_that_loses_the_power_anywhere_loses_nothing() {
         (is_done || back_up_on(&**disk, &earlier, &backup, &mut |_| {}).is_ok())
             && archive_on(&**disk, &store, &backup, RECORDS, !again, &mut |_| {}).is_ok()
     };
-    with_each_cut(from.path(), run, |root| {
+    with_each_cut(from.path(), run, |root, Done(done)| {
         let (store, backup) = (root.join("store"), root.join("kept/backup"));
         let (held, rest) = (verify(&backup).unwrap(), verify(&store).unwrap());
         assert_eq!((held.first, held.torn, rest.last), (1, None, RECORDS));
+        assert!(!done || rest.first == newest, "what was moved away is gone");
         assert!(held.last >= BACKED_UP && held.last + 1 >= rest.first, "records {}..{}", held.last, rest.first);
         restored(&backup, held.last);
         back_up(&store, &backup, &mut |_| {}).unwrap();
@@ -159,6 +166,25 @@ fn an_archive_that_loses_the_power_anywhere_loses_nothing() {
         restored(&backup, RECORDS);
         assert_holds(&store, RECORDS);
     });
+}
+
+#[test]
+fn a_backup_that_another_program_copied_is_durable_before_anything_that_it_holds_is_removed() {
+    let from = kept();
+    let (store, backup) = (from.path().join("store"), from.path().join("kept/backup"));
+    back_up(&store, &backup, &mut |_| {}).unwrap();
+    let disk = PowerDisk::new(from.path(), u64::MAX, &[]);
+    for file in files_below(&backup.join("journal")) {
+        disk.unsync(&file, 0);
+    }
+    assert!(archive_on(&*disk, &store, &backup, RECORDS, false, &mut |_| {}).unwrap().removed > 2);
+    let (dark, newest) = (disk.dark(), verify(&store).unwrap().first);
+    for seed in 0..3 {
+        let lit = dark.lit(&SeededEntropy::new(seed));
+        let held =
+            copy(&lit.path().join("kept/backup"), folder().path(), Until::Record(newest - 1), &mut |_| {}).unwrap();
+        assert_eq!(held.last, newest - 1, "seed {seed}");
+    }
 }
 
 #[test]
@@ -171,9 +197,10 @@ fn a_restore_that_loses_the_power_is_whole_or_no_store() {
         }
         copy_on(&**disk, &store, &to, Until::End, &mut |_| {}).is_ok()
     };
-    with_each_cut(kept().path(), run, |root| {
+    with_each_cut(kept().path(), run, |root, Done(done)| {
         let to = root.join("new/restored");
         let is_empty = std::fs::read_dir(&to).map_or(true, |mut names| names.next().is_none());
+        assert!(!done || to.join("journal").exists());
         if !is_empty {
             match open(&to) {
                 Ok(store) => {
@@ -191,7 +218,7 @@ fn an_index_that_is_made_anew_when_the_power_is_lost_is_made_anew() {
     let run = |disk: &Arc<PowerDisk>, root: &Path, _: Again| {
         rebuild_on(disk.clone(), options(&root.join("store")), &mut |_| {}).is_ok()
     };
-    with_each_cut(kept().path(), run, |root| {
+    with_each_cut(kept().path(), run, |root, _| {
         let store = root.join("store");
         assert_holds(&store, RECORDS);
         assert_eq!(rebuild(options(&store), &mut |_| {}).unwrap(), RECORDS);
@@ -206,7 +233,7 @@ fn a_damaged_index_that_is_moved_aside_when_the_power_is_lost_is_made_anew() {
     let current = from.path().join("store/index/history/current");
     std::fs::write(current, b"damaged").unwrap();
     let run = |disk: &Arc<PowerDisk>, root: &Path, _: Again| open_on(&root.join("store"), disk.clone()).is_ok();
-    with_each_cut(from.path(), run, |root| assert_holds(&root.join("store"), RECORDS));
+    with_each_cut(from.path(), run, |root, _| assert_holds(&root.join("store"), RECORDS));
 }
 
 /// A store that commits on one disk with its backup, which goes on all the time, and moves its files away.
