@@ -103,6 +103,10 @@ pub(super) fn archive_on(
     if verified.first > 1 {
         return Err(CopyError::Beheaded(verified.first).into());
     }
+    // Whoever made it may have been stopped before all of its names were durable.
+    for dir in [backup, &theirs] {
+        disk.sync_dir(dir).map_err(at(dir))?;
+    }
     let covered = released.min(verified.last);
     let kept = segments(disk, &theirs).map_err(at(&theirs))?;
     let found = segments(disk, &ours).map_err(at(&ours))?;
@@ -113,12 +117,15 @@ pub(super) fn archive_on(
         if next.saturating_sub(1) > covered {
             break;
         }
-        let of_backup = kept.iter().find(|(other, _)| other == first).map(|(_, path)| path);
         let bytes = read_segment(disk, path).map_err(at(path))?;
-        let held = of_backup.map(|path| read_segment(disk, path).map_err(at(path))).transpose()?;
-        if !held.is_some_and(|held| same(&bytes, &held)) {
+        let Some((_, held)) = kept.iter().find(|(other, _)| other == first) else {
+            return Err(ArchiveError::Differs { file: path.clone() });
+        };
+        if !same(&bytes, &read_segment(disk, held).map_err(at(held))?) {
             return Err(ArchiveError::Differs { file: path.clone() });
         }
+        // It may be a copy that another program made.
+        disk.sync_file(held).map_err(at(held))?;
         disk.remove(path).and_then(|()| disk.sync_dir(&ours)).map_err(at(path))?;
         archived.removed = archived.removed.saturating_add(1);
         archived.bytes = archived.bytes.saturating_add(bytes.len() as u64);

@@ -4,11 +4,12 @@
 //! What is copied has been checked record by record on the way, so that a backup is never a faithful
 //! copy of damage. It may hold, as its last records, commits that were just being synced.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::Progress;
 use super::disk::{Disk, Lock, RealDisk, make_dir};
-use super::journal::{journal_dir, segment_name};
+use super::journal::{JOURNAL, UNFINISHED, journal_dir, segment_name};
 use super::open::{OpenError, at};
 use super::verify::Verified;
 use super::walk::{Until, beginning, ending, walk, walk_from};
@@ -105,12 +106,13 @@ pub(super) fn lock(disk: &dyn Disk, backup: &Path) -> Result<Box<dyn Lock>, Copy
 }
 
 const LOCK: &str = "lock";
-const JOURNAL: &str = "journal";
-/// What is copied has another name until it is whole.
-const UNFINISHED: &str = "journal.unfinished";
 
 fn go_on(disk: &dyn Disk, from: &Path, to: &Path, progress: &mut dyn FnMut(Progress)) -> Result<BackedUp, CopyError> {
     let journal = journal_dir(to);
+    // Whoever made it may have been stopped before its names were durable, and no file may be before one it follows.
+    for dir in [to, &journal] {
+        disk.sync_dir(dir).map_err(at(dir))?;
+    }
     let ending = ending(disk, to)?;
     if let (None, Some(beginning)) = (ending, beginning(disk, from)?)
         && beginning.sequence > 0
@@ -128,6 +130,7 @@ fn go_on(disk: &dyn Disk, from: &Path, to: &Path, progress: &mut dyn FnMut(Progr
                 // It would overlap with what is there.
                 return Err(OpenError::Foreign { file: path });
             }
+            settle(disk, from, segment.first)?;
             put(disk, segment.bytes, &path, &journal)?;
         }
         progress(done);
@@ -149,11 +152,24 @@ fn put(disk: &dyn Disk, bytes: &[u8], path: &Path, journal: &Path) -> Result<(),
 /// Copies the journal of the store in `from` into the new folder `to`, as far as `until` says. Gives
 /// what the copy holds.
 pub fn copy(from: &Path, to: &Path, until: Until, progress: &mut dyn FnMut(Progress)) -> Result<Verified, CopyError> {
-    make_dir(&RealDisk, to).map_err(at(to))?;
-    if !RealDisk.list(to).map_err(at(to))?.is_empty() {
+    copy_on(&RealDisk, from, to, until, progress)
+}
+
+/// The same on any disk.
+pub(super) fn copy_on(
+    disk: &dyn Disk,
+    from: &Path,
+    to: &Path,
+    until: Until,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Verified, CopyError> {
+    make_dir(disk, to).map_err(at(to))?;
+    if !disk.list(to).map_err(at(to))?.is_empty() {
         return Err(CopyError::Occupied(to.to_owned()));
     }
-    begin(&RealDisk, from, to, until, progress)
+    // What somebody removed from it must not come back beside the copy.
+    disk.sync_dir(to).map_err(at(to))?;
+    begin(disk, from, to, until, progress)
 }
 
 fn begin(
@@ -166,6 +182,7 @@ fn begin(
     let unfinished = to.join(UNFINISHED);
     disk.create_dir(&unfinished).map_err(at(&unfinished))?;
     let copied = walk(disk, from, until, &mut |segment, done| {
+        settle(disk, from, segment.first)?;
         // Decompressed, if it was not: what is copied here may be opened and added to.
         write(disk, segment.bytes, &unfinished.join(segment_name(segment.first)))?;
         progress(done);
@@ -184,6 +201,16 @@ fn begin(
     disk.sync_dir(to).map_err(at(to))?;
     // The end that was not whole was left behind.
     Ok(Verified { torn: None, ..copied })
+}
+
+/// Makes a segment that was read durable where it is: the power must not take from a store what its backup holds.
+fn settle(disk: &dyn Disk, from: &Path, first: u64) -> Result<(), OpenError> {
+    let path = journal_dir(from).join(segment_name(first));
+    match disk.sync_file(&path) {
+        // It is an old one, which was compressed or moved away, or nobody writes on its file system.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => Ok(()),
+        synced => synced.map_err(at(&path)),
+    }
 }
 
 /// Makes a file of this content, durably but for its name.

@@ -6,7 +6,7 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::FallocateFlags;
@@ -104,13 +104,25 @@ pub trait DiskFile: Send + fmt::Debug {
 pub trait Lock: Send + Sync + fmt::Debug {}
 
 /// Makes a directory and its parents, where they are missing, and their names durable: a file in a directory
-/// that is lost with its name is lost, however often it was synced.
+/// that is lost with its name is lost, however often it was synced. From the top down, so that of what somebody
+/// made who was stopped, only the lowest one's name may not be durable yet.
 pub(super) fn make_dir(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
     let missing = |dir: &Path| matches!(disk.list(dir), Err(error) if error.kind() == io::ErrorKind::NotFound);
-    let named = |dir: &Path| if dir.as_os_str().is_empty() { PathBuf::from(".") } else { dir.to_owned() };
-    let made: Vec<_> = dir.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && missing(dir)).collect();
-    disk.create_dir(dir)?;
-    made.iter().filter_map(|dir| dir.parent()).try_for_each(|parent| disk.sync_dir(&named(parent)))
+    let all: Vec<_> = dir.ancestors().take_while(|dir| !dir.as_os_str().is_empty()).collect();
+    let there = all.iter().position(|dir| !missing(dir));
+    for (nth, dir) in all.iter().enumerate().take(there.map_or(all.len(), |there| there.saturating_add(1))).rev() {
+        let is_there = Some(nth) == there;
+        if !is_there {
+            disk.create_dir(dir)?;
+        }
+        let Some(parent) = dir.parent() else { continue };
+        match disk.sync_dir(if parent.as_os_str().is_empty() { Path::new(".") } else { parent }) {
+            // Somebody else made it, in a place where we may make nothing.
+            Err(error) if is_there && error.kind() == io::ErrorKind::PermissionDenied => {}
+            synced => synced?,
+        }
+    }
+    Ok(())
 }
 
 /// The operating system's files.

@@ -104,7 +104,7 @@ impl Journal {
         if let Err(error) = self.file.sync() {
             // Whether the batch is on the disk is not known. It was refused, so it should not be
             // found by the next opening, as far as that can still be helped.
-            let _ = self.file.truncate(self.offset);
+            let _ = self.cut();
             return Err(AppendError::Failed(format!("syncing the journal failed: {error}")));
         }
         let begin = (self.segment, self.offset);
@@ -137,13 +137,19 @@ impl Journal {
     fn undo(&mut self, error: &io::Error) -> AppendError {
         // What is cut off is no longer reserved.
         self.reserved = 0;
-        match self.file.truncate(self.offset) {
+        match self.cut() {
             Ok(()) if is_full(error) => AppendError::Full,
             Ok(()) => AppendError::Failed(format!("writing the journal failed: {error}")),
             Err(second) => AppendError::Failed(format!(
                 "writing the journal failed ({error}), and so did cutting off what was half written: {second}"
             )),
         }
+    }
+
+    /// Cuts off what is behind the last good frame, for good: what was refused must not come back with the power.
+    fn cut(&mut self) -> io::Result<()> {
+        self.file.truncate(self.offset)?;
+        self.file.sync()
     }
 
     fn begin_next(&mut self) -> Result<(), AppendError> {
@@ -200,8 +206,13 @@ const ZEROS_BYTES: u64 = 256 << 10;
 
 /// Where the journal is in a store's directory.
 pub(super) fn journal_dir(dir: &Path) -> PathBuf {
-    dir.join("journal")
+    dir.join(JOURNAL)
 }
+
+/// The name of the journal's directory.
+pub(super) const JOURNAL: &str = "journal";
+/// What is copied has another name until it is whole.
+pub(super) const UNFINISHED: &str = "journal.unfinished";
 
 /// The name of the segment whose first frame has this sequence number; names sort as numbers do.
 pub(super) fn segment_name(first: u64) -> String {

@@ -353,8 +353,12 @@ impl Shared {
             .memtable
             .look(|layers| layers.frozen.is_some() && layers.active.bytes() >= self.generation_bytes_max / PACED_FROM);
         if overtaking && !self.is_index_full() {
-            let pause = Duration::from_micros(bytes.saturating_mul(PAUSE_MICROS_OF_A_MIB) >> 20).min(PAUSE_MAX);
-            self.longest.pause(|| self.checkpoints.wait_idle_for(pause));
+            self.longest.pause(|| self.checkpoints.wait_idle_for(pause_of(bytes)));
         }
     }
+}
+
+/// For how long a batch of so many bytes is held up.
+fn pause_of(bytes: u64) -> Duration {
+    Duration::from_micros(bytes.saturating_mul(PAUSE_MICROS_OF_A_MIB) >> 20).min(PAUSE_MAX)
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::disk::{Disk, Lock, make_dir};
 use super::frames::{Unread, header_of};
 use super::index::{Index, IndexError, index_dir};
-use super::journal::{Journal, is_compressed, journal_dir, segments};
+use super::journal::{JOURNAL, Journal, UNFINISHED, is_compressed, journal_dir, segments};
 use super::memtable::Layers;
 use super::replay::Replay;
 use super::segment::{Flaw, HEADER_BYTES};
@@ -18,6 +18,12 @@ use super::{Options, Progress};
 /// Why the store does not open. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    /// Somebody was stopped while making a copy here.
+    #[error("{dir} holds a copy that was not finished, and no store: make it again, in an empty folder")]
+    Unfinished {
+        /// The store's directory.
+        dir: PathBuf,
+    },
     /// Another process has it open.
     #[error("{path} is locked: another process has this store open; stop it first")]
     Locked {
@@ -106,6 +112,10 @@ pub(super) fn open(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Opened, OpenError> {
     let journal_dir = journal_dir(&options.dir);
+    let names = disk.list(&options.dir).unwrap_or_default();
+    if names.iter().any(|name| name == UNFINISHED) && !names.iter().any(|name| name == JOURNAL) {
+        return Err(OpenError::Unfinished { dir: options.dir.clone() });
+    }
     make_dir(&*disk, &journal_dir).map_err(at(&journal_dir))?;
     let lock_path = options.dir.join("lock");
     let lock = disk.lock(&lock_path).map_err(at(&lock_path))?;
@@ -118,6 +128,10 @@ pub(super) fn open(
 
     let mut found = segments(&*disk, &journal_dir).map_err(at(&journal_dir))?;
     let torn = take_torn(&*disk, &mut found)?;
+    if let Some((_, path)) = found.last() {
+        // A process that died may have left its end written and not synced, and the index is never ahead of it.
+        disk.sync_file(path).map_err(at(path))?;
+    }
     let known = index.newest().map_err(|error| index_error(options, &error))?;
     let replay = Replay { disk: &*disk, options, index: &index, stamp, known, journal_dir: &journal_dir };
     let replayed = replay.run(&found, progress)?;

@@ -18,18 +18,27 @@ use crate::store::{CommitError, Store};
 /// Makes the index of a store that nobody has open anew and tells how far it is. Gives the sequence
 /// number up to which the new index holds everything.
 pub fn rebuild(options: Options, progress: &mut dyn FnMut(Progress)) -> Result<u64, OpenError> {
+    rebuild_on(Arc::new(RealDisk), options, progress)
+}
+
+/// The same on any disk.
+pub(super) fn rebuild_on(
+    disk: Arc<dyn Disk>,
+    options: Options,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<u64, OpenError> {
     let (dir, index) = (options.dir.clone(), index_dir(&options.dir));
     let lock_path = dir.join("lock");
     let journal = journal_dir(&dir);
     // Before the lock is made: a folder that holds no store is left as it is.
-    RealDisk.list(&journal).map_err(at(&journal))?;
-    let lock = RealDisk.lock(&lock_path).map_err(at(&lock_path))?;
+    disk.list(&journal).map_err(at(&journal))?;
+    let lock = disk.lock(&lock_path).map_err(at(&lock_path))?;
     let lock = lock.ok_or_else(|| OpenError::Locked { path: lock_path.clone() })?;
     let verified = verify(&dir)?;
     if verified.first > 1 {
         return Err(OpenError::Missing { dir: journal, first: 1 });
     }
-    if let Some(known) = known(&options).filter(|&known| known > verified.last) {
+    if let Some(known) = known(&disk, &options).filter(|&known| known > verified.last) {
         return Err(OpenError::Behind { dir: journal, journal: verified.last, index: known, index_dir: index });
     }
     let aside = dir.join("index.before");
@@ -37,11 +46,11 @@ pub fn rebuild(options: Options, progress: &mut dyn FnMut(Progress)) -> Result<u
         fs::remove_dir_all(&aside).map_err(at(&aside))?;
     }
     if index.exists() {
-        RealDisk.rename(&index, &aside).and_then(|()| RealDisk.sync_dir(&dir)).map_err(at(&index))?;
+        disk.rename(&index, &aside).and_then(|()| disk.sync_dir(&dir)).map_err(at(&index))?;
     }
     // Opening takes it again. Whoever is faster makes the index from the journal just the same.
     drop(lock);
-    let store = EmbeddedStore::open_with(options, Arc::new(RealDisk), progress)?;
+    let store = EmbeddedStore::open_with(options, disk, progress)?;
     store.checkpoint();
     let health = store.health();
     store.close();
@@ -56,13 +65,13 @@ pub fn rebuild(options: Options, progress: &mut dyn FnMut(Progress)) -> Result<u
 }
 
 /// Up to where the old index holds everything, as far as it can still say so.
-fn known(options: &Options) -> Option<u64> {
+fn known(disk: &Arc<dyn Disk>, options: &Options) -> Option<u64> {
     let dir = index_dir(&options.dir);
     if !dir.exists() {
         return None;
     }
-    let index = Index::open(Arc::new(RealDisk), &options.dir, options.directory_kinds).ok()?;
-    let known = index.newest().ok();
+    let index = Index::open(disk.clone(), &options.dir, options.directory_kinds).ok()?;
+    let known = index.newest().ok().flatten();
     index.close();
-    known
+    known.map(|position| position.sequence)
 }

@@ -27,7 +27,7 @@ pub(super) struct Replay<'a> {
     pub index: &'a Index,
     pub stamp: Option<Stamp>,
     /// The newest commit that any part of the index knows of.
-    pub known: u64,
+    pub known: Option<Position>,
     pub journal_dir: &'a Path,
 }
 
@@ -57,19 +57,19 @@ impl Replay<'_> {
         let behind = |journal: u64| OpenError::Behind {
             dir: self.journal_dir.to_owned(),
             journal,
-            index: self.known,
+            index: self.known(),
             index_dir: index_dir(&self.options.dir),
         };
         let needed = self.stamped().map_or(0, |stamped| stamped.sequence).saturating_add(1);
         let start = found.partition_point(|(first, _)| *first <= needed).checked_sub(1);
         let segments = match start {
             Some(start) => found.get(start..).unwrap_or_default(),
-            None if found.is_empty() && self.known > 0 => return Err(behind(0)),
+            None if found.is_empty() && self.known() > 0 => return Err(behind(0)),
             None if found.is_empty() => return Ok(None),
             None => return Err(OpenError::Missing { dir: self.journal_dir.to_owned(), first: needed }),
         };
         match self.read_and_take_in(segments, progress)? {
-            Some((end, _)) if end.position.sequence < self.known => Err(behind(end.position.sequence)),
+            Some((end, _)) if end.position.sequence < self.known() => Err(behind(end.position.sequence)),
             replayed => Ok(replayed),
         }
     }
@@ -129,6 +129,11 @@ impl Replay<'_> {
             drop(layers.forget_counters());
         }
         Ok(())
+    }
+
+    /// The sequence number of the newest commit that any part of the index knows of.
+    fn known(&self) -> u64 {
+        self.known.map_or(0, |known| known.sequence)
     }
 
     fn stamped(&self) -> Option<Position> {
@@ -203,14 +208,13 @@ impl Replay<'_> {
         }
     }
 
-    /// The index holds what this journal holds: at the stamp the chains have the same hash.
+    /// The index holds what this journal holds: at its stamps the chains have the same hash.
     fn check_stamp(&self, path: &Path, position: Position) -> Result<(), OpenError> {
-        match self.stamp {
-            Some(stamp) if stamp.position.sequence == position.sequence && stamp.position != position => {
-                Err(OpenError::Foreign { file: path.to_owned() })
-            }
-            _ => Ok(()),
+        let parted = |stamp: &Position| stamp.sequence == position.sequence && *stamp != position;
+        if [self.stamped(), self.known].iter().flatten().any(parted) {
+            return Err(OpenError::Foreign { file: path.to_owned() });
         }
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod conformance;
 mod model;
+mod ranges;
 mod threads;
 
 use std::future::Future;

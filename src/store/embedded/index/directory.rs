@@ -31,6 +31,8 @@ pub(super) struct Directory {
     synced_blobs: Mutex<BTreeSet<String>>,
 }
 
+/// What sled keeps everything in but large values, and what it must know to read it. It syncs neither.
+const FILES: [&str; 2] = ["conf", "db"];
 /// Memory for pages that were read.
 const CACHE_BYTES: u64 = 16 << 20;
 /// What sled says when its file is locked; it has no error of its own for that.
@@ -143,7 +145,9 @@ impl Directory {
     fn sync(&self) -> Result<(), IndexError> {
         guarded(|| self.db.flush())?;
         self.sync_blobs()?;
-        self.disk.sync_file(&self.dir.join("db"))?;
+        for name in FILES {
+            self.disk.sync_file(&self.dir.join(name))?;
+        }
         Ok(self.disk.sync_dir(&self.dir)?)
     }
 

@@ -53,11 +53,12 @@ fn text_of(panic: &(dyn Any + Send)) -> &str {
 
 impl From<Error> for IndexError {
     fn from(error: Error) -> Self {
-        use ErrorKind::{InvalidData, NotFound, UnexpectedEof};
+        use ErrorKind::{InvalidData, InvalidInput, NotFound, UnexpectedEof};
         match error.kind() {
             _ if is_full(&error) => Self::Full,
-            // A file that an engine expects and that is gone is as bad as one it cannot read.
-            NotFound | UnexpectedEof | InvalidData => Self::Damaged(error.to_string()),
+            // A file that an engine expects and that is gone is as bad as one it cannot read, or one too short for
+            // a place from its end on.
+            NotFound | UnexpectedEof | InvalidData | InvalidInput => Self::Damaged(error.to_string()),
             _ => Self::Unavailable(error.to_string()),
         }
     }

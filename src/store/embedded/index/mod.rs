@@ -31,6 +31,7 @@ use super::disk::Disk;
 use super::journal::journal_dir;
 use super::kept::{Kept, Values};
 use super::memtable::Generation;
+use super::segment::Position;
 use super::stamp::Stamp;
 use crate::store::locks::{lock, read, write};
 use crate::store::{Key, KeyRange, ReadError, Record};
@@ -111,11 +112,11 @@ impl Index {
         })
     }
 
-    /// The newest commit that any part knows of.
-    pub(super) fn newest(&self) -> Result<u64, IndexError> {
+    /// The newest commit that any part knows of, with its place in the chain.
+    pub(super) fn newest(&self) -> Result<Option<Position>, IndexError> {
         self.with(|parts| {
             let stamps = [parts.directory.stamp()?, parts.history.stamp()?];
-            Ok(stamps.into_iter().flatten().map(|stamp| stamp.position.sequence).max().unwrap_or(0))
+            Ok(stamps.into_iter().flatten().map(|stamp| stamp.position).max_by_key(|position| position.sequence))
         })
     }
 

@@ -209,3 +209,56 @@ fn a_backup_or_an_archive_that_is_stopped_anywhere_loses_nothing_and_is_done_aga
         }
     }
 }
+
+/// Or cut anywhere. What is left is the same, as where a byte says nothing, or is refused by the file's name.
+#[test]
+fn s7_a_byte_that_was_flipped_in_a_compressed_file_is_never_taken_for_what_was_there() {
+    // Who restores or opens it reads it in the same way as who checks it.
+    const STEP: usize = 16;
+    let (dir, backup) = (folder(), folder());
+    add(dir.path(), 1..=30);
+    backed_up(dir.path(), backup.path()).unwrap();
+    archived(dir.path(), backup.path(), true).unwrap();
+    let whole = verify(backup.path()).unwrap();
+    let compressed: Vec<_> = files(backup.path())
+        .into_iter()
+        .filter(|file| file.extension().is_some_and(|extension| extension == "gz"))
+        .collect();
+    assert!(compressed.len() > 1);
+    let mut harmless = 0;
+    for file in compressed {
+        let bytes = fs::read(&file).unwrap();
+        let flipped = (0..bytes.len()).map(|at| {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << (at % 8);
+            flipped
+        });
+        let cut = (0..bytes.len()).map(|at| bytes[..at].to_vec());
+        for (nth, changed) in flipped.chain(cut).enumerate() {
+            fs::write(&file, changed).unwrap();
+            let is_named = |error: &OpenError| match error {
+                OpenError::Damaged { file: named, .. } | OpenError::Io { path: named, .. } => *named == file,
+                _ => false,
+            };
+            match verify(backup.path()) {
+                Ok(verified) => {
+                    assert_eq!(verified, whole, "{} at {nth}", file.display());
+                    harmless += 1;
+                }
+                Err(error) => {
+                    assert!(is_named(&error), "{error}");
+                    if nth % STEP > 0 {
+                        continue;
+                    }
+                    let to = folder();
+                    let refused = copy(backup.path(), to.path(), Until::End, &mut |_| {}).unwrap_err();
+                    assert!(matches!(&refused, CopyError::Journal(error) if is_named(error)), "{refused}");
+                    assert!(open(backup.path()).is_err_and(|error| is_named(&error)));
+                }
+            }
+        }
+        fs::write(&file, bytes).unwrap();
+    }
+    assert!(harmless < 100, "{harmless}");
+    restored(backup.path(), 30);
+}

@@ -284,7 +284,7 @@ fn a_flipped_byte_in_the_history_is_an_error_or_harmless_and_a_rebuild_mends_it(
     assert!(refused > 0);
 }
 
-fn files_below(dir: &Path) -> Vec<PathBuf> {
+pub(super) fn files_below(dir: &Path) -> Vec<PathBuf> {
     let below = |entry: fs::DirEntry| match entry.file_type().unwrap().is_dir() {
         true => files_below(&entry.path()),
         false => vec![entry.path()],

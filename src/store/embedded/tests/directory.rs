@@ -132,6 +132,7 @@ fn what_a_checkpoint_moved_into_sled_is_durable_when_it_ends() {
     let disk = PowerDisk::new(dir.path(), u64::MAX, &[]);
     let store = open_on(dir.path(), disk.clone()).unwrap();
     fill(&store);
+    disk.rely_on_history();
     let (checkpoint, dark) = (store.health().checkpoint, disk.dark());
     assert_eq!(checkpoint, 2 * RECORDS + 10);
     for seed in 0..4 {
@@ -156,7 +157,7 @@ fn the_files_in_which_sled_keeps_large_values_are_synced_too() {
         assert!(files.len() as u64 >= number, "sled has no file for a value of {LARGE_BYTES} bytes");
         for file in files {
             let path = file.unwrap().path();
-            assert!(disk.was_synced(&path), "{}", path.display());
+            assert!(disk.is_synced(&path), "{}", path.display());
         }
     }
 }

@@ -3,14 +3,22 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+
+use tempfile::TempDir;
 
 use super::disk::{FaultyDisk, Operation};
-use super::{copy, folder, open, open_on};
+use super::{copy, folder, open, open_on, options};
+use crate::store::embedded::archive::archive_on;
+use crate::store::embedded::backup::{back_up_on, copy_on};
+use crate::store::embedded::disk::RealDisk;
 use crate::store::embedded::frame::push_frame;
 use crate::store::embedded::frames::Frames;
 use crate::store::embedded::journal::{AppendError, Journal, segment_name};
+use crate::store::embedded::rebuild::rebuild_on;
 use crate::store::embedded::segment::{Header, marker};
-use crate::store::embedded::{EmbeddedStore, OpenError};
+use crate::store::embedded::{EmbeddedStore, OpenError, Until, back_up, released, verify};
 use crate::store::tests::{commit, put};
 use crate::store::{CommitError, Key, Store, WriteSet};
 
@@ -170,4 +178,100 @@ fn opening_syncs_what_it_found_before_anything_rests_on_it() {
     let disk = FaultyDisk::failing(Operation::Sync, 0, ErrorKind::Other);
     assert!(matches!(open_on(dir.path(), disk), Err(OpenError::Io { .. })));
     open(dir.path()).unwrap();
+}
+
+/// A store of payments, and a backup that lacks the last of them.
+fn paid() -> TempDir {
+    let root = folder();
+    let (dir, backup) = (root.path().join("store"), root.path().join("backup"));
+    for (numbers, is_backed_up) in [(0..COMMITS / 2, true), (COMMITS / 2..COMMITS, false)] {
+        let store = open(&dir).unwrap();
+        numbers.for_each(|number| drop(commit(&*store, payment(number)).unwrap()));
+        store.close();
+        if is_backed_up {
+            back_up(&dir, &backup, &mut |_| {}).unwrap();
+        }
+    }
+    assert_eq!(released(&options(&dir)).unwrap(), Some(COMMITS));
+    root
+}
+
+/// The laws hold in a store that was opened, and it takes no payment twice.
+fn assert_lawful(dir: &Path, payments: u64) {
+    let store = open(dir).unwrap();
+    assert_holds(&*store, &(0..payments).collect::<Vec<_>>());
+    if let Some(newest) = payments.checked_sub(1) {
+        let again = commit(&*store, payment(newest)).unwrap_err();
+        assert_eq!(again, CommitError::Expectation(request(newest)), "l6");
+    }
+    store.close();
+}
+
+/// Lets each change of the disk fail in turn while `run` works on a copy of the store and its backup, and has it done
+/// again. `check` is told whether it was done, before and after.
+fn with_each_failing(run: impl Fn(&Arc<FaultyDisk>, &Path) -> bool, check: impl Fn(&Path, bool)) {
+    let from = paid();
+    for kind in [ErrorKind::Other, ErrorKind::StorageFull] {
+        for nth in 0.. {
+            let (root, disk) = (folder(), FaultyDisk::failing(Operation::Change, nth, kind));
+            copy(from.path(), root.path());
+            let done = run(&disk, root.path());
+            check(root.path(), done);
+            if disk.count(Operation::Change) <= nth {
+                assert!(done && nth > 5, "too few changes for this test: {nth}");
+                break;
+            }
+            assert!(run(&Arc::new(FaultyDisk::default()), root.path()), "{kind} at {nth}: it is not done again");
+            check(root.path(), true);
+        }
+    }
+}
+
+#[test]
+fn the_laws_hold_whatever_change_of_the_disk_fails_while_a_store_is_backed_up_and_archived() {
+    let run = |disk: &Arc<FaultyDisk>, root: &Path| {
+        let [dir, fresh, backup] = ["store", "fresh", "backup"].map(|name| root.join(name));
+        let is_whole = verify(&dir).unwrap().first == 1;
+        (!is_whole || back_up_on(&**disk, &dir, &fresh, &mut |_| {}).is_ok())
+            && back_up_on(&**disk, &dir, &backup, &mut |_| {}).is_ok()
+            && archive_on(&**disk, &dir, &backup, COMMITS, true, &mut |_| {}).is_ok()
+    };
+    with_each_failing(run, |root, done| {
+        let (dir, backup) = (root.join("store"), root.join("backup"));
+        let (held, rest) = (verify(&backup).unwrap(), verify(&dir).unwrap());
+        assert_eq!((held.first, rest.last), (1, COMMITS));
+        assert!(held.last + 1 >= rest.first && (held.last == COMMITS || !done));
+        assert_lawful(&dir, COMMITS);
+        let restored = folder();
+        copy_on(&RealDisk, &backup, restored.path(), Until::End, &mut |_| {}).unwrap();
+        assert_lawful(restored.path(), held.last);
+    });
+}
+
+#[test]
+fn the_laws_hold_whatever_change_of_the_disk_fails_while_a_store_is_restored() {
+    let run = |disk: &Arc<FaultyDisk>, root: &Path| {
+        let to = root.join("new/store");
+        // As somebody does who reads that it was not finished.
+        let _ = fs::remove_dir_all(&to);
+        copy_on(&**disk, &root.join("store"), &to, Until::End, &mut |_| {}).is_ok()
+    };
+    with_each_failing(run, |root, done| {
+        assert_lawful(&root.join("store"), COMMITS);
+        let to = root.join("new/store");
+        let holds_something = fs::read_dir(&to).is_ok_and(|mut names| names.next().is_some());
+        if to.join("journal").exists() {
+            assert_lawful(&to, COMMITS);
+        } else if holds_something {
+            assert!(!done && matches!(open(&to), Err(OpenError::Unfinished { .. })));
+        }
+    });
+}
+
+#[test]
+fn the_laws_hold_whatever_change_of_the_disk_fails_while_an_index_is_made_anew() {
+    let run = |disk: &Arc<FaultyDisk>, root: &Path| {
+        rebuild_on(disk.clone(), options(&root.join("store")), &mut |_| {}).is_ok()
+    };
+    with_each_failing(run, |root, _| assert_lawful(&root.join("store"), COMMITS));
 }

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use super::barrier::Barrier;
 use super::open_on;
 use crate::store::embedded::disk::{Disk, DiskFile, Lock, RealDisk};
+use crate::store::embedded::pause_of;
 use crate::store::tests::{commit, put};
 use crate::store::{Key, Read, Store, WriteSet};
 
@@ -116,4 +117,38 @@ fn commits_and_reads_go_on_while_a_checkpoint_is_in_the_middle_of_its_writing() 
     assert_holds(&*store, BEFORE + MEANWHILE);
     store.checkpoint();
     assert_holds(&*store, BEFORE + MEANWHILE);
+}
+
+/// Those that come faster than the checkpoint are held up a little each, and none until its end.
+#[test]
+fn commits_that_are_paced_go_on_while_a_checkpoint_is_in_the_middle_of_its_writing() {
+    const PACED: u64 = 100;
+    let (dir, disk) = (TempDir::new().unwrap(), Arc::new(GatedDisk::default()));
+    let store = open_on(dir.path(), disk.clone()).unwrap();
+    commit(&*store, write_set(0)).unwrap();
+    disk.0.shut();
+    let checkpoint = thread::spawn({
+        let store = store.clone();
+        move || store.checkpoint()
+    });
+    disk.0.wait_for_somebody();
+    let mut paced = 0;
+    for number in 0.. {
+        commit(&*store, put(Key::of("h").number(number), &[1; 380])).unwrap();
+        paced += u64::from(store.stalls().pause > Duration::ZERO);
+        if paced == PACED {
+            break;
+        }
+    }
+    assert!(!checkpoint.is_finished());
+    assert_eq!((store.health().checkpoint, store.stalls().room), (0, Duration::ZERO));
+    disk.0.open();
+    checkpoint.join().unwrap();
+}
+
+#[test]
+fn no_batch_is_paced_for_more_than_ten_milliseconds() {
+    for bytes in [0, 1, 1 << 20, 64 << 20, u64::MAX] {
+        assert!(pause_of(bytes) <= Duration::from_millis(10));
+    }
 }

@@ -8,13 +8,15 @@ mod damage;
 mod dark;
 mod directory;
 mod disk;
+mod earlier;
 mod faults;
 mod gate;
 mod held;
 mod lifecycle;
-
 mod power;
 mod queue;
+mod upkeep;
+mod volume;
 
 use std::fs;
 use std::io::ErrorKind;

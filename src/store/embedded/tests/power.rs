@@ -1,26 +1,15 @@
-//! A disk whose power is cut. What was synced is there afterwards; of what was not, any part may be,
-//! in any order, sector by sector: that is what file systems and drives promise. A file whose folder
-//! was not synced may have no name.
-//!
-//! The files are real ones. What the index's engines write past this disk is taken as it was at the
-//! cut, except for sled's file, which is durable only when the store syncs it.
+//! A disk whose power is cut. The files are real ones, which go on as if nothing had happened; what is left of them
+//! is what the volume below says of the moment of the cut.
 
-use std::collections::HashMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tempfile::TempDir;
 
-use super::{copy, folder};
-use crate::entropy::{Entropy, SeededEntropy};
-use crate::store::embedded::disk::{Disk, DiskFile, Lock, RealDisk};
-
-/// What a drive writes whole or not at all.
-const SECTOR_BYTES: u64 = 512;
-/// sled's file in the store's folder; it exists before the store syncs it first.
-const SLED_FILE: &str = "index/directory/db";
+use super::volume::{Id, Pending, Volume};
+use crate::entropy::SeededEntropy;
+use crate::store::embedded::disk::{Disk, DiskFile, Lock, ReadFile, RealDisk};
 
 #[derive(Debug)]
 pub(super) struct PowerDisk {
@@ -29,55 +18,45 @@ pub(super) struct PowerDisk {
 
 #[derive(Debug)]
 struct State {
-    dir: PathBuf,
-    files: HashMap<PathBuf, File>,
+    root: PathBuf,
+    volume: Volume,
     /// Changes until the power is cut.
     left: u64,
+    /// Changes until something else happens.
+    until_fault: Option<(u64, Fault)>,
+    /// Nothing is done any more.
+    stopped: bool,
     acknowledged: Vec<u64>,
     dark: Option<Dark>,
 }
 
-/// A file that was written through this disk.
-#[derive(Clone, Debug, Default)]
-struct File {
-    durable: Vec<u8>,
-    pending: Vec<Pending>,
-    /// The folder was synced since it was made.
-    named: bool,
-    /// Something else writes it, and the store syncs it: what is pending is only known at the cut.
-    foreign: bool,
-}
-
-#[derive(Clone, Debug)]
-enum Pending {
-    Bytes { offset: u64, bytes: Vec<u8> },
-    Length(u64),
+/// What may happen before the power is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The process dies: nothing it does from then on, this change included, comes about.
+    Stops,
+    /// There is no room; of a write, half is done.
+    Full,
 }
 
 /// Everything as it was when the power was cut.
 #[derive(Debug)]
 pub(super) struct Dark {
-    whole: TempDir,
-    dir: PathBuf,
-    files: HashMap<PathBuf, File>,
+    volume: Volume,
     /// For each writer, the newest commit that was acknowledged.
     pub acknowledged: Vec<u64>,
 }
 
 impl PowerDisk {
-    /// A disk that goes dark with the change of this number, for a store in `dir`, some of whose
-    /// commits were acknowledged before.
-    pub(super) fn new(dir: &Path, changes: u64, acknowledged: &[u64]) -> Arc<Self> {
-        let sled = File {
-            named: true,
-            foreign: true,
-            durable: fs::read(dir.join(SLED_FILE)).unwrap_or_default(),
-            pending: Vec::new(),
-        };
+    /// A disk of all that is in `root`, which goes dark with the change of this number; some commits were
+    /// acknowledged before.
+    pub(super) fn new(root: &Path, changes: u64, acknowledged: &[u64]) -> Arc<Self> {
         let state = State {
-            dir: dir.to_owned(),
-            files: HashMap::from([(dir.join(SLED_FILE), sled)]),
+            root: root.to_owned(),
+            volume: Volume::of(root),
             left: changes,
+            until_fault: None,
+            stopped: false,
             acknowledged: acknowledged.to_owned(),
             dark: None,
         };
@@ -91,17 +70,47 @@ impl PowerDisk {
         state.dark.is_none()
     }
 
-    /// Whether the store synced this file that something else wrote.
-    pub(super) fn was_synced(&self, path: &Path) -> bool {
-        self.state().files.get(path).is_some_and(|file| file.foreign)
+    /// Whether all of a file's content is there for good.
+    pub(super) fn is_synced(&self, path: &Path) -> bool {
+        let mut state = self.state();
+        state.learn();
+        state.volume.is_synced(state.below(path))
+    }
+
+    /// Lets that happen with the change of this number from now on.
+    pub(super) fn fault_after(&self, changes: u64, fault: Fault) {
+        self.state().until_fault = Some((changes, fault));
+    }
+
+    /// Whether the process died; if it did, it is another one from now on.
+    pub(super) fn was_stopped(&self) -> bool {
+        std::mem::take(&mut self.state().stopped)
+    }
+
+    /// Whether the power was cut.
+    pub(super) fn is_dark(&self) -> bool {
+        self.state().dark.is_some()
+    }
+
+    /// What the history holds now is durable.
+    pub(super) fn rely_on_history(&self) {
+        let mut state = self.state();
+        state.learn();
+        state.volume.rely_on_history();
+    }
+
+    /// Takes back that what is behind this place in a file was synced.
+    pub(super) fn unsync(&self, path: &Path, from: usize) {
+        let mut state = self.state();
+        let id = state.volume.find(state.below(path)).unwrap();
+        state.volume.unsync(id, from);
     }
 
     /// What is there after the power was cut, which is now if it was not before.
     pub(super) fn dark(&self) -> Dark {
         let mut state = self.state();
         if state.dark.is_none() {
-            state.left = 0;
-            state.change();
+            state.cut();
         }
         state.dark.take().unwrap()
     }
@@ -109,108 +118,75 @@ impl PowerDisk {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
-}
 
-impl State {
-    /// Counts a change, before it is done, and cuts the power when it is its turn.
-    fn change(&mut self) {
-        if self.dark.is_none() && self.left == 0 {
-            let whole = folder();
-            copy(&self.dir, whole.path());
-            let (dir, files, acknowledged) = (self.dir.clone(), self.files.clone(), self.acknowledged.clone());
-            self.dark = Some(Dark { whole, dir, files, acknowledged });
-        }
-        self.left = self.left.saturating_sub(1);
-    }
-
-    fn file(&mut self, path: &Path) -> &mut File {
-        self.files.entry(path.to_owned()).or_default()
-    }
-}
-
-impl File {
-    fn sync(&mut self) {
-        for pending in std::mem::take(&mut self.pending) {
-            pending.apply(&mut self.durable);
-        }
-    }
-}
-
-impl Pending {
-    fn apply(&self, content: &mut Vec<u8>) {
-        match self {
-            Self::Length(bytes) => content.resize(*bytes as usize, 0),
-            Self::Bytes { offset, bytes } => {
-                let (from, to) = (*offset as usize, *offset as usize + bytes.len());
-                content.resize(content.len().max(to), 0);
-                content[from..to].copy_from_slice(bytes);
-            }
-        }
-    }
-
-    /// What of it can get lost alone.
-    fn pieces(&self) -> Vec<Pending> {
-        let Self::Bytes { offset, bytes } = self else { return vec![self.clone()] };
-        let end = offset + bytes.len() as u64;
-        let mut pieces = vec![];
-        let mut from = *offset;
-        while from < end {
-            let to = end.min((from / SECTOR_BYTES + 1) * SECTOR_BYTES);
-            let piece = bytes[(from - offset) as usize..(to - offset) as usize].to_vec();
-            pieces.push(Self::Bytes { offset: from, bytes: piece });
-            from = to;
-        }
-        pieces
+    /// Does this to the real disk and to the volume, as one change.
+    fn change<T>(
+        &self,
+        path: &Path,
+        real: impl FnOnce() -> io::Result<T>,
+        kept: impl FnOnce(&mut Volume, &Path),
+    ) -> io::Result<T> {
+        let mut state = self.state();
+        state.begin()?;
+        let done = real()?;
+        let below = state.below(path).to_owned();
+        kept(&mut state.volume, &below);
+        state.end();
+        Ok(done)
     }
 }
 
 impl Dark {
-    /// Makes the folder as it might be after the power is back.
+    /// Makes the root as it might be after the power is back.
     pub(super) fn lit(&self, entropy: &SeededEntropy) -> TempDir {
-        let lit = folder();
-        copy(self.whole.path(), lit.path());
-        let mut files: Vec<_> = self.files.iter().collect();
-        files.sort_by_key(|(path, _)| *path);
-        for (path, file) in files {
-            let path = lit.path().join(path.strip_prefix(&self.dir).unwrap());
-            let is_there = path.exists();
-            if file.foreign && !is_there || !file.named && coin(entropy) {
-                let _ = fs::remove_file(&path);
-                continue;
-            }
-            let now = if is_there { fs::read(&path).unwrap() } else { Vec::new() };
-            fs::write(&path, file.after_cut(&now, entropy)).unwrap();
-        }
-        lit
+        self.volume.lit(entropy)
     }
 }
 
-impl File {
-    fn after_cut(&self, now: &[u8], entropy: &SeededEntropy) -> Vec<u8> {
-        let whole = Pending::Bytes { offset: 0, bytes: now.to_vec() };
-        let pending = if self.foreign { vec![Pending::Length(now.len() as u64), whole] } else { self.pending.clone() };
-        let mut pieces: Vec<_> = pending.iter().flat_map(Pending::pieces).collect();
-        // What is pending may be there altogether, not at all, or in parts.
-        let (all, none) = (entropy.u64().is_multiple_of(4), entropy.u64().is_multiple_of(4));
-        let mut content = self.durable.clone();
-        while !pieces.is_empty() {
-            let next = if all { 0 } else { (entropy.u64() % pieces.len() as u64) as usize };
-            let piece = pieces.remove(next);
-            if all || !none && coin(entropy) {
-                piece.apply(&mut content);
+impl State {
+    /// Whether a change may begin: none may of a process that died.
+    fn begin(&mut self) -> io::Result<()> {
+        match &mut self.until_fault {
+            Some((left @ 1.., _)) => *left -= 1,
+            Some((0, fault)) => {
+                let fault = *fault;
+                self.until_fault = None;
+                self.stopped |= fault == Fault::Stops;
+                if fault == Fault::Full {
+                    return Err(io::ErrorKind::StorageFull.into());
+                }
             }
+            None => {}
         }
-        content
+        if self.stopped { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
     }
-}
 
-fn coin(entropy: &SeededEntropy) -> bool {
-    entropy.u64().is_multiple_of(2)
+    /// A change is done, and not durable: the power is cut if it is its turn.
+    fn end(&mut self) {
+        if self.left == 0 && self.dark.is_none() {
+            self.cut();
+        }
+        self.left = self.left.saturating_sub(1);
+    }
+
+    fn cut(&mut self) {
+        self.learn();
+        self.dark = Some(Dark { volume: self.volume.clone(), acknowledged: self.acknowledged.clone() });
+    }
+
+    fn learn(&mut self) {
+        self.volume.learn(&self.root);
+    }
+
+    fn below<'a>(&self, path: &'a Path) -> &'a Path {
+        path.strip_prefix(&self.root).unwrap()
+    }
 }
 
 impl Disk for PowerDisk {
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        RealDisk.create_dir(dir)
+        let missing: Vec<_> = dir.ancestors().take_while(|dir| !dir.exists()).collect();
+        missing.into_iter().rev().try_for_each(|dir| self.change(dir, || RealDisk.create_dir(dir), Volume::make_folder))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
@@ -221,52 +197,63 @@ impl Disk for PowerDisk {
         RealDisk.read(path)
     }
 
+    fn open_to_read(&self, path: &Path) -> io::Result<Arc<dyn ReadFile>> {
+        RealDisk.open_to_read(path)
+    }
+
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let mut state = self.state();
-        let there = path.exists();
-        let file = RealDisk.create(path)?;
-        if there {
-            state.file(path).pending.push(Pending::Length(0));
-        }
-        state.file(path);
-        state.change();
-        Ok(Box::new(PowerFile { state: self.state.clone(), path: path.to_owned(), file }))
+        let file = self.change(path, || RealDisk.create(path), |volume, path| _ = volume.create(path))?;
+        Ok(self.file(path, file))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let file = RealDisk.open(path)?;
-        let known = File { durable: fs::read(path)?, named: true, ..File::default() };
-        self.state().files.entry(path.to_owned()).or_insert(known);
-        Ok(Box::new(PowerFile { state: self.state.clone(), path: path.to_owned(), file }))
+        Ok(self.file(path, RealDisk.open(path)?))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        let mut state = self.state();
-        state.change();
-        state.files.remove(path);
-        RealDisk.remove(path)
+        let moved_away = path.extension().is_some_and(|extension| extension == "journal");
+        self.change(
+            path,
+            || RealDisk.remove(path),
+            |volume, path| {
+                volume.remove(path);
+                if moved_away {
+                    volume.rely_on_history();
+                }
+            },
+        )
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.state().change();
-        RealDisk.rename(from, to)
+        // Others may have made it.
+        self.state().learn();
+        let after = to.strip_prefix(&self.state().root).unwrap().to_owned();
+        self.change(from, || RealDisk.rename(from, to), |volume, from| volume.rename(from, &after))
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let mut state = self.state();
-        state.change();
-        for (_, file) in state.files.iter_mut().filter(|(path, _)| path.parent() == Some(dir)) {
-            file.named = true;
+        if !dir.starts_with(&state.root) {
+            return RealDisk.sync_dir(dir);
         }
-        RealDisk.sync_dir(dir)
+        state.begin()?;
+        // As a cut finds it, nothing of it is durable yet.
+        state.learn();
+        state.end();
+        RealDisk.sync_dir(dir)?;
+        let below = state.below(dir).to_owned();
+        state.volume.sync_folder(&below);
+        Ok(())
     }
 
     fn sync_file(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
-        state.change();
+        state.begin()?;
+        state.learn();
+        state.end();
         RealDisk.sync_file(path)?;
-        let durable = fs::read(path)?;
-        state.files.insert(path.to_owned(), File { durable, named: true, foreign: true, pending: Vec::new() });
+        let id = state.volume.find(state.below(path)).unwrap();
+        state.volume.sync(id);
         Ok(())
     }
 
@@ -279,46 +266,70 @@ impl Disk for PowerDisk {
     }
 }
 
+impl PowerDisk {
+    fn file(&self, path: &Path, file: Box<dyn DiskFile>) -> Box<dyn DiskFile> {
+        let state = self.state();
+        let id = state.volume.find(state.below(path)).unwrap();
+        Box::new(PowerFile { state: self.state.clone(), id, path: path.to_owned(), file })
+    }
+}
+
 #[derive(Debug)]
 struct PowerFile {
     state: Arc<Mutex<State>>,
+    id: Id,
     path: PathBuf,
     file: Box<dyn DiskFile>,
 }
 
 impl PowerFile {
-    fn pend(&mut self, pending: Pending) {
-        let mut state = self.state.lock().unwrap();
-        state.file(&self.path).pending.push(pending);
-        state.change();
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
     }
 }
 
 impl DiskFile for PowerFile {
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_at(offset, bytes)?;
-        self.pend(Pending::Bytes { offset, bytes: bytes.to_vec() });
-        Ok(())
+        let state = self.state.clone();
+        let mut state = state.lock().unwrap();
+        let begun = state.begin();
+        let written = match &begun {
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => &bytes[..bytes.len() / 2],
+            Err(_) => return begun,
+            Ok(()) => bytes,
+        };
+        self.file.write_at(offset, written)?;
+        state.volume.pend(self.id, Pending::Bytes { offset, bytes: written.to_vec() });
+        state.end();
+        begun
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        let mut state = self.state.lock().unwrap();
-        state.change();
-        state.file(&self.path).sync();
+        let mut state = self.state();
+        state.begin()?;
+        state.end();
+        state.volume.sync(self.id);
+        drop(state);
         self.file.sync()
     }
 
     fn truncate(&mut self, bytes: u64) -> io::Result<()> {
+        self.state().begin()?;
         self.file.truncate(bytes)?;
-        self.pend(Pending::Length(bytes));
+        let mut state = self.state();
+        state.volume.pend(self.id, Pending::Length(bytes));
+        state.end();
         Ok(())
     }
 
     /// Only lengthens, as the real one does.
     fn reserve(&mut self, bytes: u64) -> io::Result<()> {
+        self.state().begin()?;
         self.file.reserve(bytes)?;
-        let length = fs::metadata(&self.path)?.len();
-        self.pend(Pending::Length(length));
+        let length = std::fs::metadata(&self.path)?.len();
+        let mut state = self.state();
+        state.volume.pend(self.id, Pending::Length(length));
+        state.end();
         Ok(())
     }
 
