@@ -17,6 +17,8 @@ pub(super) enum Operation {
     Sync,
     /// Opening a file to read from.
     Read,
+    /// Making a file.
+    Create,
     /// Whatever changes the disk: the first two above, and what makes, cuts, reserves, removes and renames
     /// files and syncs folders and other people's files.
     Change,
@@ -32,6 +34,7 @@ struct State {
     writes: AtomicU64,
     syncs: AtomicU64,
     reads: AtomicU64,
+    creates: AtomicU64,
     changes: AtomicU64,
     synced_dirs: Mutex<BTreeSet<PathBuf>>,
     fault: Mutex<Option<(Operation, u64, Fault)>>,
@@ -53,12 +56,14 @@ impl State {
             Operation::Write => &self.writes,
             Operation::Sync => &self.syncs,
             Operation::Read => &self.reads,
+            Operation::Create => &self.creates,
             Operation::Change => &self.changes,
         }
     }
 
     fn check(&self, operation: Operation) -> io::Result<()> {
-        let as_change = matches!(operation, Operation::Write | Operation::Sync).then_some(Operation::Change);
+        let as_change =
+            matches!(operation, Operation::Write | Operation::Sync | Operation::Create).then_some(Operation::Change);
         let fault = *self.fault.lock().unwrap();
         let mut outcome = Ok(());
         for counted in [Some(operation), as_change].into_iter().flatten() {
@@ -137,7 +142,7 @@ impl Disk for FaultyDisk {
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        self.state.check(Operation::Change)?;
+        self.state.check(Operation::Create)?;
         Ok(self.file(RealDisk.create(path)?))
     }
 

@@ -115,7 +115,9 @@ fn refused_for_good(acknowledged: &[u64], refused: &[CommitError]) -> bool {
 
 #[test]
 fn a_full_disk_refuses_one_commit_and_goes_on_when_there_is_room() {
-    with_each(Operation::Write, ErrorKind::StorageFull, |_, refused| assert_eq!(refused, [CommitError::Full]));
+    for operation in [Operation::Write, Operation::Create] {
+        with_each(operation, ErrorKind::StorageFull, |_, refused| assert_eq!(refused, [CommitError::Full]));
+    }
 }
 
 #[test]
