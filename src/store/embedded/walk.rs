@@ -146,6 +146,7 @@ impl Walk {
         let header = match Header::decode(bytes) {
             Ok(header) => header,
             Err(flaw) if last && bytes.len() <= HEADER_BYTES => {
+                self.check_begun(first)?;
                 self.verified.torn = Some(torn(0, flaw));
                 return Ok(0);
             }
@@ -188,6 +189,12 @@ impl Walk {
             return Err(OpenError::Foreign { file: path.to_owned() });
         }
         Ok(())
+    }
+
+    /// Before a segment is begun, all of the one before it is synced.
+    fn check_begun(&self, first: u64) -> Result<(), OpenError> {
+        let next = self.before.map_or(first, |(position, _)| position.sequence.saturating_add(1));
+        if next == first { Ok(()) } else { Err(OpenError::Missing { dir: self.dir.clone(), first: next }) }
     }
 
     fn check_joint(&mut self, path: &Path, position: Position) -> Result<(), OpenError> {

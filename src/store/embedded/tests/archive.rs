@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::disk::{FaultyDisk, Operation};
+use super::disk::{Fault, FaultyDisk, Operation};
 use super::{folder, open, options};
 use crate::store::embedded::archive::archive_on;
 use crate::store::embedded::backup::back_up_on;
@@ -136,6 +136,13 @@ fn nothing_is_archived_that_the_index_or_the_backup_does_not_hold() {
     let damaged = archived(dir.path(), backup.path(), true).unwrap_err();
     assert!(matches!(damaged, ArchiveError::Copy(CopyError::Journal(OpenError::Damaged { .. }))), "{damaged}");
     assert_eq!(files(dir.path()), before);
+    fs::remove_file(&files(backup.path())[0]).unwrap();
+    let beheaded = archived(dir.path(), backup.path(), true).unwrap_err();
+    assert!(matches!(beheaded, ArchiveError::Copy(CopyError::Beheaded(_) | CopyError::Journal(_))), "{beheaded}");
+    fs::remove_file(&old).unwrap();
+    let beheaded = archived(dir.path(), backup.path(), true).unwrap_err();
+    assert!(matches!(beheaded, ArchiveError::Copy(CopyError::Beheaded(first)) if first > 1), "{beheaded}");
+    assert_eq!(files(dir.path()), before);
 }
 
 #[test]
@@ -261,4 +268,22 @@ fn s7_a_byte_that_was_flipped_in_a_compressed_file_is_never_taken_for_what_was_t
     }
     assert!(harmless < 100, "{harmless}");
     restored(backup.path(), 30);
+}
+
+#[test]
+fn a_file_is_compressed_only_into_one_that_holds_the_same() {
+    let (dir, from) = (folder(), folder());
+    add(dir.path(), 1..=24);
+    backed_up(dir.path(), from.path()).unwrap();
+    let plain = files(from.path()).len();
+    for nth in 0..plain as u64 - 1 {
+        let backup = folder();
+        super::copy(from.path(), backup.path());
+        let disk = FaultyDisk::with(Operation::Write, nth, Fault::Changes);
+        archive_on(&*disk, dir.path(), backup.path(), 0, true, &mut |_| {}).unwrap_err();
+        // The plain file that it was made of is there, and is the one that is read.
+        assert_eq!(verify(backup.path()).unwrap(), verify(from.path()).unwrap());
+        assert_eq!(archived(dir.path(), backup.path(), true).unwrap().compressed, plain as u64 - 1 - nth);
+        restored(backup.path(), 24);
+    }
 }

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::{copy, folder, open, options};
 use crate::store::embedded::disk::RealDisk;
 use crate::store::embedded::journal::segment_name;
-use crate::store::embedded::segment::HEADER_BYTES;
+use crate::store::embedded::segment::{Flaw, HEADER_BYTES};
 use crate::store::embedded::walk::{Until, walk};
 use crate::store::embedded::{EmbeddedStore, OpenError, rebuild, verify};
 use crate::store::tests::{commit, put};
@@ -16,6 +16,8 @@ use crate::store::{Key, Read, WriteSet};
 
 /// So many that the last segment holds more than five of them.
 const COMMITS: u64 = 14;
+/// Where in a segment its format is.
+const FORMAT_OFFSET: usize = 8;
 
 /// A journal of a few small commits over several segments, with the length of the last one after
 /// each commit.
@@ -72,6 +74,8 @@ fn reopened(from: &Path, change: impl FnOnce(&Path)) -> Result<u64, OpenError> {
     assert_eq!(verified.unwrap().records, found.len() as u64);
     assert!(found.iter().zip(0..).all(|((key, _), number)| *key == Key::of("r").number(number)));
     commit(&*store, put(Key::of("after"), b"")).unwrap();
+    // Nothing is left of what was cut off, also if the process dies now.
+    assert_eq!(verify(dir.path()).unwrap().torn, None);
     store.close();
     let verified = verify(dir.path()).unwrap();
     assert_eq!((verified.records, verified.torn), (found.len() as u64 + 1, None));
@@ -153,6 +157,45 @@ fn a_missing_segment_is_named() {
         // What came before the first segment may have been moved away with a backup.
         assert!(if gone == 0 { seen.unwrap().first > 1 } else { matches!(seen, Err(OpenError::Missing { .. })) });
     }
+}
+
+#[test]
+fn a_journal_of_a_later_format_is_refused_and_stays_as_it_is() {
+    let (dir, _) = journal();
+    for path in segments(dir.path()) {
+        let copied = folder();
+        copy(dir.path(), copied.path());
+        let path = copied.path().join(path.strip_prefix(dir.path()).unwrap());
+        let mut bytes = fs::read(&path).unwrap();
+        let format = u32::from_le_bytes(bytes[FORMAT_OFFSET..FORMAT_OFFSET + 4].try_into().unwrap()) + 1;
+        bytes[FORMAT_OFFSET..FORMAT_OFFSET + 4].copy_from_slice(&format.to_le_bytes());
+        let checksum = crc32fast::hash(&bytes[..HEADER_BYTES - 4]);
+        bytes[HEADER_BYTES - 4..HEADER_BYTES].copy_from_slice(&checksum.to_le_bytes());
+        fs::write(&path, &bytes).unwrap();
+        for refused in [open(copied.path()).unwrap_err(), verify(copied.path()).unwrap_err()] {
+            assert!(
+                matches!(&refused, OpenError::Damaged { file, flaw: Flaw::Newer(newer), .. } if *file == path && *newer == format)
+            );
+        }
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+    }
+}
+
+/// Before it was begun, all of the one before was synced.
+#[test]
+fn a_segment_that_was_only_being_begun_hides_nothing_that_is_missing_before_it() {
+    let (dir, ends) = journal_of(COMMITS);
+    let begun = dir.path().join("journal").join(segment_name(COMMITS + 1));
+    fs::write(&begun, [0; 5]).unwrap();
+    let whole = reopened(dir.path(), |_| {});
+    assert_eq!(whole.unwrap(), COMMITS);
+    let (last, length) = ends.last().unwrap().clone();
+    let cut = reopened(dir.path(), |dir| {
+        fs::OpenOptions::new().write(true).open(dir.join(&last)).unwrap().set_len(length - 1).unwrap();
+    });
+    assert!(matches!(cut, Err(OpenError::Missing { first: COMMITS, .. })), "{cut:?}");
+    let missing = reopened(dir.path(), |dir| fs::remove_file(dir.join(&last)).unwrap());
+    assert!(matches!(missing, Err(OpenError::Missing { .. })), "{missing:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::barrier::Barrier;
@@ -17,6 +17,10 @@ pub(super) enum Operation {
     Sync,
     /// Opening a file to read from.
     Read,
+    /// Making a file.
+    Create,
+    /// Syncing what something else wrote: the index.
+    SyncOther,
     /// Whatever changes the disk: the first two above, and what makes, cuts, reserves, removes and renames
     /// files and syncs folders and other people's files.
     Change,
@@ -32,8 +36,12 @@ struct State {
     writes: AtomicU64,
     syncs: AtomicU64,
     reads: AtomicU64,
+    creates: AtomicU64,
+    syncs_of_others: AtomicU64,
     changes: AtomicU64,
     synced_dirs: Mutex<BTreeSet<PathBuf>>,
+    /// The write that was asked for changes what it writes.
+    changing: AtomicBool,
     fault: Mutex<Option<(Operation, u64, Fault)>>,
     barrier: Barrier,
 }
@@ -44,6 +52,8 @@ pub(super) enum Fault {
     /// Nothing but what happens before.
     None,
     Fails(io::ErrorKind),
+    /// A write writes another byte at its end, and says nothing of it.
+    Changes,
     Panics,
 }
 
@@ -53,12 +63,15 @@ impl State {
             Operation::Write => &self.writes,
             Operation::Sync => &self.syncs,
             Operation::Read => &self.reads,
+            Operation::Create => &self.creates,
+            Operation::SyncOther => &self.syncs_of_others,
             Operation::Change => &self.changes,
         }
     }
 
     fn check(&self, operation: Operation) -> io::Result<()> {
-        let as_change = matches!(operation, Operation::Write | Operation::Sync).then_some(Operation::Change);
+        let is_change = !matches!(operation, Operation::Read | Operation::Change);
+        let as_change = is_change.then_some(Operation::Change);
         let fault = *self.fault.lock().unwrap();
         let mut outcome = Ok(());
         for counted in [Some(operation), as_change].into_iter().flatten() {
@@ -69,6 +82,7 @@ impl State {
                 self.barrier.pass();
                 match fault {
                     Fault::None => {}
+                    Fault::Changes => self.changing.store(true, Ordering::SeqCst),
                     Fault::Fails(kind) => outcome = Err(kind.into()),
                     Fault::Panics => panic!("as the test wants it"),
                 }
@@ -81,8 +95,13 @@ impl State {
 impl FaultyDisk {
     /// Lets the operation with this number, counted from 0, fail.
     pub(super) fn failing(operation: Operation, nth: u64, kind: io::ErrorKind) -> Arc<Self> {
+        Self::with(operation, nth, Fault::Fails(kind))
+    }
+
+    /// Lets that happen to the operation with this number, counted from 0.
+    pub(super) fn with(operation: Operation, nth: u64, fault: Fault) -> Arc<Self> {
         let disk = Self::default();
-        *disk.state.fault.lock().unwrap() = Some((operation, nth, Fault::Fails(kind)));
+        *disk.state.fault.lock().unwrap() = Some((operation, nth, fault));
         Arc::new(disk)
     }
 
@@ -137,7 +156,7 @@ impl Disk for FaultyDisk {
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        self.state.check(Operation::Change)?;
+        self.state.check(Operation::Create)?;
         Ok(self.file(RealDisk.create(path)?))
     }
 
@@ -163,7 +182,7 @@ impl Disk for FaultyDisk {
     }
 
     fn sync_file(&self, path: &Path) -> io::Result<()> {
-        self.state.check(Operation::Change)?;
+        self.state.check(Operation::SyncOther)?;
         RealDisk.sync_file(path)
     }
 
@@ -186,8 +205,13 @@ impl DiskFile for FaultyFile {
     /// A write that fails leaves half of its bytes.
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let failed = self.state.check(Operation::Write);
-        let written = if failed.is_err() { &bytes[..bytes.len() / 2] } else { bytes };
-        self.file.write_at(offset, written)?;
+        let mut written = bytes.to_vec();
+        if failed.is_err() {
+            written.truncate(bytes.len() / 2);
+        } else if self.state.changing.swap(false, Ordering::SeqCst) {
+            written.iter_mut().last().into_iter().for_each(|byte| *byte ^= 1);
+        }
+        self.file.write_at(offset, &written)?;
         failed
     }
 

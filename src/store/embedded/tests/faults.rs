@@ -5,6 +5,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -25,6 +27,8 @@ use crate::store::{CommitError, Key, Store, WriteSet};
 const COMMITS: u64 = 24;
 /// A checkpoint is made after each so many commits.
 const COMMITS_OF_A_CHECKPOINT: u64 = 9;
+/// So that what never comes fails the test, and does not hold it for ever.
+const PATIENCE: Duration = Duration::from_secs(60);
 const FUNDS: i64 = COMMITS as i64 * 10;
 
 fn account(name: &str) -> Key {
@@ -116,7 +120,9 @@ fn refused_for_good(acknowledged: &[u64], refused: &[CommitError]) -> bool {
 
 #[test]
 fn a_full_disk_refuses_one_commit_and_goes_on_when_there_is_room() {
-    with_each(Operation::Write, ErrorKind::StorageFull, |_, refused| assert_eq!(refused, [CommitError::Full]));
+    for operation in [Operation::Write, Operation::Create] {
+        with_each(operation, ErrorKind::StorageFull, |_, refused| assert_eq!(refused, [CommitError::Full]));
+    }
 }
 
 #[test]
@@ -144,6 +150,45 @@ fn nothing_acknowledged_is_lost_whatever_change_of_the_disk_fails() {
             assert!(expected, "{kind}: {acknowledged:?}, {refused:?}");
         });
     }
+}
+
+/// Whatever the index could not take over is in the journal and in memory, and is tried again without being asked.
+#[test]
+fn a_checkpoint_that_finds_no_room_refuses_nobody_and_is_made_when_there_is_some() {
+    for nth in 0.. {
+        let (dir, disk) = (folder(), FaultyDisk::failing(Operation::SyncOther, nth, ErrorKind::StorageFull));
+        let store = open_on(dir.path(), disk.clone()).unwrap();
+        let (acknowledged, refused) = load(&store);
+        assert_eq!((acknowledged.len() as u64, refused.len()), (COMMITS, 0));
+        let begun = Instant::now();
+        store.checkpoint();
+        while store.health().checkpoint < COMMITS {
+            assert!(begun.elapsed() < PATIENCE, "{:?}", store.health());
+            thread::yield_now();
+        }
+        assert_eq!(store.health().refusing, None);
+        assert_holds(&*store, &acknowledged);
+        if disk.count(Operation::SyncOther) <= nth {
+            assert!(nth > 3, "too few syncs for this test: {nth}");
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_checkpoint_that_fails_for_another_reason_refuses_everything_until_the_store_is_opened_again() {
+    let (dir, disk) = (folder(), FaultyDisk::failing(Operation::SyncOther, 0, ErrorKind::Other));
+    let store = open_on(dir.path(), disk).unwrap();
+    commit(&*store, payment(0)).unwrap();
+    store.checkpoint();
+    assert!(matches!(commit(&*store, payment(1)), Err(CommitError::Refusing(_))));
+    store.checkpoint();
+    assert!(matches!(commit(&*store, payment(1)), Err(CommitError::Refusing(_))));
+    assert_holds(&*store, &[0]);
+    store.close();
+    let reopened = open(dir.path()).unwrap();
+    assert_holds(&*reopened, &[0]);
+    commit(&*reopened, payment(1)).unwrap();
 }
 
 #[test]

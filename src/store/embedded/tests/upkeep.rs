@@ -17,9 +17,10 @@ use crate::store::embedded::backup::{back_up_on, copy_on};
 use crate::store::embedded::disk::RealDisk;
 use crate::store::embedded::journal::{journal_dir, segments};
 use crate::store::embedded::rebuild::rebuild_on;
+use crate::store::embedded::segment::{HEADER_BYTES, Header};
 use crate::store::embedded::{OpenError, Standing, Until, archive, back_up, compare, copy, rebuild, released, verify};
 use crate::store::tests::{commit, put};
-use crate::store::{Key, Read};
+use crate::store::{Key, Read, Store};
 
 const RECORDS: u64 = 30;
 /// The backup that there is already ends here.
@@ -154,11 +155,10 @@ fn an_archive_that_loses_the_power_anywhere_loses_nothing() {
         (is_done || back_up_on(&**disk, &earlier, &backup, &mut |_| {}).is_ok())
             && archive_on(&**disk, &store, &backup, RECORDS, !again, &mut |_| {}).is_ok()
     };
-    with_each_cut(from.path(), run, |root, Done(done)| {
+    with_each_cut(from.path(), run, |root, _| {
         let (store, backup) = (root.join("store"), root.join("kept/backup"));
         let (held, rest) = (verify(&backup).unwrap(), verify(&store).unwrap());
         assert_eq!((held.first, held.torn, rest.last), (1, None, RECORDS));
-        assert!(!done || rest.first == newest, "what was moved away is gone");
         assert!(held.last >= BACKED_UP && held.last + 1 >= rest.first, "records {}..{}", held.last, rest.first);
         restored(&backup, held.last);
         back_up(&store, &backup, &mut |_| {}).unwrap();
@@ -185,6 +185,68 @@ fn a_backup_that_another_program_copied_is_durable_before_anything_that_it_holds
             copy(&lit.path().join("kept/backup"), folder().path(), Until::Record(newest - 1), &mut |_| {}).unwrap();
         assert_eq!(held.last, newest - 1, "seed {seed}");
     }
+}
+
+/// As a process leaves it that died while it committed, or one does that is committing.
+#[test]
+fn a_backup_holds_nothing_that_the_power_may_take_from_its_store() {
+    let from = kept();
+    let (store, backup) = (from.path().join("store"), from.path().join("kept/backup"));
+    let (_, newest) = segments(&RealDisk, &journal_dir(&store)).unwrap().pop().unwrap();
+    let disk = PowerDisk::new(from.path(), u64::MAX, &[]);
+    disk.unsync(&newest, HEADER_BYTES);
+    back_up_on(&*disk, &store, &backup, &mut |_| {}).unwrap();
+    back_up_on(&*disk, &store, &from.path().join("fresh"), &mut |_| {}).unwrap();
+    let dark = disk.dark();
+    for seed in 0..4 {
+        let lit = dark.lit(&SeededEntropy::new(seed));
+        for backup in ["kept/backup", "fresh"] {
+            let standing = compare(&lit.path().join("store"), &lit.path().join(backup)).unwrap();
+            assert_eq!(standing, Standing::Ahead(0), "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_restore_into_a_folder_that_was_just_emptied_brings_nothing_back() {
+    let from = kept();
+    // After the names of the folder and of what was in it.
+    for changes in 2.. {
+        let root = folder();
+        copy_files(from.path(), root.path());
+        let (store, backup) = (root.path().join("store"), root.path().join("kept/backup"));
+        let disk = PowerDisk::new(root.path(), changes, &[]);
+        for left in std::fs::read_dir(&store).unwrap().map(|left| left.unwrap().path()) {
+            if left.is_dir() {
+                std::fs::remove_dir_all(left).unwrap()
+            } else {
+                std::fs::remove_file(left).unwrap()
+            };
+        }
+        copy_on(&*disk, &backup, &store, Until::End, &mut |_| {}).unwrap();
+        let was_dark = disk.is_dark();
+        let dark = disk.dark();
+        for seed in 0..4 {
+            let lit = dark.lit(&SeededEntropy::new(seed));
+            let store = lit.path().join("store");
+            match open(&store) {
+                Ok(opened) if opened.shared.identity == identity_of(&backup) => {
+                    opened.close();
+                    assert_holds(&store, BACKED_UP);
+                }
+                Ok(opened) => assert_eq!(opened.health().sequence, 0, "nothing was there yet, and it is a new one"),
+                Err(error) => assert!(matches!(&error, OpenError::Unfinished { .. }), "{error}"),
+            }
+        }
+        if !was_dark {
+            return;
+        }
+    }
+}
+
+fn identity_of(dir: &Path) -> [u8; 16] {
+    let (_, newest) = segments(&RealDisk, &journal_dir(dir)).unwrap().pop().unwrap();
+    Header::decode(&std::fs::read(newest).unwrap()).unwrap().identity
 }
 
 #[test]

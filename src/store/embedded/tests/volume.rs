@@ -91,7 +91,7 @@ impl Volume {
             .map(|entry| (entry.file_name().into_string().unwrap(), entry.path().is_dir()))
             .collect();
         let gone: Vec<_> = self.folder(id).now.keys().filter(|name| !found.contains_key(*name)).cloned().collect();
-        gone.into_iter().for_each(|name| self.folder(id).change(vec![(name, None)]));
+        gone.into_iter().for_each(|name| self.forget(id, name));
         for (name, is_folder) in found {
             let path = real.join(&name);
             let child = match self.folder(id).now.get(&name) {
@@ -115,6 +115,16 @@ impl Volume {
                 }
             }
         }
+    }
+
+    /// What is removed with all that is in it may be there in part.
+    fn forget(&mut self, parent: Id, name: String) {
+        let id = self.folder(parent).now[&name];
+        if let Node::Folder(folder) = &self.0[id] {
+            let names: Vec<_> = folder.now.keys().cloned().collect();
+            names.into_iter().for_each(|name| self.forget(id, name));
+        }
+        self.folder(parent).change(vec![(name, None)]);
     }
 
     /// Earlier states of the history are none of those that it may be found in: what it lacks then is nowhere else.
@@ -264,8 +274,9 @@ impl Folder {
     }
 
     fn after_cut(&self, entropy: &SeededEntropy) -> BTreeMap<String, Id> {
-        let (mut names, mut share) = (self.durable.clone(), Share::of(entropy));
-        self.pending.iter().filter(|_| share.toss(entropy)).for_each(|change| apply(change, &mut names));
+        let mut names = self.durable.clone();
+        let there = share(self.pending.len(), entropy);
+        self.pending.iter().zip(there).filter(|(_, there)| *there).for_each(|(change, _)| apply(change, &mut names));
         names
     }
 }
@@ -294,14 +305,15 @@ impl File {
             [Pending::Length(now.len() as u64), Pending::Bytes { offset: 0, bytes: now.clone() }].to_vec()
         };
         let pending = self.foreign.as_ref().map_or_else(|| self.pending.clone(), written);
-        let mut pieces: Vec<_> = pending.iter().flat_map(Pending::pieces).collect();
-        let (mut content, mut share) = (self.durable.clone(), Share::of(entropy));
-        while !pieces.is_empty() {
-            let next = if share == Share::All { 0 } else { (entropy.u64() % pieces.len() as u64) as usize };
-            let piece = pieces.remove(next);
-            if share.toss(entropy) {
-                piece.apply(&mut content);
-            }
+        let pieces: Vec<_> = pending.iter().flat_map(Pending::pieces).collect();
+        let there = share(pieces.len(), entropy);
+        let is_whole = there.iter().all(|there| *there);
+        let mut there: Vec<_> = pieces.into_iter().zip(there).filter(|(_, there)| *there).collect();
+        let mut content = self.durable.clone();
+        while !there.is_empty() {
+            // In any order, unless it is all there.
+            let next = if is_whole { 0 } else { (entropy.u64() % there.len() as u64) as usize };
+            there.remove(next).0.apply(&mut content);
         }
         content
     }
@@ -335,30 +347,17 @@ impl Pending {
     }
 }
 
-/// How much of what was not synced is there.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Share {
-    All,
-    None,
-    Part,
-}
-
-impl Share {
-    fn of(entropy: &SeededEntropy) -> Self {
-        match entropy.u64() % 8 {
-            0 | 1 => Self::All,
-            2 | 3 => Self::None,
-            _ => Self::Part,
-        }
-    }
-
-    fn toss(&mut self, entropy: &SeededEntropy) -> bool {
-        match self {
-            Self::All => true,
-            Self::None => false,
-            Self::Part => entropy.u64().is_multiple_of(2),
-        }
-    }
+/// Which of so many things that were not synced are there: all, none, the last alone, all but the last, or any.
+fn share(count: usize, entropy: &SeededEntropy) -> Vec<bool> {
+    let way = entropy.u64() % 6;
+    let is_there = |nth: usize| match way {
+        0 => true,
+        1 => false,
+        2 => nth + 1 == count,
+        3 => nth + 1 < count,
+        _ => entropy.u64().is_multiple_of(2),
+    };
+    (0..count).map(is_there).collect()
 }
 
 fn history_after_cut(states: &[Tree], entropy: &SeededEntropy) -> Tree {
