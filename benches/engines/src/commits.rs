@@ -7,18 +7,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-use crate::engine::{self, Engine, NAMES};
+use crate::engine::{self, Engine, JOURNAL, NAMES};
 use crate::measure::{cpu_microseconds, folder_bytes, peak_memory_mib, written_bytes};
 use crate::write_set::payment;
 
-/// Measures all engines, each time in a process of its own.
+/// Measures a journal alone and all engines, each time in a process of its own.
 pub fn all(seconds: u64) -> Result<()> {
     println!(
         "{:>8} {:>8} {:>10} {:>10} {:>10} {:>10} {:>10} {:>8}",
         "writers", "engine", "payments", "commits/s", "cpu us", "written/p", "on disk/p", "RSS MiB"
     );
     for writers in [1, 16, 256] {
-        for name in NAMES {
+        for name in [JOURNAL].into_iter().chain(NAMES) {
             let arguments = ["commits", name, &writers.to_string(), &seconds.to_string()];
             let status = Command::new(std::env::current_exe()?).args(arguments).status()?;
             ensure!(status.success(), "{name} with {writers} writers failed");

@@ -1,7 +1,8 @@
 //! The store beside other engines, and engines in the role of the index below its journal.
 //!
 //! * `store [SECONDS]` measures commits of Lango's store, sled, SQLite, and SQLite with checkpoints as
-//!   large as Lango's (sqlite64), one after the other.
+//!   large as Lango's (sqlite64), one after the other, and of a journal alone, which is the least that any
+//!   could take.
 //! * `reopen [PAYMENTS]` measures how soon each opens again after so many payments and a kill.
 //! * `index ENGINE [PAYMENTS]` measures sled, fjall, fjall-kv (large values apart) or redb as the
 //!   index; `headings` names its columns.
@@ -9,6 +10,7 @@
 mod commits;
 mod engine;
 mod index;
+mod journal;
 mod measure;
 mod payment;
 mod reopen;
