@@ -103,8 +103,9 @@ pub(super) fn archive_on(
     if verified.first > 1 {
         return Err(CopyError::Beheaded(verified.first).into());
     }
-    // Whoever made it may have been stopped before all of its names were durable.
-    for dir in [backup, &theirs] {
+    // Whoever made it may have been stopped before all of its names were durable, and whoever removed files here
+    // before they were gone for good: none may come back without those behind it.
+    for dir in [backup, &theirs, &ours] {
         disk.sync_dir(dir).map_err(at(dir))?;
     }
     let covered = released.min(verified.last);

@@ -313,7 +313,7 @@ fn a_store_that_is_archived_while_it_commits_loses_nothing_with_the_power() {
                 while !ended.load(Ordering::SeqCst) {
                     let released = store.release_journal().unwrap();
                     back_up_on(&*disk, &dir, &backup, &mut |_| {}).unwrap();
-                    archive_on(&*disk, &dir, &backup, released, released % 2 == 0, &mut |_| {}).unwrap();
+                    archive_on(&*disk, &dir, &backup, released, released.is_multiple_of(2), &mut |_| {}).unwrap();
                 }
             });
             let _end = End(&ended);
