@@ -103,8 +103,8 @@ pub(super) fn archive_on(
     if verified.first > 1 {
         return Err(CopyError::Beheaded(verified.first).into());
     }
-    // Whoever made it may have been stopped before all of its names were durable, and an archive before one that it
-    // had removed was gone for good: that file must not come back between others that are gone.
+    // Whoever made it may have been stopped before all of its names were durable, and whoever removed files here
+    // before they were gone for good: none may come back without those behind it.
     for dir in [backup, &theirs, &ours] {
         disk.sync_dir(dir).map_err(at(dir))?;
     }
