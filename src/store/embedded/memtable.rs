@@ -8,7 +8,7 @@
 use std::collections::btree_map::Entry as Slot;
 use std::sync::{Arc, RwLock};
 
-use super::counters::{Counters, Forgotten};
+use super::counters::Counters;
 use super::kept::Kept;
 use super::ordered::{Ordered, order_of};
 use super::place::Place;
@@ -71,13 +71,14 @@ impl Generation {
         self.records.is_empty() && self.counters.is_empty()
     }
 
-    /// Takes in one commit; `newest` has the counters of all generations.
-    fn apply(&mut self, Commit { writes, counters, position, place }: Commit, newest: &mut Counters) {
+    /// Takes in one commit; `newest` has the counters of all generations from `live` on, the oldest that is not in
+    /// the index.
+    fn apply(&mut self, Commit { writes, counters, position, place }: Commit, newest: &mut Counters, live: u64) {
         for write in writes {
             self.write(write, place);
         }
         for (counter, value) in counters {
-            let place = newest.set(&counter, value, self.begin, self.counters.len());
+            let place = newest.set(&counter, value, self.begin, self.counters.len(), live);
             match self.counters.get_mut(place) {
                 Some((_, last)) => *last = value,
                 None => {
@@ -167,12 +168,6 @@ impl Memtable {
     pub(super) fn publish(&self, commits: impl Iterator<Item = Commit>) {
         let mut layers = write(&self.0);
         commits.for_each(|commit| layers.apply(commit));
-        let forgotten = layers.forget_counters();
-        drop(layers);
-        // Emptying a table takes a while, and nobody else moves counters meanwhile.
-        if let Some(forgotten) = forgotten.map(Forgotten::emptied) {
-            write(&self.0).counters.reuse(forgotten);
-        }
     }
 
     /// Looks at both generations at one moment. Commits wait meanwhile, so nothing slow may be done.
@@ -210,19 +205,14 @@ impl Layers {
 
     /// Takes in one commit.
     pub(super) fn apply(&mut self, commit: Commit) {
-        self.active.apply(commit, &mut self.counters);
+        let live = self.frozen.as_ref().map_or(self.active.begin, |frozen| frozen.begin);
+        self.active.apply(commit, &mut self.counters, live);
     }
 
     /// Begins a new generation. The active one is the frozen one from now on.
     pub(super) fn freeze(&mut self) {
         let next = Generation::new(self.active.position());
         self.frozen = Some(Arc::new(std::mem::replace(&mut self.active, next)));
-    }
-
-    /// Forgets counters that moved long ago, if there are too many, and gives what is left to be emptied.
-    pub(super) fn forget_counters(&mut self) -> Option<Forgotten> {
-        let live = self.frozen.as_ref().map_or(self.active.begin, |frozen| frozen.begin);
-        self.counters.age(live, self.active.begin)
     }
 
     /// The record or tombstone under a key; nothing when only the index can tell.

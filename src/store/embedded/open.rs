@@ -283,7 +283,6 @@ impl Replay<'_> {
                     self.absorb(&header, &frozen)?;
                 }
                 replayed.freeze();
-                drop(replayed.forget_counters());
             }
         }
         let (offset, position) = (frames.offset() as u64, frames.position());
