@@ -5,7 +5,6 @@
 //! A deleted record leaves a tombstone, which hides what is below it, unless it is known that there
 //! is nothing: what is written and deleted between two checkpoints costs the index nothing.
 
-use std::collections::btree_map::Entry as Slot;
 use std::sync::{Arc, RwLock};
 
 use super::counters::Counters;
@@ -57,6 +56,19 @@ impl Generation {
         Self { begin: position.sequence, records: Ordered::new(), counters: Vec::new(), bytes: 0, position }
     }
 
+    /// Begins after another one, whose place it takes. It must be empty.
+    fn follow(&mut self, before: &Self) {
+        (self.begin, self.position) = (before.position.sequence, before.position);
+        self.records.order_like(&before.records);
+    }
+
+    /// Forgets everything and keeps the room that it took.
+    fn clear(&mut self) {
+        self.records.clear();
+        self.counters.clear();
+        self.bytes = 0;
+    }
+
     /// The newest commit in it.
     pub(super) fn position(&self) -> Position {
         self.position
@@ -92,21 +104,19 @@ impl Generation {
 
     fn write(&mut self, Write { key, record, fresh }: Write, place: Option<Place>) {
         let record = record.map(|record| Kept::of(record, place));
-        let bytes = entry_bytes(&key, record.as_ref());
-        match self.records.entry(key) {
-            Slot::Vacant(place) => {
-                place.insert(Entry { record, alone: fresh });
-            }
-            Slot::Occupied(mut place) => {
-                let before = entry_bytes(place.key().key(), place.get().record.as_ref());
+        let (hash, bytes) = (self.records.hash_of(&key), entry_bytes(&key, record.as_ref()));
+        match self.records.value_mut(hash, &key) {
+            None => self.records.add(hash, key, Entry { record, alone: fresh }),
+            Some(entry) => {
+                let before = entry_bytes(&key, entry.record.as_ref());
                 self.bytes = self.bytes.saturating_sub(before);
-                if record.is_none() && place.get().alone {
-                    place.remove();
+                if record.is_none() && entry.alone {
+                    self.records.remove(hash, &key);
                     return;
                 }
                 // Whether something is below was settled by the first write of the key: later ones see
                 // this entry, or the tombstone in it, and not what it hides.
-                place.get_mut().record = record;
+                entry.record = record;
             }
         }
         self.bytes = self.bytes.saturating_add(bytes);
@@ -119,7 +129,7 @@ impl Generation {
 
     /// All records and tombstones in the order of their keys.
     pub(super) fn records(&self) -> impl Iterator<Item = (&Key, Option<&Kept>)> {
-        self.records.iter().map(|(key, entry)| (key, entry.record.as_ref()))
+        self.records.in_order().map(|(key, entry)| (key, entry.record.as_ref()))
     }
 
     /// The records and tombstones of a range, which must not be empty, in the order of their keys.
@@ -154,6 +164,9 @@ pub(super) struct Layers {
     pub active: Generation,
     /// The one that a checkpoint moves into the index.
     pub frozen: Option<Arc<Generation>>,
+    /// An empty one for the next to be frozen, with the room of one that was: memory that is given back and taken
+    /// anew must be cleared each time.
+    spare: Option<Generation>,
     /// Those of both generations, and others.
     counters: Counters,
 }
@@ -175,6 +188,13 @@ impl Memtable {
         look(&read(&self.0))
     }
 
+    /// Has what is committed kept in order in this range from now on, if it is not yet: for who reads there.
+    pub(super) fn order(&self, range: &KeyRange) {
+        if !self.look(|layers| layers.active.records.is_ordered(range)) {
+            write(&self.0).active.records.order(range);
+        }
+    }
+
     /// The frozen generation: the one there is, or else the active one, frozen now; nothing when
     /// there is nothing to move.
     pub(super) fn freeze(&self, longest: &Longest) -> Option<Arc<Generation>> {
@@ -189,18 +209,22 @@ impl Memtable {
 
     /// Forgets the frozen generation: the index holds it now.
     pub(super) fn forget_frozen(&self, longest: &Longest) {
-        // Taken out under the lock and dropped behind it: freeing a generation takes a while.
+        // Taken out under the lock and emptied behind it, which takes a while.
         let mut layers = write(&self.0);
         let frozen = longest.swap(|| layers.frozen.take());
         drop(layers);
-        drop(frozen);
+        // One that is still read is left to who reads it.
+        if let Some(mut spare) = frozen.and_then(Arc::into_inner) {
+            spare.clear();
+            write(&self.0).spare = Some(spare);
+        }
     }
 }
 
 impl Layers {
     /// Nothing, after `position`.
     pub(super) fn after(position: Position) -> Self {
-        Self { active: Generation::new(position), frozen: None, counters: Counters::default() }
+        Self { active: Generation::new(position), frozen: None, spare: None, counters: Counters::default() }
     }
 
     /// Takes in one commit.
@@ -211,7 +235,8 @@ impl Layers {
 
     /// Begins a new generation. The active one is the frozen one from now on.
     pub(super) fn freeze(&mut self) {
-        let next = Generation::new(self.active.position());
+        let mut next = self.spare.take().unwrap_or_else(|| Generation::new(self.active.position()));
+        next.follow(&self.active);
         self.frozen = Some(Arc::new(std::mem::replace(&mut self.active, next)));
     }
 
@@ -269,7 +294,8 @@ mod tests {
 
     #[test]
     fn freezing_moves_everything_aside_and_is_seen_until_it_is_forgotten() {
-        let layers = Layers { active: after(vec![put(true)]), frozen: None, counters: Counters::default() };
+        let mut layers = Layers::after(Position::start(&[0; 16]));
+        layers.active = after(vec![put(true)]);
         let (memtable, longest) = (Memtable::new(layers), Longest::default());
         let frozen = memtable.freeze(&longest).unwrap();
         assert!(Arc::ptr_eq(&frozen, &memtable.freeze(&longest).unwrap()), "one generation is frozen at a time");

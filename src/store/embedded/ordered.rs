@@ -1,25 +1,38 @@
-//! Values in the order of their keys, for what is written far more often than it is read in order.
+//! Values by key, for what is written far more often than it is read in order.
+//!
+//! They lie one behind the other as they came, and a table finds them. The order is kept beside them for the
+//! kinds of which a range was asked, and for the others made when it is needed: to sort all at once costs a
+//! fraction of taking each to its place in a tree.
 //!
 //! Keys of one kind begin with the same bytes, so a tree over all of them would compare the same bytes
 //! over and over. Here keys with the same first eight bytes have a tree of their own, in which the
 //! sixteen bytes behind those, as a number, decide nearly every comparison.
 
 use std::cmp::Ordering;
-use std::collections::btree_map::{self, BTreeMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher;
 use std::ops::Bound::{Excluded, Included, Unbounded};
+
+use hashbrown::HashTable;
 
 use crate::store::{Key, KeyRange};
 
-/// Values by key, in order.
+/// Values by key.
 #[derive(Debug)]
 pub(super) struct Ordered<V> {
-    /// By the first bytes, of which there are about as many as kinds of records.
-    trees: BTreeMap<u64, BTreeMap<Place, V>>,
+    slots: Vec<(Key, V)>,
+    /// Which slot a key has.
+    by_key: HashTable<u32>,
+    /// By the first bytes of the keys, of which there are about as many as kinds of records: the keys, if they are
+    /// kept in order.
+    kinds: BTreeMap<u64, Option<BTreeSet<Place>>>,
+    /// Seeded at random, so nobody who chooses parts of keys can choose where they collide.
+    hasher: foldhash::fast::RandomState,
 }
 
 /// A key in its tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+struct Place {
     /// The bytes that decide, padded with zeros as in `first_bytes`.
     head: u128,
     key: Key,
@@ -28,51 +41,140 @@ pub(super) struct Place {
 impl<V> Ordered<V> {
     /// No values.
     pub(super) fn new() -> Self {
-        Self { trees: BTreeMap::new() }
+        let hasher = foldhash::fast::RandomState::default();
+        Self { slots: Vec::new(), by_key: HashTable::new(), kinds: BTreeMap::new(), hasher }
     }
 
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
-        self.trees.values().all(BTreeMap::is_empty)
+        self.slots.is_empty()
     }
 
-    /// The place of a key, to be filled, changed or emptied.
-    pub(super) fn entry(&mut self, key: Key) -> btree_map::Entry<'_, Place, V> {
-        let tree = self.trees.entry(first_bytes(&key)).or_default();
-        tree.entry(Place::of(key))
+    /// What a key is found by.
+    pub(super) fn hash_of(&self, key: &Key) -> u64 {
+        self.hasher.hash_one(key)
     }
 
     /// The value of a key.
     pub(super) fn value(&self, key: &Key) -> Option<&V> {
-        self.trees.get(&first_bytes(key))?.get(&Place::of(key.clone()))
+        let slot = self.slot(self.hash_of(key), key)?;
+        self.slots.get(slot).map(|(_, value)| value)
+    }
+
+    /// The value of a key with this hash.
+    pub(super) fn value_mut(&mut self, hash: u64, key: &Key) -> Option<&mut V> {
+        let slot = self.slot(hash, key)?;
+        self.slots.get_mut(slot).map(|(_, value)| value)
+    }
+
+    /// Adds the value of a key with this hash, which has none yet.
+    pub(super) fn add(&mut self, hash: u64, key: Key, value: V) {
+        if let Some(order) = self.kinds.entry(first_bytes(&key)).or_default() {
+            order.insert(Place::of(key.clone()));
+        }
+        let (slot, slots, hasher) = (self.slots.len(), &self.slots, &self.hasher);
+        // There is no memory for more slots than 32 bits count.
+        self.by_key.insert_unique(hash, slot as u32, |&slot| {
+            slots.get(slot as usize).map_or(0, |(key, _)| hasher.hash_one(key))
+        });
+        self.slots.push((key, value));
+    }
+
+    /// Removes the value of a key with this hash.
+    pub(super) fn remove(&mut self, hash: u64, key: &Key) {
+        let Some(slot) = self.slot(hash, key) else { return };
+        self.forget_slot(hash, slot);
+        self.slots.swap_remove(slot);
+        if let Some((moved, _)) = self.slots.get(slot) {
+            // The last one has its slot now.
+            let (hash, last) = (self.hash_of(moved), self.slots.len());
+            if let Some(place) = self.by_key.find_mut(hash, |other| *other as usize == last) {
+                *place = slot as u32;
+            }
+        }
+        if let Some(Some(order)) = self.kinds.get_mut(&first_bytes(key)) {
+            order.remove(&Place::of(key.clone()));
+        }
+    }
+
+    /// Forgets all values and keeps the room that they took.
+    pub(super) fn clear(&mut self) {
+        self.slots.clear();
+        self.by_key.clear();
+        self.kinds.clear();
+    }
+
+    /// Keeps in order what another one has in order.
+    pub(super) fn order_like(&mut self, other: &Self) {
+        let ordered = other.kinds.iter().filter(|(_, order)| order.as_ref().is_some_and(|order| !order.is_empty()));
+        self.kinds.extend(ordered.map(|(kind, _)| (*kind, Some(BTreeSet::new()))));
     }
 
     /// All values in the order of their keys.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Key, &V)> {
-        self.trees.values().flatten().map(|(place, value)| (&place.key, value))
+    pub(super) fn in_order(&self) -> impl Iterator<Item = (&Key, &V)> {
+        sorted(self.slots.iter())
     }
 
-    /// The values of a range, which must not be empty, in the order of their keys.
-    pub(super) fn range(&self, range: &KeyRange) -> impl Iterator<Item = (&Key, &V)> {
-        let (first, last) = (first_bytes(&range.from), first_bytes(&range.to));
+    /// The values of a range, which must not be empty, in the order of their keys. Where their kind is not kept in
+    /// order, all are looked through for them.
+    pub(super) fn range<'a>(&'a self, range: &KeyRange) -> Box<dyn Iterator<Item = (&'a Key, &'a V)> + 'a> {
+        if !self.is_ordered(range) {
+            let range = range.clone();
+            return Box::new(sorted(self.slots.iter().filter(move |(key, _)| range.from <= *key && *key < range.to)));
+        }
+        let (first, last) = ends(range);
         let (from, to) = (Place::of(range.from.clone()), Place::of(range.to.clone()));
-        self.trees.range(first..=last).flat_map(move |(bytes, tree)| {
+        let kinds = self.kinds.range(first..=last).filter_map(|(kind, order)| Some((kind, order.as_ref()?)));
+        let places = kinds.flat_map(move |(kind, order)| {
             // A tree in between lies in the range as a whole.
-            let from = if *bytes == first { Included(from.clone()) } else { Unbounded };
-            let to = if *bytes == last { Excluded(to.clone()) } else { Unbounded };
-            tree.range((from, to)).map(|(place, value)| (&place.key, value))
-        })
+            let from = if *kind == first { Included(from.clone()) } else { Unbounded };
+            let to = if *kind == last { Excluded(to.clone()) } else { Unbounded };
+            order.range((from, to))
+        });
+        Box::new(places.filter_map(|place| Some((&place.key, self.value(&place.key)?))))
     }
+
+    /// Whether the kinds in a range are kept in order.
+    pub(super) fn is_ordered(&self, range: &KeyRange) -> bool {
+        let (first, last) = ends(range);
+        self.kinds.range(first..=last).all(|(_, order)| order.is_some())
+    }
+
+    /// Keeps the kinds in a range in order from now on.
+    pub(super) fn order(&mut self, range: &KeyRange) {
+        let (first, last) = ends(range);
+        for (kind, order) in self.kinds.range_mut(first..=last) {
+            let keys = self.slots.iter().map(|(key, _)| key).filter(|key| first_bytes(key) == *kind);
+            order.get_or_insert_with(|| keys.cloned().map(Place::of).collect());
+        }
+    }
+
+    fn slot(&self, hash: u64, key: &Key) -> Option<usize> {
+        let same = |&slot: &u32| self.slots.get(slot as usize).is_some_and(|(other, _)| other == key);
+        self.by_key.find(hash, same).map(|&slot| slot as usize)
+    }
+
+    fn forget_slot(&mut self, hash: u64, slot: usize) {
+        if let Ok(entry) = self.by_key.find_entry(hash, |other| *other as usize == slot) {
+            entry.remove();
+        }
+    }
+}
+
+/// The first bytes of the ends of a range.
+fn ends(range: &KeyRange) -> (u64, u64) {
+    (first_bytes(&range.from), first_bytes(&range.to))
+}
+
+fn sorted<'a, V: 'a>(slots: impl Iterator<Item = &'a (Key, V)>) -> impl Iterator<Item = (&'a Key, &'a V)> {
+    let mut all: Vec<_> = slots.map(|(key, value)| (order_of(key), key, value)).collect();
+    all.sort_unstable_by(|(one, key, _), (other, other_key, _)| one.cmp(other).then_with(|| key.cmp(other_key)));
+    all.into_iter().map(|(_, key, value)| (key, value))
 }
 
 impl Place {
     fn of(key: Key) -> Self {
         Self { head: head_of(&key), key }
-    }
-
-    /// The key.
-    pub(super) fn key(&self) -> &Key {
-        &self.key
     }
 }
 
@@ -140,22 +242,59 @@ mod tests {
     proptest! {
         #[test]
         fn order_values_and_ranges_are_those_of_a_plain_tree(
-            pairs in vec((key(), any::<u32>()), 0..200), from in key(), to in key(), absent in key(),
+            steps in vec((key(), any::<Option<u32>>()), 0..200), asked in vec((key(), key()), 0..3),
+            from in key(), to in key(), absent in key(),
         ) {
             let (mut ordered, mut plain) = (Ordered::new(), BTreeMap::new());
-            for (key, value) in pairs {
-                ordered.entry(key.clone()).insert_entry(value);
-                plain.insert(key, value);
+            let half = steps.len() / 2;
+            for (nth, (key, value)) in steps.into_iter().enumerate() {
+                let hash = ordered.hash_of(&key);
+                match (value, ordered.value_mut(hash, &key)) {
+                    (Some(value), Some(place)) => *place = value,
+                    (Some(value), None) => ordered.add(hash, key.clone(), value),
+                    (None, _) => ordered.remove(hash, &key),
+                }
+                match value {
+                    Some(value) => plain.insert(key, value),
+                    None => plain.remove(&key),
+                };
+                if nth == half {
+                    for (from, to) in &asked {
+                        let range = KeyRange { from: from.min(to).clone(), to: from.max(to).clone() };
+                        ordered.order(&range);
+                        prop_assert!(ordered.is_ordered(&range));
+                    }
+                }
             }
             prop_assert_eq!(ordered.is_empty(), plain.is_empty());
-            prop_assert!(ordered.iter().eq(&plain));
+            prop_assert!(ordered.in_order().eq(&plain));
             prop_assert!(plain.keys().is_sorted_by_key(order_of));
             prop_assert_eq!(ordered.value(&absent), plain.get(&absent));
             prop_assert!(plain.iter().all(|(key, value)| ordered.value(key) == Some(value)));
             if from < to {
                 let range = KeyRange { from, to };
                 prop_assert!(ordered.range(&range).eq(plain.range(&range.from..&range.to)));
+                ordered.order(&range);
+                prop_assert!(ordered.range(&range).eq(plain.range(&range.from..&range.to)));
             }
+            ordered.clear();
+            prop_assert!(ordered.is_empty() && ordered.value(&absent).is_none() && ordered.in_order().next().is_none());
         }
+    }
+
+    #[test]
+    fn what_is_kept_in_order_is_so_in_the_next_one_as_well_as_long_as_there_is_any() {
+        let (read, unread) = (Key::of("waiting"), Key::of("request"));
+        let (mut first, mut second, mut third) = (Ordered::new(), Ordered::new(), Ordered::new());
+        for key in [read.clone().number(2), unread.clone().number(1)] {
+            first.add(first.hash_of(&key), key, 0);
+        }
+        assert!(!first.is_ordered(&read.subtree()));
+        first.order(&read.subtree());
+        assert!(first.is_ordered(&read.subtree()) && !first.is_ordered(&unread.subtree()));
+        second.order_like(&first);
+        assert!(second.kinds.values().all(Option::is_some) && second.kinds.len() == 1);
+        third.order_like(&second);
+        assert!(third.kinds.is_empty());
     }
 }

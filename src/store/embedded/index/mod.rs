@@ -173,19 +173,18 @@ impl Index {
         let position = generation.position();
         let changing = lock(&self.changing);
         self.with(|parts| {
-            let kinds: Vec<KeyRange> = self.directory_prefixes.iter().map(Key::subtree).collect();
-            let of_directory = kinds.iter().flat_map(|kind| generation.range(kind));
+            let (of_directory, of_history): (Vec<_>, Vec<_>) =
+                generation.records().partition(|(key, _)| self.in_directory(key));
             // sled keeps all of its records whole.
             let whole = |(key, kept): (_, Option<&Kept>)| {
                 Ok((key, kept.map(|kept| self.whole(key, kept.clone())).transpose()?.map(Kept::Whole)))
             };
-            let of_directory = of_directory.map(whole).collect::<Result<Vec<_>, IndexError>>()?;
+            let of_directory = of_directory.into_iter().map(whole).collect::<Result<Vec<_>, IndexError>>()?;
             let of_directory = of_directory.iter().map(|(key, kept)| (*key, kept.as_ref()));
             parts.directory.absorb(identity, position, of_directory)?;
             let directory = parts.directory.stamp()?.map_or(0, |stamp| stamp.position.sequence);
-            let of_history = generation.records().filter(|(key, _)| !self.in_directory(key));
             let stamp = Stamp { identity, position, beside: directory };
-            parts.history.absorb(&stamp, &generation.counters(), of_history)
+            parts.history.absorb(&stamp, &generation.counters(), of_history.into_iter())
         })?;
         drop(changing);
         self.checkpoint.store(position.sequence, Ordering::Release);
