@@ -9,7 +9,7 @@ use std::sync::{Arc, RwLock};
 
 use super::counters::Counters;
 use super::kept::Kept;
-use super::ordered::{Ordered, order_of};
+use super::ordered::{Ordered, sorted};
 use super::place::Place;
 use super::segment::Position;
 use super::stalls::Longest;
@@ -138,10 +138,8 @@ impl Generation {
     }
 
     /// All counters in the order of their keys.
-    pub(super) fn counters(&self) -> Vec<(&Key, i64)> {
-        let mut counters: Vec<_> = self.counters.iter().map(|(key, value)| (order_of(key), key, *value)).collect();
-        counters.sort_unstable();
-        counters.into_iter().map(|(_, key, value)| (key, value)).collect()
+    pub(super) fn counters(&self) -> impl ExactSizeIterator<Item = (&Key, i64)> {
+        sorted(&self.counters).into_iter().map(|(key, value)| (key, *value))
     }
 }
 

@@ -173,18 +173,19 @@ impl Index {
         let position = generation.position();
         let changing = lock(&self.changing);
         self.with(|parts| {
-            let (of_directory, of_history): (Vec<_>, Vec<_>) =
-                generation.records().partition(|(key, _)| self.in_directory(key));
+            let records: Vec<Write<'_>> = generation.records().collect();
+            let of_directory = records.iter().copied().filter(|(key, _)| self.in_directory(key));
+            let of_history = records.iter().copied().filter(|(key, _)| !self.in_directory(key));
             // sled keeps all of its records whole.
             let whole = |(key, kept): (_, Option<&Kept>)| {
                 Ok((key, kept.map(|kept| self.whole(key, kept.clone())).transpose()?.map(Kept::Whole)))
             };
-            let of_directory = of_directory.into_iter().map(whole).collect::<Result<Vec<_>, IndexError>>()?;
+            let of_directory = of_directory.map(whole).collect::<Result<Vec<_>, IndexError>>()?;
             let of_directory = of_directory.iter().map(|(key, kept)| (*key, kept.as_ref()));
             parts.directory.absorb(identity, position, of_directory)?;
             let directory = parts.directory.stamp()?.map_or(0, |stamp| stamp.position.sequence);
             let stamp = Stamp { identity, position, beside: directory };
-            parts.history.absorb(&stamp, &generation.counters(), of_history.into_iter())
+            parts.history.absorb(&stamp, generation.counters(), of_history)
         })?;
         drop(changing);
         self.checkpoint.store(position.sequence, Ordering::Release);
