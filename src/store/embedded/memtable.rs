@@ -137,6 +137,16 @@ impl Generation {
         self.records.range(range).map(|(key, entry)| (key, entry.record.as_ref()))
     }
 
+    /// Whether the records in a range are kept in order: ranges of others are read slowly.
+    pub(super) fn is_ordered(&self, range: &KeyRange) -> bool {
+        self.records.is_ordered(range)
+    }
+
+    /// Whether there may be any of a range; where a kind is looked for, nearly always whether there is.
+    pub(super) fn may_hold(&self, range: &KeyRange) -> bool {
+        self.records.may_hold(range)
+    }
+
     /// All counters in the order of their keys.
     pub(super) fn counters(&self) -> impl ExactSizeIterator<Item = (&Key, i64)> {
         sorted(&self.counters).into_iter().map(|(key, value)| (key, *value))
@@ -188,7 +198,7 @@ impl Memtable {
 
     /// Has what is committed kept in order in this range from now on, if it is not yet: for who reads there.
     pub(super) fn order(&self, range: &KeyRange) {
-        if !self.look(|layers| layers.active.records.is_ordered(range)) {
+        if !self.look(|layers| layers.active.is_ordered(range)) {
             write(&self.0).active.records.order(range);
         }
     }
@@ -290,11 +300,70 @@ mod tests {
         assert_eq!(after(vec![delete(), put(true), delete()]).record(&Key::of("k")), Some(None));
     }
 
+    fn memtable(active: Generation) -> Memtable {
+        let mut layers = Layers::after(active.position());
+        layers.active = active;
+        Memtable::new(layers)
+    }
+
+    fn commit(memtable: &Memtable, writes: Vec<Write>, counter: i64) {
+        let Position { sequence, .. } = memtable.look(|layers| layers.active.position());
+        let position = Position { sequence: sequence + 1, ..Position::start(&[0; 16]) };
+        let commit = Commit { writes, counters: vec![(Key::of("c"), counter)], position, place: None };
+        memtable.publish(std::iter::once(commit));
+    }
+
+    #[test]
+    fn a_generation_has_the_room_of_one_before_and_nothing_of_what_was_in_it() {
+        let (memtable, longest) = (memtable(Generation::new(Position::start(&[0; 16]))), Longest::default());
+        for counter in 1..=4 {
+            commit(&memtable, vec![put(false)], counter);
+            let frozen = memtable.freeze(&longest).unwrap();
+            assert_eq!(frozen.counters().collect::<Vec<_>>(), [(&Key::of("c"), counter)]);
+            assert_eq!(frozen.records().count(), 1);
+            memtable.look(|layers| {
+                let active = &layers.active;
+                assert!(active.is_empty() && active.bytes() == 0 && active.record(&Key::of("k")).is_none());
+                assert_eq!((active.begin, active.position()), (frozen.position().sequence, frozen.position()));
+                // The first two are made anew.
+                assert_eq!(active.counters.capacity() > 0, counter > 1, "{counter}");
+                assert_eq!(layers.counter(&Key::of("c")), Some(counter));
+            });
+            drop(frozen);
+            memtable.forget_frozen(&longest);
+        }
+    }
+
+    #[test]
+    fn a_generation_that_is_still_read_stays_as_it_was_and_gives_its_room_to_none() {
+        let (memtable, longest) = (memtable(after(vec![put(true)])), Longest::default());
+        let read = memtable.freeze(&longest).unwrap();
+        memtable.forget_frozen(&longest);
+        commit(&memtable, vec![delete()], 1);
+        assert!(memtable.look(|layers| layers.spare.is_none()));
+        assert_eq!(read.records().map(|(_, record)| record.is_some()).collect::<Vec<_>>(), [true]);
+    }
+
+    #[test]
+    fn where_ranges_are_read_records_are_kept_in_order_in_each_generation_from_then_on() {
+        let (memtable, longest) = (memtable(after(vec![put(true)])), Longest::default());
+        let (read, all) = (Key::of("k").subtree(), KeyRange { from: Key::of("a"), to: Key::of("z") });
+        memtable.order(&read);
+        for counter in 1..=3 {
+            commit(&memtable, vec![put(false), Write { key: Key::of("other"), ..put(false) }], counter);
+            memtable.look(|layers| {
+                assert!(layers.active.is_ordered(&read) && !layers.active.is_ordered(&all));
+                assert_eq!(layers.active.range(&read).count(), 1);
+                assert_eq!(layers.active.range(&all).count(), 2);
+            });
+            drop(memtable.freeze(&longest));
+            memtable.forget_frozen(&longest);
+        }
+    }
+
     #[test]
     fn freezing_moves_everything_aside_and_is_seen_until_it_is_forgotten() {
-        let mut layers = Layers::after(Position::start(&[0; 16]));
-        layers.active = after(vec![put(true)]);
-        let (memtable, longest) = (Memtable::new(layers), Longest::default());
+        let (memtable, longest) = (memtable(after(vec![put(true)])), Longest::default());
         let frozen = memtable.freeze(&longest).unwrap();
         assert!(Arc::ptr_eq(&frozen, &memtable.freeze(&longest).unwrap()), "one generation is frozen at a time");
         assert!(memtable.look(|layers| layers.record(&Key::of("k")).is_some()));

@@ -147,6 +147,12 @@ impl<V> Ordered<V> {
         Box::new(places.filter_map(|place| Some((&place.key, self.value(&place.key)?))))
     }
 
+    /// Whether there may be any in a range: some have been that begin like one.
+    pub(super) fn may_hold(&self, range: &KeyRange) -> bool {
+        let (first, last) = ends(range);
+        self.kinds.range(first..=last).any(|(_, kind)| kind.used)
+    }
+
     /// Whether the kinds in a range are kept in order.
     pub(super) fn is_ordered(&self, range: &KeyRange) -> bool {
         let (first, last) = ends(range);

@@ -173,9 +173,11 @@ impl Index {
         let position = generation.position();
         let changing = lock(&self.changing);
         self.with(|parts| {
-            let records: Vec<Write<'_>> = generation.records().collect();
-            let of_directory = records.iter().copied().filter(|(key, _)| self.in_directory(key));
-            let of_history = records.iter().copied().filter(|(key, _)| !self.in_directory(key));
+            let mut of_history: Vec<Write<'_>> = generation.records().collect();
+            // Most often there are none, and to look at all for them takes a while.
+            let any = self.directory_prefixes.iter().any(|prefix| generation.may_hold(&prefix.subtree()));
+            let of_directory = if any { ..of_history.len() } else { ..0 };
+            let of_directory = of_history.extract_if(of_directory, |(key, _)| self.in_directory(key));
             // sled keeps all of its records whole.
             let whole = |(key, kept): (_, Option<&Kept>)| {
                 Ok((key, kept.map(|kept| self.whole(key, kept.clone())).transpose()?.map(Kept::Whole)))
@@ -185,7 +187,7 @@ impl Index {
             parts.directory.absorb(identity, position, of_directory)?;
             let directory = parts.directory.stamp()?.map_or(0, |stamp| stamp.position.sequence);
             let stamp = Stamp { identity, position, beside: directory };
-            parts.history.absorb(&stamp, generation.counters(), of_history)
+            parts.history.absorb(&stamp, generation.counters(), of_history.into_iter())
         })?;
         drop(changing);
         self.checkpoint.store(position.sequence, Ordering::Release);
