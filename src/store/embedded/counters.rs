@@ -159,17 +159,21 @@ mod tests {
     #[test]
     fn nothing_that_is_not_in_the_index_is_forgotten_and_a_generation_lists_a_counter_once() {
         let mut counters = Counters::with_room_for(6);
+        let mut before: Vec<(Key, i64)> = Vec::new();
         for generation in 0..50_u64 {
             let mut list = Vec::new();
             for number in 0..40 {
                 // The generation before is not in the index yet.
                 let live = generation.saturating_sub(1);
-                set(&mut counters, generation, live, &mut list, &c(number * number % 23), number as i64);
+                let counter = number * number % 23 + generation % 3 * 5;
+                set(&mut counters, generation, live, &mut list, &c(counter), number as i64);
                 assert!(list.iter().all(|(key, value)| counters.value(key) == Some(*value)));
+                assert!(before.iter().all(|(key, _)| counters.value(key).is_some()));
             }
             let mut keys: Vec<&Key> = list.iter().map(|(key, _)| key).collect();
             keys.sort();
             assert!(keys.is_sorted_by(|one, other| one < other), "{keys:?}");
+            before = list;
         }
         assert!(counters.slots.len() < 30);
     }

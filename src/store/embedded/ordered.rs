@@ -316,8 +316,12 @@ mod tests {
                 ordered.order(&range);
                 prop_assert!(ordered.range(&range).eq(plain.range(&range.from..&range.to)));
             }
+            // Nothing is left of what was removed.
+            let places = ordered.kinds.values().filter_map(|kind| kind.order.as_ref()).map(BTreeSet::len);
+            prop_assert!(places.sum::<usize>() <= plain.len() && ordered.by_key.len() == plain.len());
             ordered.clear();
-            prop_assert!(ordered.is_empty() && ordered.value(&absent).is_none() && ordered.in_order().next().is_none());
+            prop_assert!(ordered.is_empty() && ordered.in_order().next().is_none());
+            prop_assert!(ordered.by_key.is_empty() && ordered.kinds.is_empty());
         }
     }
 
