@@ -273,10 +273,11 @@ mod tests {
 
     use super::*;
 
-    /// Keys of which many have long beginnings in common, or end early.
+    /// Keys of which many are of one kind, or have long beginnings in common, or end early.
     fn key() -> impl Strategy<Value = Key> {
         let long = vec(prop_oneof![Just(0_u8), Just(2), Just(0xFF)], 0..30);
-        prop_oneof![long, vec(any::<u8>(), 0..3)].prop_map(Key::from_bytes)
+        let of_a_kind = (1..4_u8, long.clone()).prop_map(|(kind, rest)| [&[kind; FIRST_BYTES], &rest[..]].concat());
+        prop_oneof![of_a_kind, long, vec(any::<u8>(), 0..3)].prop_map(Key::from_bytes)
     }
 
     proptest! {
@@ -317,8 +318,11 @@ mod tests {
                 prop_assert!(ordered.range(&range).eq(plain.range(&range.from..&range.to)));
             }
             // Nothing is left of what was removed.
-            let places = ordered.kinds.values().filter_map(|kind| kind.order.as_ref()).map(BTreeSet::len);
-            prop_assert!(places.sum::<usize>() <= plain.len() && ordered.by_key.len() == plain.len());
+            prop_assert_eq!(ordered.by_key.len(), plain.len());
+            for (first, order) in ordered.kinds.iter().filter_map(|(first, kind)| Some((first, kind.order.as_ref()?))) {
+                let keys = plain.keys().filter(|key| first_bytes(key) == *first);
+                prop_assert!(order.iter().map(|place| &place.key).eq(keys));
+            }
             ordered.clear();
             prop_assert!(ordered.is_empty() && ordered.in_order().next().is_none());
             prop_assert!(ordered.by_key.is_empty() && ordered.kinds.is_empty());
