@@ -196,6 +196,13 @@ mod tests {
     }
 
     #[test]
+    fn none_is_forgotten_while_there_is_room() {
+        let mut counters = Counters::with_room_for(100);
+        (0..100).for_each(|number| assert_eq!(counters.set(&c(number), 1, number, 0, number), 0));
+        assert!((0..100).all(|number| counters.value(&c(number)).is_some()));
+    }
+
+    #[test]
     fn where_all_keep_moving_some_are_forgotten_nonetheless() {
         let mut counters = Counters::with_room_for(500);
         for generation in 1..=2 {

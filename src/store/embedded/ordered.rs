@@ -9,7 +9,7 @@
 //! sixteen bytes behind those, as a number, decide nearly every comparison.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::ops::Bound::{Excluded, Included, Unbounded};
 
@@ -32,8 +32,8 @@ pub(super) struct Ordered<V> {
 /// Keys with the same first bytes.
 #[derive(Debug, Default)]
 struct Kind {
-    /// All of them, if they are kept in order.
-    order: Option<BTreeSet<Place>>,
+    /// All of them and their slots, if they are kept in order.
+    order: Option<BTreeMap<Place, u32>>,
     /// Any was ever added.
     used: bool,
 }
@@ -77,34 +77,38 @@ impl<V> Ordered<V> {
 
     /// Adds the value of a key with this hash, which has none yet.
     pub(super) fn add(&mut self, hash: u64, key: Key, value: V) {
+        // There is no memory for more slots than 32 bits count.
+        let slot = self.slots.len() as u32;
         let kind = self.kinds.entry(first_bytes(&key)).or_default();
         kind.used = true;
         if let Some(order) = &mut kind.order {
-            order.insert(Place::of(key.clone()));
+            order.insert(Place::of(key.clone()), slot);
         }
-        let (slot, slots, hasher) = (self.slots.len(), &self.slots, &self.hasher);
-        // There is no memory for more slots than 32 bits count.
-        self.by_key.insert_unique(hash, slot as u32, |&slot| {
-            slots.get(slot as usize).map_or(0, |(key, _)| hasher.hash_one(key))
-        });
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        self.by_key
+            .insert_unique(hash, slot, |&slot| slots.get(slot as usize).map_or(0, |(key, _)| hasher.hash_one(key)));
         self.slots.push((key, value));
     }
 
     /// Removes the value of a key with this hash.
     pub(super) fn remove(&mut self, hash: u64, key: &Key) {
         let Some(slot) = self.slot(hash, key) else { return };
-        self.forget_slot(hash, slot);
-        self.slots.swap_remove(slot);
-        if let Some((moved, _)) = self.slots.get(slot) {
-            // The last one has its slot now.
-            let (hash, last) = (self.hash_of(moved), self.slots.len());
-            if let Some(place) = self.by_key.find_mut(hash, |other| *other as usize == last) {
-                *place = slot as u32;
-            }
+        if let Ok(entry) = self.by_key.find_entry(hash, |other| *other as usize == slot) {
+            entry.remove();
         }
-        let kind = self.kinds.get_mut(&first_bytes(key));
-        if let Some(order) = kind.and_then(|kind| kind.order.as_mut()) {
+        if let Some(order) = self.order_of(key) {
             order.remove(&Place::of(key.clone()));
+        }
+        self.slots.swap_remove(slot);
+        let Some((moved, _)) = self.slots.get(slot) else { return };
+        // The last one has its slot now.
+        let (moved, last) = (moved.clone(), self.slots.len());
+        let hash = self.hash_of(&moved);
+        if let Some(place) = self.by_key.find_mut(hash, |other| *other as usize == last) {
+            *place = slot as u32;
+        }
+        if let Some(place) = self.order_of(&moved).and_then(|order| order.get_mut(&Place::of(moved))) {
+            *place = slot as u32;
         }
     }
 
@@ -118,21 +122,21 @@ impl<V> Ordered<V> {
     /// Keeps in order what another one does, of kinds that it took in.
     pub(super) fn order_like(&mut self, other: &Self) {
         for (first, _) in other.kinds.iter().filter(|(_, kind)| kind.used && kind.order.is_some()) {
-            self.kinds.insert(*first, Kind { order: Some(BTreeSet::new()), used: false });
+            self.kinds.insert(*first, Kind { order: Some(BTreeMap::new()), used: false });
         }
     }
 
-    /// All values in the order of their keys.
-    pub(super) fn in_order(&self) -> impl Iterator<Item = (&Key, &V)> {
-        sorted(&self.slots).into_iter().map(|(key, value)| (key, value))
+    /// All values, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Key, &V)> {
+        self.slots.iter().map(|(key, value)| (key, value))
     }
 
     /// The values of a range, which must not be empty, in the order of their keys. Where their kind is not kept in
     /// order, all are looked through for them.
     pub(super) fn range<'a>(&'a self, range: &KeyRange) -> Box<dyn Iterator<Item = (&'a Key, &'a V)> + 'a> {
         if !self.is_ordered(range) {
-            let inside = sorted(self.slots.iter().filter(|(key, _)| range.from <= *key && *key < range.to));
-            return Box::new(inside.into_iter().map(|(key, value)| (key, value)));
+            let inside = self.iter().filter(|(key, _)| range.from <= **key && **key < range.to);
+            return Box::new(sorted(inside).into_iter());
         }
         let (first, last) = ends(range);
         let (from, to) = (Place::of(range.from.clone()), Place::of(range.to.clone()));
@@ -144,7 +148,8 @@ impl<V> Ordered<V> {
             let to = if *kind == last { Excluded(to.clone()) } else { Unbounded };
             order.range((from, to))
         });
-        Box::new(places.filter_map(|place| Some((&place.key, self.value(&place.key)?))))
+        let pairs = places.filter_map(|(_, slot)| self.slots.get(*slot as usize));
+        Box::new(pairs.map(|(key, value)| (key, value)))
     }
 
     /// Whether there may be any in a range: some have been that begin like one.
@@ -163,20 +168,19 @@ impl<V> Ordered<V> {
     pub(super) fn order(&mut self, range: &KeyRange) {
         let (first, last) = ends(range);
         for (first, kind) in self.kinds.range_mut(first..=last) {
-            let keys = self.slots.iter().map(|(key, _)| key).filter(|key| first_bytes(key) == *first);
-            kind.order.get_or_insert_with(|| keys.cloned().map(Place::of).collect());
+            let pairs = self.slots.iter().map(|(key, _)| key).zip(0..).filter(|(key, _)| first_bytes(key) == *first);
+            let places = || sorted(pairs).into_iter().map(|(key, slot)| (Place::of(key.clone()), slot));
+            kind.order.get_or_insert_with(|| places().collect());
         }
+    }
+
+    fn order_of(&mut self, key: &Key) -> Option<&mut BTreeMap<Place, u32>> {
+        self.kinds.get_mut(&first_bytes(key))?.order.as_mut()
     }
 
     fn slot(&self, hash: u64, key: &Key) -> Option<usize> {
         let same = |&slot: &u32| self.slots.get(slot as usize).is_some_and(|(other, _)| other == key);
         self.by_key.find(hash, same).map(|&slot| slot as usize)
-    }
-
-    fn forget_slot(&mut self, hash: u64, slot: usize) {
-        if let Ok(entry) = self.by_key.find_entry(hash, |other| *other as usize == slot) {
-            entry.remove();
-        }
     }
 }
 
@@ -187,20 +191,18 @@ fn ends(range: &KeyRange) -> (u64, u64) {
 
 /// Pairs in the order of their keys. Those of a kind are sorted by the sixteen bytes behind what all of them begin
 /// with, which decide nearly every comparison.
-pub(super) fn sorted<'a, V>(pairs: impl IntoIterator<Item = &'a (Key, V)>) -> Vec<&'a (Key, V)> {
-    let mut kinds: BTreeMap<u64, Vec<&(Key, V)>> = BTreeMap::new();
-    for pair in pairs {
-        kinds.entry(first_bytes(&pair.0)).or_default().push(pair);
+pub(super) fn sorted<'a, T: Copy>(pairs: impl Iterator<Item = (&'a Key, T)>) -> Vec<(&'a Key, T)> {
+    let mut kinds: BTreeMap<u64, Vec<(&Key, T)>> = BTreeMap::new();
+    for (key, value) in pairs {
+        kinds.entry(first_bytes(key)).or_default().push((key, value));
     }
     let mut sorted = Vec::with_capacity(kinds.values().map(Vec::len).fold(0, usize::saturating_add));
-    let mut heads: Vec<(u128, &(Key, V))> = Vec::new();
+    let mut heads: Vec<(u128, &Key, T)> = Vec::new();
     for pairs in kinds.values() {
         let common = common_bytes(pairs.iter().map(|(key, _)| key.as_bytes()));
-        heads.extend(pairs.iter().map(|pair| (bytes_from(&pair.0, common), *pair)));
-        heads.sort_unstable_by(|(one, (key, _)), (other, (other_key, _))| {
-            one.cmp(other).then_with(|| key.cmp(other_key))
-        });
-        sorted.extend(heads.drain(..).map(|(_, pair)| pair));
+        heads.extend(pairs.iter().map(|(key, value)| (bytes_from(key, common), *key, *value)));
+        heads.sort_unstable_by(|(one, key, _), (other, other_key, _)| one.cmp(other).then_with(|| key.cmp(other_key)));
+        sorted.extend(heads.drain(..).map(|(_, key, value)| (key, value)));
     }
     sorted
 }
@@ -308,7 +310,7 @@ mod tests {
                 }
             }
             prop_assert_eq!(ordered.is_empty(), plain.is_empty());
-            prop_assert!(ordered.in_order().eq(&plain));
+            prop_assert!(sorted(ordered.iter()).into_iter().eq(&plain));
             prop_assert_eq!(ordered.value(&absent), plain.get(&absent));
             prop_assert!(plain.iter().all(|(key, value)| ordered.value(key) == Some(value)));
             if from < to {
@@ -321,10 +323,10 @@ mod tests {
             prop_assert_eq!(ordered.by_key.len(), plain.len());
             for (first, order) in ordered.kinds.iter().filter_map(|(first, kind)| Some((first, kind.order.as_ref()?))) {
                 let keys = plain.keys().filter(|key| first_bytes(key) == *first);
-                prop_assert!(order.iter().map(|place| &place.key).eq(keys));
+                prop_assert!(order.keys().map(|place| &place.key).eq(keys));
             }
             ordered.clear();
-            prop_assert!(ordered.is_empty() && ordered.in_order().next().is_none());
+            prop_assert!(ordered.is_empty() && ordered.iter().next().is_none());
             prop_assert!(ordered.by_key.is_empty() && ordered.kinds.is_empty());
         }
     }

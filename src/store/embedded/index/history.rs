@@ -84,11 +84,11 @@ impl History {
     }
 
     /// Takes in all of this, in the order of the keys, and the stamp, or nothing.
-    pub(super) fn absorb<'a>(
+    pub(super) fn absorb(
         &self,
         stamp: &Stamp,
-        counters: impl Iterator<Item = (&'a Key, i64)>,
-        writes: impl Iterator<Item = Write<'a>>,
+        counters: &[(&Key, i64)],
+        writes: &[Write<'_>],
     ) -> Result<(), IndexError> {
         self.add_table(|table| {
             table.put(STAMP, &stamp.encode())?;

@@ -173,7 +173,7 @@ impl Index {
         let position = generation.position();
         let changing = lock(&self.changing);
         self.with(|parts| {
-            let mut of_history: Vec<Write<'_>> = generation.records().collect();
+            let mut of_history: Vec<Write<'_>> = generation.records();
             // Most often there are none, and to look at all for them takes a while.
             let any = self.directory_prefixes.iter().any(|prefix| generation.may_hold(&prefix.subtree()));
             let of_directory = if any { ..of_history.len() } else { ..0 };
@@ -187,7 +187,7 @@ impl Index {
             parts.directory.absorb(identity, position, of_directory)?;
             let directory = parts.directory.stamp()?.map_or(0, |stamp| stamp.position.sequence);
             let stamp = Stamp { identity, position, beside: directory };
-            parts.history.absorb(&stamp, generation.counters(), of_history.into_iter())
+            parts.history.absorb(&stamp, &generation.counters(), &of_history)
         })?;
         drop(changing);
         self.checkpoint.store(position.sequence, Ordering::Release);
