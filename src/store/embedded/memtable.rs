@@ -196,10 +196,11 @@ impl Memtable {
         look(&read(&self.0))
     }
 
-    /// Has what is committed kept in order in this range from now on, if it is not yet: for who reads there.
+    /// Has the records in this range kept in order from now on, if they are not yet: for who reads there. Commits go
+    /// on in between.
     pub(super) fn order(&self, range: &KeyRange) {
-        if !self.look(|layers| layers.active.is_ordered(range)) {
-            write(&self.0).active.records.order(range);
+        while !self.look(|layers| layers.active.is_ordered(range)) {
+            write(&self.0).active.records.order_some(range);
         }
     }
 
