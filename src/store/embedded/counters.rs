@@ -94,15 +94,15 @@ impl Counters {
         if self.slots.len() < self.counters_max || self.stuck == Some(live) {
             return None;
         }
-        let mut chances = 0;
+        let mut chances: usize = 0;
         // Within one round all who have one get their second chance, or so many that the next is taken.
         for _ in 0..self.slots.len().saturating_mul(2) {
-            let slot = self.hand;
-            self.hand = slot.saturating_add(1) % self.slots.len();
+            let slot = if self.hand < self.slots.len() { self.hand } else { 0 };
+            self.hand = slot.saturating_add(1);
             let Some(counter) = self.slots.get_mut(slot).filter(|counter| counter.generation < live) else { continue };
             if counter.again && chances < SECOND_CHANCES {
                 counter.again = false;
-                chances += 1;
+                chances = chances.saturating_add(1);
                 continue;
             }
             let hash = self.hasher.hash_one(&counter.key);

@@ -337,6 +337,25 @@ mod tests {
     }
 
     #[test]
+    fn what_changes_its_slot_or_comes_while_a_kind_is_put_in_order_has_its_place() {
+        let key = |number: usize| Key::of("waiting").number(number as u64);
+        let all = Key::of("waiting").subtree();
+        for (removed, added) in [(1, 0), (1, 1), (STEP + 1, 2), (STEP * 2, 2 * STEP)] {
+            let mut ordered = Ordered::new();
+            (0..STEP * 2).for_each(|number| ordered.add(ordered.hash_of(&key(number)), key(number), number));
+            ordered.order_some(&all);
+            (0..removed).for_each(|number| ordered.remove(ordered.hash_of(&key(number)), &key(number)));
+            (0..added).for_each(|number| ordered.add(ordered.hash_of(&key(number)), key(number), number));
+            assert!(!ordered.is_ordered(&all));
+            while !ordered.is_ordered(&all) {
+                ordered.order_some(&all);
+            }
+            let expected = (0..added.min(removed)).chain(removed..STEP * 2);
+            assert!(ordered.range(&all).map(|(_, number)| *number).eq(expected), "{removed}, {added}");
+        }
+    }
+
+    #[test]
     fn what_is_kept_in_order_is_so_in_the_next_one_as_well_as_long_as_there_is_any() {
         let (read, unread) = (Key::of("waiting"), Key::of("request"));
         let (mut first, mut second, mut third) = (Ordered::new(), Ordered::new(), Ordered::new());
