@@ -49,7 +49,7 @@ impl Default for Counters {
 
 impl Counters {
     /// The room is taken at once, which costs nothing until it is filled: to grow takes long, and commits would wait.
-    fn with_room_for(counters_max: usize) -> Self {
+    pub(super) fn with_room_for(counters_max: usize) -> Self {
         let slots = Vec::with_capacity(counters_max);
         // Half empty, what is taken out of it leaves no trace that would have it made anew one day.
         let by_key = HashTable::with_capacity(counters_max.saturating_mul(2));

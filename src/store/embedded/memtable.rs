@@ -336,6 +336,19 @@ mod tests {
     }
 
     #[test]
+    fn no_counter_of_a_frozen_generation_is_forgotten() {
+        let mut layers = Layers::after(Position::start(&[0; 16]));
+        layers.counters = Counters::with_room_for(1);
+        let (memtable, longest) = (Memtable::new(layers), Longest::default());
+        commit(&memtable, Vec::new(), 7);
+        drop(memtable.freeze(&longest));
+        let position = memtable.look(|layers| layers.active.position());
+        let counters = vec![(Key::of("other"), 1)];
+        memtable.publish(std::iter::once(Commit { writes: Vec::new(), counters, position, place: None }));
+        assert_eq!(memtable.look(|layers| layers.counter(&Key::of("c"))), Some(7));
+    }
+
+    #[test]
     fn a_generation_that_is_still_read_stays_as_it_was_and_gives_its_room_to_none() {
         let (memtable, longest) = (memtable(after(vec![put(true)])), Longest::default());
         let read = memtable.freeze(&longest).unwrap();
