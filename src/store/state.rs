@@ -71,7 +71,8 @@ pub(super) fn resolve<F: Facts>(
             return Err(Rejection::Refused(CommitError::Expectation(key.clone())));
         }
     }
-    let mut counters = Counters { facts, moved: FewOrMany::default() };
+    let moves = write_set.adjusts.len().saturating_add(write_set.changes.len());
+    let mut counters = Counters { facts, moved: FewOrMany::with_room_for(moves) };
     for (counter, movement) in movements(&write_set.adjusts).pairs {
         counters.shift(counter, &movement)?;
     }
@@ -121,7 +122,7 @@ struct Movement {
 }
 
 fn movements(adjusts: &[Adjust]) -> FewOrMany<&Key, Movement> {
-    let mut found: FewOrMany<&Key, Movement> = FewOrMany::default();
+    let mut found: FewOrMany<&Key, Movement> = FewOrMany::with_room_for(adjusts.len());
     for Adjust { counter, delta, floor, ceiling } in adjusts {
         match found.value_mut(&counter) {
             Some(movement) => {
@@ -184,13 +185,11 @@ struct FewOrMany<K, V> {
     places: HashMap<K, usize, foldhash::fast::RandomState>,
 }
 
-impl<K, V> Default for FewOrMany<K, V> {
-    fn default() -> Self {
-        Self { pairs: Vec::new(), places: HashMap::default() }
-    }
-}
-
 impl<K: Eq + Hash + Clone, V> FewOrMany<K, V> {
+    fn with_room_for(count: usize) -> Self {
+        Self { pairs: Vec::with_capacity(count), places: HashMap::default() }
+    }
+
     /// So many are looked at one by one.
     const FEW: usize = 16;
 

@@ -5,12 +5,11 @@
 //! A deleted record leaves a tombstone, which hides what is below it, unless it is known that there
 //! is nothing: what is written and deleted between two checkpoints costs the index nothing.
 
-use std::collections::btree_map::Entry as Slot;
 use std::sync::{Arc, RwLock};
 
-use super::counters::{Counters, Forgotten};
+use super::counters::Counters;
 use super::kept::Kept;
-use super::ordered::{Ordered, order_of};
+use super::ordered::{Ordered, sorted};
 use super::place::Place;
 use super::segment::Position;
 use super::stalls::Longest;
@@ -57,6 +56,19 @@ impl Generation {
         Self { begin: position.sequence, records: Ordered::new(), counters: Vec::new(), bytes: 0, position }
     }
 
+    /// Begins after another one, whose place it takes. It must be empty.
+    fn follow(&mut self, before: &Self) {
+        (self.begin, self.position) = (before.position.sequence, before.position);
+        self.records.order_like(&before.records);
+    }
+
+    /// Forgets everything and keeps the room that it took.
+    fn clear(&mut self) {
+        self.records.clear();
+        self.counters.clear();
+        self.bytes = 0;
+    }
+
     /// The newest commit in it.
     pub(super) fn position(&self) -> Position {
         self.position
@@ -71,13 +83,14 @@ impl Generation {
         self.records.is_empty() && self.counters.is_empty()
     }
 
-    /// Takes in one commit; `newest` has the counters of all generations.
-    fn apply(&mut self, Commit { writes, counters, position, place }: Commit, newest: &mut Counters) {
+    /// Takes in one commit; `newest` has the counters of all generations from `live` on, the oldest that is not in
+    /// the index.
+    fn apply(&mut self, Commit { writes, counters, position, place }: Commit, newest: &mut Counters, live: u64) {
         for write in writes {
             self.write(write, place);
         }
         for (counter, value) in counters {
-            let place = newest.set(&counter, value, self.begin, self.counters.len());
+            let place = newest.set(&counter, value, self.begin, self.counters.len(), live);
             match self.counters.get_mut(place) {
                 Some((_, last)) => *last = value,
                 None => {
@@ -91,21 +104,19 @@ impl Generation {
 
     fn write(&mut self, Write { key, record, fresh }: Write, place: Option<Place>) {
         let record = record.map(|record| Kept::of(record, place));
-        let bytes = entry_bytes(&key, record.as_ref());
-        match self.records.entry(key) {
-            Slot::Vacant(place) => {
-                place.insert(Entry { record, alone: fresh });
-            }
-            Slot::Occupied(mut place) => {
-                let before = entry_bytes(place.key().key(), place.get().record.as_ref());
+        let (hash, bytes) = (self.records.hash_of(&key), entry_bytes(&key, record.as_ref()));
+        match self.records.value_mut(hash, &key) {
+            None => self.records.add(hash, key, Entry { record, alone: fresh }),
+            Some(entry) => {
+                let before = entry_bytes(&key, entry.record.as_ref());
                 self.bytes = self.bytes.saturating_sub(before);
-                if record.is_none() && place.get().alone {
-                    place.remove();
+                if record.is_none() && entry.alone {
+                    self.records.remove(hash, &key);
                     return;
                 }
                 // Whether something is below was settled by the first write of the key: later ones see
                 // this entry, or the tombstone in it, and not what it hides.
-                place.get_mut().record = record;
+                entry.record = record;
             }
         }
         self.bytes = self.bytes.saturating_add(bytes);
@@ -117,8 +128,8 @@ impl Generation {
     }
 
     /// All records and tombstones in the order of their keys.
-    pub(super) fn records(&self) -> impl Iterator<Item = (&Key, Option<&Kept>)> {
-        self.records.iter().map(|(key, entry)| (key, entry.record.as_ref()))
+    pub(super) fn records(&self) -> Vec<(&Key, Option<&Kept>)> {
+        sorted(self.records.iter().map(|(key, entry)| (key, entry.record.as_ref())))
     }
 
     /// The records and tombstones of a range, which must not be empty, in the order of their keys.
@@ -126,11 +137,19 @@ impl Generation {
         self.records.range(range).map(|(key, entry)| (key, entry.record.as_ref()))
     }
 
+    /// Whether the records in a range are kept in order: ranges of others are read slowly.
+    pub(super) fn is_ordered(&self, range: &KeyRange) -> bool {
+        self.records.is_ordered(range)
+    }
+
+    /// Whether there may be any of a range; where a kind is looked for, nearly always whether there is.
+    pub(super) fn may_hold(&self, range: &KeyRange) -> bool {
+        self.records.may_hold(range)
+    }
+
     /// All counters in the order of their keys.
     pub(super) fn counters(&self) -> Vec<(&Key, i64)> {
-        let mut counters: Vec<_> = self.counters.iter().map(|(key, value)| (order_of(key), key, *value)).collect();
-        counters.sort_unstable();
-        counters.into_iter().map(|(_, key, value)| (key, value)).collect()
+        sorted(self.counters.iter().map(|(key, value)| (key, *value)))
     }
 }
 
@@ -153,6 +172,9 @@ pub(super) struct Layers {
     pub active: Generation,
     /// The one that a checkpoint moves into the index.
     pub frozen: Option<Arc<Generation>>,
+    /// An empty one for the next to be frozen, with the room of one that was: memory that is given back and taken
+    /// anew must be cleared each time.
+    spare: Option<Generation>,
     /// Those of both generations, and others.
     counters: Counters,
 }
@@ -167,17 +189,19 @@ impl Memtable {
     pub(super) fn publish(&self, commits: impl Iterator<Item = Commit>) {
         let mut layers = write(&self.0);
         commits.for_each(|commit| layers.apply(commit));
-        let forgotten = layers.forget_counters();
-        drop(layers);
-        // Emptying a table takes a while, and nobody else moves counters meanwhile.
-        if let Some(forgotten) = forgotten.map(Forgotten::emptied) {
-            write(&self.0).counters.reuse(forgotten);
-        }
     }
 
     /// Looks at both generations at one moment. Commits wait meanwhile, so nothing slow may be done.
     pub(super) fn look<T>(&self, look: impl FnOnce(&Layers) -> T) -> T {
         look(&read(&self.0))
+    }
+
+    /// Has the records in this range kept in order from now on, if they are not yet: for who reads there. Commits go
+    /// on in between.
+    pub(super) fn order(&self, range: &KeyRange) {
+        while !self.look(|layers| layers.active.is_ordered(range)) {
+            write(&self.0).active.records.order_some(range);
+        }
     }
 
     /// The frozen generation: the one there is, or else the active one, frozen now; nothing when
@@ -194,35 +218,35 @@ impl Memtable {
 
     /// Forgets the frozen generation: the index holds it now.
     pub(super) fn forget_frozen(&self, longest: &Longest) {
-        // Taken out under the lock and dropped behind it: freeing a generation takes a while.
+        // Taken out under the lock and emptied behind it, which takes a while.
         let mut layers = write(&self.0);
         let frozen = longest.swap(|| layers.frozen.take());
         drop(layers);
-        drop(frozen);
+        // One that is still read is left to who reads it.
+        if let Some(mut spare) = frozen.and_then(Arc::into_inner) {
+            spare.clear();
+            write(&self.0).spare = Some(spare);
+        }
     }
 }
 
 impl Layers {
     /// Nothing, after `position`.
     pub(super) fn after(position: Position) -> Self {
-        Self { active: Generation::new(position), frozen: None, counters: Counters::default() }
+        Self { active: Generation::new(position), frozen: None, spare: None, counters: Counters::default() }
     }
 
     /// Takes in one commit.
     pub(super) fn apply(&mut self, commit: Commit) {
-        self.active.apply(commit, &mut self.counters);
+        let live = self.frozen.as_ref().map_or(self.active.begin, |frozen| frozen.begin);
+        self.active.apply(commit, &mut self.counters, live);
     }
 
     /// Begins a new generation. The active one is the frozen one from now on.
     pub(super) fn freeze(&mut self) {
-        let next = Generation::new(self.active.position());
+        let mut next = self.spare.take().unwrap_or_else(|| Generation::new(self.active.position()));
+        next.follow(&self.active);
         self.frozen = Some(Arc::new(std::mem::replace(&mut self.active, next)));
-    }
-
-    /// Forgets counters that moved long ago, if there are too many, and gives what is left to be emptied.
-    pub(super) fn forget_counters(&mut self) -> Option<Forgotten> {
-        let live = self.frozen.as_ref().map_or(self.active.begin, |frozen| frozen.begin);
-        self.counters.age(live, self.active.begin)
     }
 
     /// The record or tombstone under a key; nothing when only the index can tell.
@@ -266,7 +290,7 @@ mod tests {
     #[test]
     fn what_is_written_and_deleted_between_two_checkpoints_leaves_nothing() {
         let generation = after(vec![put(true), put(false), delete()]);
-        assert_eq!((generation.records().count(), generation.bytes()), (0, 0));
+        assert_eq!((generation.records().len(), generation.bytes()), (0, 0));
     }
 
     #[test]
@@ -277,10 +301,83 @@ mod tests {
         assert_eq!(after(vec![delete(), put(true), delete()]).record(&Key::of("k")), Some(None));
     }
 
+    fn memtable(active: Generation) -> Memtable {
+        let mut layers = Layers::after(active.position());
+        layers.active = active;
+        Memtable::new(layers)
+    }
+
+    fn commit(memtable: &Memtable, writes: Vec<Write>, counter: i64) {
+        let Position { sequence, .. } = memtable.look(|layers| layers.active.position());
+        let position = Position { sequence: sequence + 1, ..Position::start(&[0; 16]) };
+        let commit = Commit { writes, counters: vec![(Key::of("c"), counter)], position, place: None };
+        memtable.publish(std::iter::once(commit));
+    }
+
+    #[test]
+    fn a_generation_has_the_room_of_one_before_and_nothing_of_what_was_in_it() {
+        let (memtable, longest) = (memtable(Generation::new(Position::start(&[0; 16]))), Longest::default());
+        for counter in 1..=4 {
+            commit(&memtable, vec![put(false)], counter);
+            let frozen = memtable.freeze(&longest).unwrap();
+            assert_eq!(frozen.counters(), [(&Key::of("c"), counter)]);
+            assert_eq!(frozen.records().len(), 1);
+            memtable.look(|layers| {
+                let active = &layers.active;
+                assert!(active.is_empty() && active.bytes() == 0 && active.record(&Key::of("k")).is_none());
+                assert_eq!((active.begin, active.position()), (frozen.position().sequence, frozen.position()));
+                // The first two are made anew.
+                assert_eq!(active.counters.capacity() > 0, counter > 1, "{counter}");
+                assert_eq!(layers.counter(&Key::of("c")), Some(counter));
+            });
+            drop(frozen);
+            memtable.forget_frozen(&longest);
+        }
+    }
+
+    #[test]
+    fn no_counter_of_a_frozen_generation_is_forgotten() {
+        let mut layers = Layers::after(Position::start(&[0; 16]));
+        layers.counters = Counters::with_room_for(1);
+        let (memtable, longest) = (Memtable::new(layers), Longest::default());
+        commit(&memtable, Vec::new(), 7);
+        drop(memtable.freeze(&longest));
+        let position = memtable.look(|layers| layers.active.position());
+        let counters = vec![(Key::of("other"), 1)];
+        memtable.publish(std::iter::once(Commit { writes: Vec::new(), counters, position, place: None }));
+        assert_eq!(memtable.look(|layers| layers.counter(&Key::of("c"))), Some(7));
+    }
+
+    #[test]
+    fn a_generation_that_is_still_read_stays_as_it_was_and_gives_its_room_to_none() {
+        let (memtable, longest) = (memtable(after(vec![put(true)])), Longest::default());
+        let read = memtable.freeze(&longest).unwrap();
+        memtable.forget_frozen(&longest);
+        commit(&memtable, vec![delete()], 1);
+        assert!(memtable.look(|layers| layers.spare.is_none()));
+        assert_eq!(read.records().iter().map(|(_, record)| record.is_some()).collect::<Vec<_>>(), [true]);
+    }
+
+    #[test]
+    fn where_ranges_are_read_records_are_kept_in_order_in_each_generation_from_then_on() {
+        let (memtable, longest) = (memtable(after(vec![put(true)])), Longest::default());
+        let (read, all) = (Key::of("k").subtree(), KeyRange { from: Key::of("a"), to: Key::of("z") });
+        memtable.order(&read);
+        for counter in 1..=3 {
+            commit(&memtable, vec![put(false), Write { key: Key::of("other"), ..put(false) }], counter);
+            memtable.look(|layers| {
+                assert!(layers.active.is_ordered(&read) && !layers.active.is_ordered(&all));
+                assert_eq!(layers.active.range(&read).count(), 1);
+                assert_eq!(layers.active.range(&all).count(), 2);
+            });
+            drop(memtable.freeze(&longest));
+            memtable.forget_frozen(&longest);
+        }
+    }
+
     #[test]
     fn freezing_moves_everything_aside_and_is_seen_until_it_is_forgotten() {
-        let layers = Layers { active: after(vec![put(true)]), frozen: None, counters: Counters::default() };
-        let (memtable, longest) = (Memtable::new(layers), Longest::default());
+        let (memtable, longest) = (memtable(after(vec![put(true)])), Longest::default());
         let frozen = memtable.freeze(&longest).unwrap();
         assert!(Arc::ptr_eq(&frozen, &memtable.freeze(&longest).unwrap()), "one generation is frozen at a time");
         assert!(memtable.look(|layers| layers.record(&Key::of("k")).is_some()));

@@ -126,7 +126,6 @@ impl Replay<'_> {
                 self.index.absorb(identity, &frozen).map_err(|error| index_error(self.options, &error))?;
             }
             layers.freeze();
-            drop(layers.forget_counters());
         }
         Ok(())
     }

@@ -41,6 +41,7 @@ impl Shared {
         if range.from >= range.to || limit == 0 {
             return Ok(Vec::new());
         }
+        self.memtable.order(range);
         // While this is held, the index changes only in what the generation that is frozen now
         // hides: the next checkpoint waits before it writes.
         let _scan = read(&self.scans);

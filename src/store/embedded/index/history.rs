@@ -66,7 +66,9 @@ impl History {
 
     /// The counter, if it was ever moved.
     pub(super) fn counter(&self, key: &Key) -> Result<Option<i64>, IndexError> {
-        let Some(bytes) = guarded(|| self.tables.look_up(counter_key(key).as_bytes()))? else { return Ok(None) };
+        let mut place = Vec::with_capacity(key.as_bytes().len().saturating_add(1));
+        put_counter_key(&mut place, key);
+        let Some(bytes) = guarded(|| self.tables.look_up(&place))? else { return Ok(None) };
         let digits = <[u8; 8]>::try_from(&*bytes).map_err(|_| unreadable("a counter"))?;
         Ok(Some(i64::from_le_bytes(digits)))
     }
@@ -82,18 +84,19 @@ impl History {
     }
 
     /// Takes in all of this, in the order of the keys, and the stamp, or nothing.
-    pub(super) fn absorb<'a>(
+    pub(super) fn absorb(
         &self,
         stamp: &Stamp,
         counters: &[(&Key, i64)],
-        writes: impl Iterator<Item = Write<'a>>,
+        writes: &[Write<'_>],
     ) -> Result<(), IndexError> {
         self.add_table(|table| {
             table.put(STAMP, &stamp.encode())?;
-            for (key, value) in counters {
-                table.put(counter_key(key).as_bytes(), &value.to_le_bytes())?;
+            let (mut place, mut value) = (Vec::new(), Vec::new());
+            for (counter, value) in counters {
+                put_counter_key(&mut place, counter);
+                table.put(&place, &value.to_le_bytes())?;
             }
-            let mut value = Vec::new();
             for (key, record) in writes {
                 match record {
                     Some(record) => {
@@ -207,6 +210,9 @@ fn check_list(dir: &Path) -> Result<(), IndexError> {
 /// Where the number and the checksum of the newest list are.
 const NEWEST_LIST: &str = "current";
 
-fn counter_key(key: &Key) -> Key {
-    Key::from_bytes([COUNTERS]).followed_by(key)
+/// Puts what a counter has its value under into `out`, in the place of what is there.
+fn put_counter_key(out: &mut Vec<u8>, counter: &Key) {
+    out.clear();
+    out.push(COUNTERS);
+    out.extend_from_slice(counter.as_bytes());
 }

@@ -176,8 +176,11 @@ impl Index {
         let position = generation.position();
         let changing = lock(&self.changing);
         self.with(|parts| {
-            let kinds: Vec<KeyRange> = self.directory_prefixes.iter().map(Key::subtree).collect();
-            let of_directory = kinds.iter().flat_map(|kind| generation.range(kind));
+            let mut of_history: Vec<Write<'_>> = generation.records();
+            // Most often there are none, and to look at all for them takes a while.
+            let any = self.directory_prefixes.iter().any(|prefix| generation.may_hold(&prefix.subtree()));
+            let of_directory = if any { ..of_history.len() } else { ..0 };
+            let of_directory = of_history.extract_if(of_directory, |(key, _)| self.in_directory(key));
             // sled keeps all of its records whole.
             let whole = |(key, kept): (_, Option<&Kept>)| {
                 Ok((key, kept.map(|kept| self.whole(key, kept.clone())).transpose()?.map(Kept::Whole)))
@@ -186,9 +189,8 @@ impl Index {
             let of_directory = of_directory.iter().map(|(key, kept)| (*key, kept.as_ref()));
             parts.directory.absorb(identity, position, of_directory)?;
             let directory = parts.directory.stamp()?.map_or(0, |stamp| stamp.position.sequence);
-            let of_history = generation.records().filter(|(key, _)| !self.in_directory(key));
             let stamp = Stamp { identity, position, beside: directory };
-            parts.history.absorb(&stamp, &generation.counters(), of_history)
+            parts.history.absorb(&stamp, &generation.counters(), &of_history)
         })?;
         drop(changing);
         self.checkpoint.store(position.sequence, Ordering::Release);

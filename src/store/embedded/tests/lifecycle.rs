@@ -146,6 +146,24 @@ fn d6_memory_stays_bounded_while_checkpoints_run_beside_commits_and_ranges() {
 }
 
 #[test]
+fn a_range_that_was_read_is_in_order_in_memory_from_then_on() {
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path()).unwrap();
+    let queue = Key::of("queue").subtree();
+    let is_ordered = || store.shared.memtable.look(|layers| layers.active.is_ordered(&queue));
+    let put_both =
+        || (1..3).for_each(|number| drop(commit(&*store, put(Key::of("queue").number(number), b"")).unwrap()));
+    put_both();
+    assert!(!is_ordered());
+    assert_eq!(store.range(&queue, 10).unwrap().len(), 2);
+    assert!(is_ordered());
+    store.checkpoint();
+    put_both();
+    assert!(is_ordered());
+    assert_eq!(store.range(&queue, 10).unwrap().len(), 2);
+}
+
+#[test]
 fn a_checkpoint_cut_short_is_done_again_by_the_replay() {
     let dir = TempDir::new().unwrap();
     let store = open(dir.path()).unwrap();
