@@ -31,14 +31,12 @@ pub(super) struct Replay<'a> {
     pub journal_dir: &'a Path,
 }
 
-/// What was read.
-enum Read {
-    /// The begin of a segment.
-    Begin(Header),
-    /// Commits, in order.
-    Commits(Vec<Commit>),
-    /// The end of a segment.
-    End(End),
+/// Some of what was read of a segment, in order.
+struct Piece {
+    header: Header,
+    commits: Vec<Commit>,
+    /// Where the journal ends so far, with the last piece of each segment.
+    end: Option<End>,
 }
 
 /// Commits that are given on at once, and how often that may be before they are taken in: enough that neither
@@ -96,27 +94,19 @@ impl Replay<'_> {
 
     fn take_in(
         &self,
-        receiver: Receiver<Read>,
+        receiver: Receiver<Piece>,
         segment_done: &mut dyn FnMut(),
     ) -> Result<Option<(End, Layers)>, OpenError> {
-        let (mut replayed, mut last): (Option<(Layers, [u8; 16])>, _) = (None, None);
-        for read in receiver {
-            match (read, &mut replayed) {
-                (Read::Begin(_), Some(_)) => {}
-                (Read::Begin(header), none) => {
-                    *none = Some((Layers::after(self.stamped().unwrap_or(header.after)), header.identity));
-                }
-                (Read::Commits(commits), Some((layers, identity))) => {
-                    commits.into_iter().try_for_each(|commit| self.apply(commit, layers, *identity))?;
-                }
-                (Read::Commits(_), None) => {}
-                (Read::End(end), _) => {
-                    last = Some(end);
-                    segment_done();
-                }
+        let (mut replayed, mut last) = (None, None);
+        for Piece { header, commits, end } in receiver {
+            let layers = replayed.get_or_insert_with(|| Layers::after(self.stamped().unwrap_or(header.after)));
+            commits.into_iter().try_for_each(|commit| self.apply(commit, layers, header.identity))?;
+            if end.is_some() {
+                last = end;
+                segment_done();
             }
         }
-        Ok(last.zip(replayed.map(|(layers, _)| layers)))
+        Ok(last.zip(replayed))
     }
 
     fn apply(&self, commit: Commit, layers: &mut Layers, identity: [u8; 16]) -> Result<(), OpenError> {
@@ -140,14 +130,11 @@ impl Replay<'_> {
     }
 
     /// Reads segments for whoever takes in what is in them, until nobody does.
-    fn read(&self, segments: &[(u64, PathBuf)], sender: SyncSender<Read>) -> Result<(), OpenError> {
+    fn read(&self, segments: &[(u64, PathBuf)], sender: SyncSender<Piece>) -> Result<(), OpenError> {
         let mut before: Option<End> = None;
         for (nth, (first, path)) in segments.iter().enumerate() {
             let last = nth.saturating_add(1) == segments.len();
             let Some(end) = self.segment(*first, path, last, before.as_ref(), &sender)? else { break };
-            if sender.send(Read::End(end.clone())).is_err() {
-                break;
-            }
             before = Some(end);
         }
         Ok(())
@@ -160,16 +147,13 @@ impl Replay<'_> {
         path: &Path,
         last: bool,
         before: Option<&End>,
-        sender: &SyncSender<Read>,
+        sender: &SyncSender<Piece>,
     ) -> Result<Option<End>, OpenError> {
         let file = open_segment(self.disk, path).map_err(at(path))?;
         let header = header_of(&*file).map_err(unread(path))?;
         self.check_header(first, path, &header, before)?;
         self.check_stamp(path, header.after)?;
         let mut frames = Frames::new(&header, &*file, last).map_err(at(path))?;
-        if sender.send(Read::Begin(header.clone())).is_err() {
-            return Ok(None);
-        }
         let mut commits = Vec::with_capacity(COMMITS_AT_ONCE);
         while let Some(frame) = frames.next().map_err(unread(path))? {
             self.check_stamp(path, frame.position)?;
@@ -179,14 +163,14 @@ impl Replay<'_> {
             commits.push(commit_of(&frame, first, path)?);
             if commits.len() == COMMITS_AT_ONCE {
                 let full = std::mem::replace(&mut commits, Vec::with_capacity(COMMITS_AT_ONCE));
-                if sender.send(Read::Commits(full)).is_err() {
+                if sender.send(Piece { header: header.clone(), commits: full, end: None }).is_err() {
                     return Ok(None);
                 }
             }
         }
         let (offset, position, identity) = (frames.offset(), frames.position(), header.identity);
         let end = End { path: path.to_owned(), segment: first, offset, position, identity };
-        Ok(sender.send(Read::Commits(commits)).is_ok().then_some(end))
+        Ok(sender.send(Piece { header, commits, end: Some(end.clone()) }).is_ok().then_some(end))
     }
 
     fn check_header(&self, first: u64, path: &Path, header: &Header, before: Option<&End>) -> Result<(), OpenError> {
